@@ -1,0 +1,1 @@
+"""One codec a module. :mod:`converters.registry` knows them all."""

@@ -1,0 +1,205 @@
+"""``work``, the Darknet data set: what lies where in it, and the lists that are derived from split.csv.
+
+work/
+  obj/           each picture with its label file (.txt) beside it
+  augmented/     copies of training pictures, likewise
+  obj.names      class names, a line each; a class id is a line's number
+  obj.data       what Darknet is pointed at
+  split.csv      the truth about which picture is in which split
+  train.txt val.txt test.txt   derived; paths relative to work, so Darknet runs with work as its directory
+  runs/          one folder for each training
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from natsort import natsorted
+
+from converters.errors import FormatError, NotADatasetError
+from converters.files import write_if_changed
+from converters.images import DARKNET_SUFFIXES
+from converters.model import Split
+
+_COLUMNS = ("image", "split", "group", "source")
+
+
+@dataclass(frozen=True, slots=True)
+class SplitRow:
+    """One line of split.csv.
+
+    Attributes:
+        image: The picture relative to ``work``, with extension (``obj/maksssksksss0.png``).
+        split: Its split.
+        group: Name of the group that must stay together (near-identical pictures), or empty.
+        source: The picture's path in the set it came from, relative to that set's root.
+    """
+
+    image: str
+    split: Split
+    group: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkFolder:
+    """Paths in a Darknet data set."""
+
+    root: Path
+
+    @property
+    def obj(self) -> Path:
+        """Folder of the original pictures and their labels."""
+        return self.root / "obj"
+
+    @property
+    def augmented(self) -> Path:
+        """Folder of the copies and their labels."""
+        return self.root / "augmented"
+
+    @property
+    def names(self) -> Path:
+        """The class names."""
+        return self.root / "obj.names"
+
+    @property
+    def data(self) -> Path:
+        """Darknet's data file."""
+        return self.root / "obj.data"
+
+    @property
+    def split_csv(self) -> Path:
+        """The truth about the split."""
+        return self.root / "split.csv"
+
+    @property
+    def runs(self) -> Path:
+        """Folder of the training runs."""
+        return self.root / "runs"
+
+    def list_of(self, split: Split) -> Path:
+        """The derived list of a split (``train.txt``)."""
+        return self.root / f"{split}.txt"
+
+    def exists(self) -> bool:
+        """Whether the folder is such a data set."""
+        return self.split_csv.is_file() and self.names.is_file() and self.obj.is_dir()
+
+
+def open_work(root: Path) -> WorkFolder:
+    """The Darknet data set in ``root``.
+
+    Raises:
+        NotADatasetError: It is none.
+    """
+    work = WorkFolder(root)
+    if not work.exists():
+        raise NotADatasetError(
+            "is not a Darknet data set (no split.csv, obj.names and obj/ in it).",
+            path=root,
+            hint=f"Make one: convert-cli YOUR_PICTURES {root} --to yolo --split 70/15/15",
+        )
+    return work
+
+
+def read_names(path: Path) -> tuple[str, ...]:
+    """Class names of a names file, in order; blank lines at the end are ignored.
+
+    Raises:
+        FormatError: No name, a blank line between names, a name twice, or not UTF-8.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise FormatError("is not UTF-8 text.", path=path, code="bad-encoding") from error
+    except OSError as error:
+        raise FormatError(f"cannot be read: {error.strerror}.", path=path) from error
+    names = [line.strip() for line in text.rstrip().splitlines()]
+    if not names:
+        raise FormatError("holds no class name.", path=path, code="no-classes")
+    for number, name in enumerate(names, 1):
+        if not name:
+            raise FormatError("blank line between class names.", path=path, line=number, code="bad-names")
+        if name in names[: number - 1]:
+            raise FormatError(f"class {name!r} stands here twice.", path=path, line=number, code="bad-names")
+    return tuple(names)
+
+
+def read_split(work: WorkFolder) -> list[SplitRow]:
+    """The lines of split.csv.
+
+    Raises:
+        FormatError: A column is missing, a split is unknown, or an image stands there twice.
+    """
+    path = work.split_csv
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FormatError(f"cannot be read: {error}.", path=path) from error
+    reader = csv.DictReader(io.StringIO(text))
+    if not {"image", "split"} <= set(reader.fieldnames or ()):
+        raise FormatError("needs the columns image and split.", path=path, line=1, code="bad-split")
+    rows: list[SplitRow] = []
+    seen: set[str] = set()
+    for record in reader:
+        image, split = record["image"] or "", record["split"] or ""
+        if split not in tuple(Split):
+            raise FormatError(
+                f"split {split!r} is none of train, val, test.",
+                path=path,
+                line=reader.line_num,
+                code="bad-split",
+            )
+        if image in seen:
+            raise FormatError(
+                f"{image} stands here twice.", path=path, line=reader.line_num, code="bad-split"
+            )
+        seen.add(image)
+        rows.append(SplitRow(image, Split(split), record.get("group") or "", record.get("source") or ""))
+    return rows
+
+
+def write_split(work: WorkFolder, rows: Iterable[SplitRow]) -> None:
+    """Write split.csv in natural order of the images.
+
+    Raises:
+        WriteError: It cannot be written.
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for row in natsorted(rows, key=lambda row: row.image):
+        writer.writerow((row.image, row.split, row.group, row.source))
+    write_if_changed(work.split_csv, out.getvalue())
+
+
+def copies_in(work: WorkFolder) -> list[str]:
+    """The augmented pictures, relative to ``work``, in natural order."""
+    if not work.augmented.is_dir():
+        return []
+    names = [path.name for path in work.augmented.iterdir() if path.suffix.lower() in DARKNET_SUFFIXES]
+    return [f"augmented/{name}" for name in natsorted(names) if not name.startswith(".")]
+
+
+def write_lists(work: WorkFolder) -> None:
+    """Derive train.txt, val.txt, test.txt and obj.data from split.csv, the copies and obj.names.
+
+    Raises:
+        FormatError: split.csv or obj.names is broken.
+        WriteError: A list cannot be written.
+    """
+    rows = read_split(work)
+    for split in Split:
+        paths = [row.image for row in rows if row.split is split]
+        if split is Split.TRAIN:
+            paths += copies_in(work)
+        write_if_changed(work.list_of(split), "".join(f"{path}\n" for path in paths))
+    data = (
+        f"classes = {len(read_names(work.names))}\n"
+        "train = train.txt\nvalid = val.txt\nnames = obj.names\nbackup = runs\n"
+    )
+    write_if_changed(work.data, data)
