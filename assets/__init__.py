@@ -1,0 +1,23 @@
+"""Data shipped with the tool: a small drawn data set to try everything on.
+
+The demo set has the layout, the class names and the imbalance of the Kaggle *Face Mask Detection* archive,
+but every picture was drawn by `assets.make_demo`, so it can be shipped and changed freely.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = ["demo_path"]
+
+
+def demo_path() -> Path:
+    """Return the folder of the shipped demo set.
+
+    All shipped data is reached through this function, so that it is found in a checkout and in an installed
+    wheel alike. The folder may be read-only: copy it before editing.
+
+    Returns:
+        A folder with `images/<stem>.png` and `annotations/<stem>.xml` (Pascal VOC).
+    """
+    return Path(__file__).resolve().parent / "demo"
