@@ -1,0 +1,77 @@
+"""Where a picture lies in the view: pure arithmetic between picture pixels and view pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from converters.model import Xyxy
+
+Point = tuple[float, float]
+
+MIN_SCALE = 0.02
+MAX_SCALE = 64.0
+
+
+@dataclass(frozen=True, slots=True)
+class Viewport:
+    """A scale and the view position of the picture's top left corner.
+
+    Attributes:
+        scale: View pixels per picture pixel.
+        left: View x of the picture's left edge.
+        top: View y of its top edge.
+    """
+
+    scale: float = 1.0
+    left: float = 0.0
+    top: float = 0.0
+
+    @classmethod
+    def fitted(cls, size: tuple[int, int], view: tuple[int, int], margin: float = 12.0) -> Viewport:
+        """The whole picture, centred, as large as it goes (small ones are enlarged too)."""
+        width, height = max(size[0], 1), max(size[1], 1)
+        room = (max(view[0] - 2 * margin, 1.0), max(view[1] - 2 * margin, 1.0))
+        scale = _limited(min(room[0] / width, room[1] / height))
+        return cls(scale, (view[0] - width * scale) / 2, (view[1] - height * scale) / 2)
+
+    @classmethod
+    def showing(cls, xyxy: Xyxy, view: tuple[int, int], fill: float = 0.4) -> Viewport:
+        """A box in the middle of the view, its longer side taking ``fill`` of the view."""
+        width, height = max(xyxy[2] - xyxy[0], 1.0), max(xyxy[3] - xyxy[1], 1.0)
+        scale = _limited(fill * min(view[0] / width, view[1] / height))
+        centre = ((xyxy[0] + xyxy[2]) / 2, (xyxy[1] + xyxy[3]) / 2)
+        return cls(scale, view[0] / 2 - centre[0] * scale, view[1] / 2 - centre[1] * scale)
+
+    def to_view(self, point: Point) -> Point:
+        """Picture pixels to view pixels."""
+        return (point[0] * self.scale + self.left, point[1] * self.scale + self.top)
+
+    def to_image(self, point: Point) -> Point:
+        """View pixels to picture pixels (may lie outside the picture)."""
+        return ((point[0] - self.left) / self.scale, (point[1] - self.top) / self.scale)
+
+    def box_to_view(self, xyxy: Xyxy) -> Xyxy:
+        """A box's edges in view pixels."""
+        left, top = self.to_view((xyxy[0], xyxy[1]))
+        right, bottom = self.to_view((xyxy[2], xyxy[3]))
+        return (left, top, right, bottom)
+
+    def zoomed_at(self, view_point: Point, factor: float) -> Viewport:
+        """Zoom so that the picture's point under ``view_point`` stays there."""
+        scale = _limited(self.scale * factor)
+        x, y = self.to_image(view_point)
+        return Viewport(scale, view_point[0] - x * scale, view_point[1] - y * scale)
+
+    def panned(self, dx: float, dy: float) -> Viewport:
+        """Moved by view pixels."""
+        return Viewport(self.scale, self.left + dx, self.top + dy)
+
+    def kept_in_sight(self, size: tuple[int, int], view: tuple[int, int], keep: float = 60.0) -> Viewport:
+        """Moved back so that at least ``keep`` view pixels of the picture stay visible."""
+        left = min(max(self.left, keep - size[0] * self.scale), view[0] - keep)
+        top = min(max(self.top, keep - size[1] * self.scale), view[1] - keep)
+        return Viewport(self.scale, left, top)
+
+
+def _limited(scale: float) -> float:
+    return min(max(scale, MIN_SCALE), MAX_SCALE)

@@ -1,0 +1,70 @@
+"""Messages for the person, from anywhere: code reports, it does not pop up. One widget shows them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Level(StrEnum):
+    """How loudly a message is shown: an error stays until it is closed."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message.
+
+    Attributes:
+        level: How loudly.
+        text: One or two sentences.
+        details: More to read on demand, e.g. a list of findings.
+    """
+
+    level: Level
+    text: str
+    details: str = ""
+
+
+Listener = Callable[[Message], None]
+
+_listeners: list[Listener] = []
+# Messages from before the window listens, and the history a person can look up.
+history: deque[Message] = deque(maxlen=500)
+
+
+def listen(listener: Listener) -> Callable[[], None]:
+    """Call ``listener`` for each message from now on; returns what ends that."""
+    _listeners.append(listener)
+
+    def stop() -> None:
+        if listener in _listeners:
+            _listeners.remove(listener)
+
+    return stop
+
+
+def info(text: str, details: str = "") -> None:
+    """Something went well that the person waited for."""
+    _publish(Message(Level.INFO, text, details))
+
+
+def warning(text: str, details: str = "") -> None:
+    """Something to look at."""
+    _publish(Message(Level.WARNING, text, details))
+
+
+def error(text: str, details: str = "") -> None:
+    """Something did not work; says what to do."""
+    _publish(Message(Level.ERROR, text, details))
+
+
+def _publish(message: Message) -> None:
+    history.append(message)
+    for listener in tuple(_listeners):
+        listener(message)
