@@ -1,0 +1,202 @@
+"""augment-cli: augmented copies of the training pictures of a Darknet data set."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from augment.policy import STUDY, Policy, read_policy
+from converters.commands import ExitStatus, make_parser, print_json, print_report, run_command, say
+from converters.errors import UsageError
+
+if TYPE_CHECKING:
+    from augment.runner import AugmentResult
+
+_EXAMPLES = """\
+  augment-cli work --copies 2 --seed 1            two copies of each training picture
+  augment-cli work --copies 2 --seed 1 --dry-run  only count what there would be
+  augment-cli work --preview sheet.png            look at some copies with their boxes
+  augment-cli --show-policy > my.json             write the policy down, change it, and
+  augment-cli work --policy my.json               use it
+  augment-cli work --remove                       take all copies out again
+
+exit codes: 0 all made, 1 a picture has no copies or the run failed, 2 wrong use, 130 interrupted"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run augment-cli; returns the exit code."""
+    return run_command(_body, argv)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = make_parser(
+        "augment-cli",
+        "Make augmented copies of the training pictures of a Darknet data set (made by convert-cli). "
+        "Pictures of val and test are never touched. The same seed and policy give the same copies; "
+        "a second run adds nothing twice, and one with other settings replaces the old copies.",
+        _EXAMPLES,
+    )
+    parser.add_argument("work", nargs="?", type=Path, help="the Darknet data set")
+    parser.add_argument("--copies", type=int, default=2, metavar="N", help="of each picture (default: 2)")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the random numbers (default: 1)")
+    parser.add_argument(
+        "--operations-per-copy", type=int, metavar="N", help="different operations a copy gets (default: 2)"
+    )
+    parser.add_argument("--policy", type=Path, metavar="FILE", help="a policy in JSON (default: the study's)")
+    parser.add_argument("--jobs", type=int, metavar="N", help="worker processes (default: one for each core)")
+    parser.add_argument(
+        "--preview-count", type=int, default=6, metavar="N", help="pictures in a preview (default: 6)"
+    )
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--show-policy", action="store_true", help="print the policy as JSON and end")
+    what.add_argument("--dry-run", action="store_true", help="only count what there would be")
+    what.add_argument(
+        "--preview", type=Path, metavar="FILE.png", help="only draw a sheet of originals and copies"
+    )
+    what.add_argument("--remove", action="store_true", help="take all copies out again")
+    return parser
+
+
+def _body(argv: Sequence[str]) -> int:
+    parser = _parser()
+    try:
+        args = parser.parse_args(argv)
+    except SystemExit as end:  # argparse has said it; --help ends with 0, wrong use with 2
+        return int(end.code or 0)
+    policy = _policy(args)
+    if args.show_policy:
+        print(json.dumps(policy.as_dict(), indent=2))
+        return ExitStatus.OK
+    if args.work is None:
+        raise UsageError("which data set? Give the folder that convert-cli made, e.g. augment-cli work")
+    if args.remove:
+        return _remove(args)
+    if args.preview is not None:
+        return _preview(args, policy)
+    return _augment(args, policy)
+
+
+def _policy(args: argparse.Namespace) -> Policy:
+    policy = read_policy(args.policy) if args.policy is not None else STUDY
+    if args.operations_per_copy is not None:
+        policy = dataclasses.replace(policy, operations_per_copy=args.operations_per_copy)
+    return policy
+
+
+def _augment(args: argparse.Namespace, policy: Policy) -> int:
+    from augment import plan, runner
+
+    if args.dry_run:
+        made = plan.make_plan(args.work, copies=args.copies, seed=args.seed, policy=policy)
+        result = runner.summarise(made, frozenset(copy.stem for copy in made.copies), 0)
+    else:
+        with _bar("copies") as on_progress:
+            result = runner.augment(
+                args.work,
+                copies=args.copies,
+                seed=args.seed,
+                policy=policy,
+                jobs=args.jobs,
+                on_progress=on_progress,
+            )
+    print_report(result.report)
+    if args.json:
+        print_json({**result.as_dict(), "dry_run": args.dry_run})
+    else:
+        _print_counts(result)
+    total = result.images + result.copies
+    if args.dry_run:
+        say(
+            f"nothing was made; there would be {result.copies} copies in {result.folder}, "
+            f"{total} training pictures in train.txt"
+        )
+    else:
+        intact = result.copies - result.made
+        there = f" ({intact} were there already)" if intact else ""
+        say(f"{result.copies} copies{there} lie in {result.folder}; {total} training pictures in train.txt")
+    return result.report.exit_code()
+
+
+def _print_counts(result: AugmentResult) -> None:
+    """Boxes of each class before and after, as a table on stdout."""
+    dropped = Counter(box.label for box in result.dropped)
+    rows = [
+        (name, str(before), str(result.boxes_after[name]), str(dropped[name]))
+        for name, before in result.boxes_before.items()
+    ]
+    rows.append(
+        (
+            "all",
+            str(sum(result.boxes_before.values())),
+            str(sum(result.boxes_after.values())),
+            str(len(result.dropped)),
+        )
+    )
+    head = ("class", "boxes", "after", "dropped")
+    widths = [max(len(row[i]) for row in (head, *rows)) for i in range(4)]
+    for row in (head, *rows):
+        arrow = "  " if row is head else "->"
+        name, before, after, lost = (
+            text.ljust(width) if i == 0 else text.rjust(width)
+            for i, (text, width) in enumerate(zip(row, widths, strict=True))
+        )
+        print(f"{name}  {before} {arrow} {after}  {lost}")
+
+
+def _remove(args: argparse.Namespace) -> int:
+    from augment import runner
+
+    count = runner.remove(args.work)
+    if args.json:
+        print_json({"removed": count})
+    say(f"{count} copies removed from {args.work}")
+    return ExitStatus.OK
+
+
+def _preview(args: argparse.Namespace, policy: Policy) -> int:
+    from augment import preview
+    from augment.plan import make_plan
+    from converters.files import write_atomic
+    from converters.images import encode_png
+
+    if args.preview.suffix.lower() != ".png":
+        raise UsageError(f"--preview {args.preview}: the sheet is a PNG; let its name end in .png")
+    if args.preview_count < 1:
+        raise UsageError(f"--preview-count {args.preview_count}: must be at least 1.")
+    plan = make_plan(args.work, copies=args.copies, seed=args.seed, policy=policy)
+    sheet = preview.sheet_of(plan, args.preview_count)
+    write_atomic(args.preview, encode_png(sheet))
+    print_report(plan.report)
+    if args.json:
+        print_json({"preview": str(args.preview), "issues": [issue.as_dict() for issue in plan.report]})
+    say(f"the preview is {args.preview}")
+    return plan.report.exit_code()
+
+
+@contextmanager
+def _bar(what: str) -> Iterator[Callable[[int, int], None] | None]:
+    """A progress bar on a terminal, nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from tqdm import tqdm
+
+    with tqdm(desc=what, file=sys.stderr, leave=False, dynamic_ncols=True) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield show
+
+
+if __name__ == "__main__":
+    sys.exit(main())
