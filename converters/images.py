@@ -106,10 +106,33 @@ def _header(image: Image.Image, path: Path) -> ImageHeader:
             code="image-too-large",
             hint="Scale it down first.",
         )
-    orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    orientation = _orientation(image, path)
     size = (height, width) if orientation in _SWAPS_SIDES else (width, height)
     plain = image.mode in _PLAIN_MODES and orientation in (0, 1) and not _is_deep(image)
     return ImageHeader(size=size, format=image.format or "", plain=plain)
+
+
+def _orientation(image: Image.Image, path: Path) -> int:
+    """EXIF orientation, 1 to 8. Asked for EXIF, Pillow decodes a PNG that has none before its pixels."""
+    if image.format == "PNG" and "exif" not in image.info and not _png_has_late_exif(path):
+        return 1
+    return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+
+
+def _png_has_late_exif(path: Path) -> bool:
+    """Whether a PNG holds EXIF at all (eXIf, or the text older programs wrote), going from chunk to chunk."""
+    with path.open("rb") as file:
+        file.seek(8)
+        while len(head := file.read(8)) == 8:
+            length, kind = int.from_bytes(head[:4], "big"), head[4:]
+            if kind == b"eXIf":
+                return True
+            if kind in (b"tEXt", b"zTXt", b"iTXt"):
+                if file.read(min(length, 21)).startswith(b"Raw profile type exif"):
+                    return True
+                length -= min(length, 21)
+            file.seek(length + 4, 1)
+    return False
 
 
 def _is_deep(image: Image.Image) -> bool:

@@ -56,7 +56,9 @@ class Project:
             rows = read_split(work)
         except DataError:
             return  # the checks of the training page say what is wrong with it
-        splits = {str(PurePosixPath(row.source).with_suffix("")): Split(row.split) for row in rows if row.source}
+        splits = {
+            str(PurePosixPath(row.source).with_suffix("")): Split(row.split) for row in rows if row.source
+        }
         self.session.set_splits(splits)
 
     def work_is_stale(self) -> bool:

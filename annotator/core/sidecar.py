@@ -76,7 +76,10 @@ class Sidecar:
         self._lock = handle
 
     def _open_database(self) -> None:
-        database = sqlite3.connect(self.folder / "annotator.db", isolation_level="DEFERRED")
+        # A set is opened in a background thread and used in the window's; never in two at a time.
+        database = sqlite3.connect(
+            self.folder / "annotator.db", isolation_level="DEFERRED", check_same_thread=False
+        )
         self._database = database
         database.execute("PRAGMA journal_mode=WAL")
         (version,) = database.execute("PRAGMA user_version").fetchone()

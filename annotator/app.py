@@ -1,0 +1,97 @@
+"""The window's command, and the only place where things are wired together."""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from converters.commands import ExitStatus, make_parser, run_command, say
+
+
+def can_show_windows() -> bool:
+    """Whether there is a display that accepts a window (Qt would abort the process where there is none)."""
+    if os.environ.get("QT_QPA_PLATFORM") in ("offscreen", "minimal", "vnc"):
+        return True
+    if os.environ.get("WAYLAND_DISPLAY"):
+        return True
+    if not os.environ.get("DISPLAY"):
+        return False
+    name = ctypes.util.find_library("xcb") or "libxcb.so.1"
+    try:
+        xcb = ctypes.CDLL(name)
+    except OSError:
+        return False
+    xcb.xcb_connect.restype = ctypes.c_void_p
+    connection = ctypes.c_void_p(xcb.xcb_connect(None, None))
+    works = xcb.xcb_connection_has_error(connection) == 0
+    xcb.xcb_disconnect(connection)
+    return works
+
+
+def _body(arguments: Sequence[str]) -> int:
+    parser = make_parser(
+        "annotator",
+        "Label pictures, see how unbalanced the classes are, augment, train with Darknet, look at the mistakes.",
+        "  annotator                     the start page\n"
+        "  annotator --demo              the demo set (a copy of it)\n"
+        "  annotator photos/             a folder of pictures, with labels or without\n"
+        "  annotator archive.zip         a zip, unpacked beside itself",
+    )
+    parser.add_argument("path", nargs="?", type=Path, help="a folder, or a zip or tar archive")
+    parser.add_argument("--demo", action="store_true", help="open the demo set")
+    options = parser.parse_args(arguments)
+    if options.path is not None and not options.path.exists():
+        say(f"error: {options.path}: there is no such folder or file.")
+        return ExitStatus.USAGE
+    if not can_show_windows():
+        say("error: there is no display to open a window on. Every step has a command as well: see README.")
+        return ExitStatus.FINDINGS
+    return _show(options.path, demo=options.demo)
+
+
+def _show(path: Path | None, *, demo: bool) -> int:
+    # OpenCV's other builds point Qt at plugins of their own; harmless with the headless one we ask for.
+    for name in ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR"):
+        if "cv2" in os.environ.get(name, ""):
+            del os.environ[name]
+    from PyQt5.QtCore import QLocale, Qt, QTimer
+    from PyQt5.QtWidgets import QApplication
+
+    from annotator.qt import crash
+    from annotator.qt.main_window import MainWindow
+    from annotator.settings import Settings
+
+    QApplication.setAttribute(Qt.AA_EnableHighDpiScaling)
+    QApplication.setAttribute(Qt.AA_UseHighDpiPixmaps)
+    application = QApplication(sys.argv[:1])
+    application.setApplicationName("mask-annotator")
+    application.setStyle("Fusion")
+    # Numbers are written with a point everywhere: files and commands do, and a comma misleads.
+    QLocale.setDefault(QLocale.c())
+    window = MainWindow(Settings())
+    crash.install(window.save_quietly)
+    window.show()
+    if demo:
+        QTimer.singleShot(0, window.open_demo)
+    elif path is not None:
+        QTimer.singleShot(0, lambda: window.open_path(path))
+    # Python sees Ctrl-C only when its code runs: a slow timer lets it, and the window closes as by hand.
+    signal.signal(signal.SIGINT, lambda *_: window.close())
+    ticker = QTimer()
+    ticker.start(500)
+    ticker.timeout.connect(lambda: None)
+    return int(application.exec_())
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    return run_command(_body, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,432 @@
+"""The window: pages, actions, saving, opening and closing. What happens inside a page is the page's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PyQt5.QtCore import QByteArray, QSize, Qt, QTimer
+from PyQt5.QtGui import QCloseEvent, QContextMenuEvent, QDragEnterEvent, QDropEvent
+from PyQt5.QtWidgets import (
+    QFileDialog,
+    QLabel,
+    QMainWindow,
+    QMenu,
+    QMessageBox,
+    QProgressDialog,
+    QStackedWidget,
+    QTabWidget,
+    QUndoStack,
+    QVBoxLayout,
+    QWidget,
+)
+
+from annotator import messages
+from annotator.core.project import Project
+from annotator.core.session import Session
+from annotator.qt.actions import build_actions, build_menus, show_keys
+from annotator.qt.background import Task
+from annotator.qt.canvas import Mode
+from annotator.qt.loader import ImageLoader
+from annotator.qt.message_bar import MessageBar
+from annotator.qt.pages.augment import AugmentPage
+from annotator.qt.pages.balance import BalancePage
+from annotator.qt.pages.label import LabelPage
+from annotator.qt.pages.predict import PredictPage
+from annotator.qt.pages.split import SplitPage
+from annotator.qt.pages.start import StartPage
+from annotator.qt.pages.train import TrainPage
+from annotator.settings import Settings
+
+SAVE_DELAY = 600
+"""Milliseconds after an edit until it is written."""
+
+
+class MainWindow(QMainWindow):
+    """The one window."""
+
+    def __init__(self, settings: Settings, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.settings = settings
+        self.project: Project | None = None
+        self.undo_stack = QUndoStack(self)
+        self.loader = ImageLoader(self)
+        self._opening: Task | None = None
+        self._save_timer = QTimer(self)
+        self._save_timer.setSingleShot(True)
+        self._save_timer.setInterval(SAVE_DELAY)
+        self._save_timer.timeout.connect(self.save)
+        self._build()
+        self.actions_by_name = build_actions(self)
+        build_menus(self, self.actions_by_name)
+        self._connect()
+        self._restore()
+        self._show_start()
+
+    # Building
+
+    def _build(self) -> None:
+        self.setWindowTitle("mask-annotator")
+        self.setAcceptDrops(True)
+        self.start = StartPage()
+        self.label = LabelPage(self.loader, self.undo_stack)
+        self.balance = BalancePage()
+        self.split = SplitPage()
+        self.augment = AugmentPage()
+        self.train = TrainPage()
+        self.predict = PredictPage(self.loader)
+        self.tabs = QTabWidget()
+        self.tabs.setDocumentMode(True)
+        # A page is reached by the mouse or its key: arrows belong to the canvas.
+        self.tabs.tabBar().setFocusPolicy(Qt.NoFocus)
+        for page, title in (
+            (self.label, "Label"),
+            (self.balance, "Balance"),
+            (self.split, "Split"),
+            (self.augment, "Augment"),
+            (self.train, "Train"),
+            (self.predict, "Predictions"),
+        ):
+            self.tabs.addTab(page, title)
+        self.pages = (self.balance, self.split, self.augment, self.train, self.predict)
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self.start)
+        self.stack.addWidget(self.tabs)
+        self.message_bar = MessageBar()
+        centre = QWidget()
+        column = QVBoxLayout(centre)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.message_bar)
+        column.addWidget(self.stack, 1)
+        self.setCentralWidget(centre)
+        self.mode_label, self.place_label, self.save_label = QLabel(), QLabel(), QLabel()
+        self.statusBar().addWidget(self.save_label)
+        self.statusBar().addPermanentWidget(self.mode_label)
+        self.statusBar().addPermanentWidget(self.place_label)
+
+    def _connect(self) -> None:
+        self.start.demo_wanted.connect(self.open_demo)
+        self.start.folder_wanted.connect(self.ask_for_folder)
+        self.start.archive_wanted.connect(self.ask_for_archive)
+        self.start.chosen.connect(self.open_path)
+        self.tabs.currentChanged.connect(self._page_changed)
+        self.undo_stack.indexChanged.connect(self._edited)
+        self.label.image_changed.connect(self._image_changed)
+        self.label.status.connect(self.place_label.setText)
+        self.label.canvas.mode_changed.connect(self._mode_changed)
+        self.split.save_wanted.connect(self.save)
+        self.train.run_finished.connect(self.predict.choose_run)
+        for page in self.pages:
+            page.work_changed.connect(self._work_changed)
+
+    def _restore(self) -> None:
+        self.resize(QSize(1280, 720))
+        geometry = self.settings.get("geometry")
+        if isinstance(geometry, str):
+            self.restoreGeometry(QByteArray.fromBase64(geometry.encode("ascii")))
+        splitter = self.settings.get("label_splitter")
+        if isinstance(splitter, str):
+            self.label.splitter.restoreState(QByteArray.fromBase64(splitter.encode("ascii")))
+
+    # Opening
+
+    def open_demo(self) -> None:
+        """Open the working copy of the demo set; the shipped one is never written."""
+        from annotator.core.demo import demo_copy
+        from converters.errors import DataError
+
+        try:
+            path = demo_copy()
+        except DataError as error:
+            messages.error(str(error))
+            return
+        self.open_path(path)
+
+    def ask_for_folder(self) -> None:
+        """Ask for a folder and open it."""
+        path = QFileDialog.getExistingDirectory(self, "Open a folder of pictures", self._last_place())
+        if path:
+            self.open_path(Path(path))
+
+    def ask_for_archive(self) -> None:
+        """Ask for an archive and open it."""
+        path, _ = QFileDialog.getOpenFileName(
+            self,
+            "Open a zip",
+            self._last_place(),
+            "Archives (*.zip *.tar *.tar.gz *.tgz *.tar.bz2 *.tar.xz);;All files (*)",
+        )
+        if path:
+            self.open_path(Path(path))
+
+    def _last_place(self) -> str:
+        recent = self.settings.recent
+        return str(recent[0].parent if recent else Path.home())
+
+    def open_path(self, path: Path) -> None:
+        """Open a folder or an archive in the background, in the place of what is open."""
+        if self._opening is not None or not self._may_leave():
+            return
+        dialog = QProgressDialog(f"Opening {path.name}…", "Cancel", 0, 0, self)
+        dialog.setWindowTitle("Opening")
+        dialog.setWindowModality(Qt.WindowModal)
+        # A set that opens at once needs no dialog.
+        dialog.setMinimumDuration(500)
+        self._let_go()
+        task = Task(lambda tell: Session.open(path, tell), self)
+        dialog.canceled.connect(task.cancel)
+        task.progressed.connect(lambda done, total: _tell(dialog, done, total))
+        task.succeeded.connect(lambda session: self._opened(session, path))
+        task.failed.connect(self._not_opened)
+        task.cancelled.connect(self._show_start)
+        task.finished.connect(lambda: self._opening_ended(dialog))
+        self._opening = task.start()
+
+    def _opening_ended(self, dialog: QProgressDialog) -> None:
+        self._opening = None
+        dialog.reset()
+        dialog.deleteLater()
+
+    def _not_opened(self, text: str) -> None:
+        messages.error(text)
+        self._show_start()
+
+    def _opened(self, session: Session, path: Path) -> None:
+        self.project = Project(session, self.settings)
+        self.project.take_over_split()
+        self.settings.add_recent(path)
+        self.setWindowTitle(f"{session.root.name} — mask-annotator")
+        self.stack.setCurrentWidget(self.tabs)
+        self.tabs.setCurrentWidget(self.label)
+        self.label.set_project(self.project)
+        for page in self.pages:
+            page.set_project(self.project)
+        self._enable_actions()
+        self._say_what_was_found(session)
+        self._show_saved()
+
+    def _say_what_was_found(self, session: Session) -> None:
+        unlabelled = sum(not session.image(key).labelled for key in session.keys)
+        details = "\n".join(map(str, session.report))
+        if session.sidecar.locked_by is not None:
+            messages.warning(
+                "This set is open in another window (process "
+                f"{session.sidecar.locked_by}): edit it in one of them only, or one will overwrite the other."
+            )
+        elif not session.sidecar.writable:
+            messages.warning(
+                f"{session.root} is read-only: you can look, but changes cannot be saved here. "
+                "Copy the set to a folder of your own to edit it."
+            )
+        elif session.report.errors:
+            count = len(session.report.errors)
+            messages.warning(
+                f"{len(session.keys)} pictures are open; {count} problem{'s' if count > 1 else ''} "
+                "were found, and what they are about was left out.",
+                details,
+            )
+        elif unlabelled == len(session.keys):
+            messages.info("No labels were found beside the pictures: press W and draw the first box.")
+        elif session.report.issues:
+            messages.info(
+                f"{len(session.keys)} pictures are open. To look at some day: {session.report.summary()}.",
+                details,
+            )
+
+    def _let_go(self) -> None:
+        """Leave the open set."""
+        if self.project is not None:
+            self.project.session.close()
+            self.project = None
+        self.undo_stack.clear()
+        self.loader.forget_all()
+
+    def _show_start(self) -> None:
+        self.setWindowTitle("mask-annotator")
+        self.start.show_recent(self.settings.recent)
+        self.stack.setCurrentWidget(self.start)
+        self._enable_actions()
+        self._show_saved()
+
+    # Editing and saving
+
+    def _edited(self, index: int) -> None:
+        if self.project is None:
+            return
+        self._save_timer.start()
+        self._show_saved()
+
+    def undo(self) -> None:
+        """Take back the last edit, and show the picture it was made on."""
+        self._reveal(self.undo_stack.index() - 1)
+        self.undo_stack.undo()
+
+    def redo(self) -> None:
+        """Do again what was taken back."""
+        self._reveal(self.undo_stack.index())
+        self.undo_stack.redo()
+
+    def _reveal(self, index: int) -> None:
+        command = self.undo_stack.command(index) if 0 <= index < self.undo_stack.count() else None
+        if command is not None:
+            self.tabs.setCurrentWidget(self.label)
+            self.label.reveal(command.edit.key)
+
+    def save(self, overwrite: bool = False) -> bool:
+        """Write what has changed; returns whether everything is on disk now."""
+        self._save_timer.stop()
+        if self.project is None:
+            return True
+        errors = self.project.session.save(overwrite=overwrite)
+        if errors:
+            more = f" ({len(errors) - 1} more files could not be saved)" if len(errors) > 1 else ""
+            messages.error(f"Not saved: {errors[0]}{more}", "\n".join(map(str, errors)))
+        self._show_saved()
+        return not errors
+
+    def save_quietly(self) -> None:
+        """Rescue what can be rescued (after a mistake of ours)."""
+        if self.project is not None:
+            self.project.session.save()
+
+    def overwrite_changed(self) -> None:
+        """Write also the files that another program changed meanwhile."""
+        self.save(overwrite=True)
+
+    def _show_saved(self) -> None:
+        if self.project is None:
+            self.save_label.setText("")
+            return
+        dirty = len(self.project.session.dirty_keys)
+        self.save_label.setText(
+            "All changes are saved" if not dirty else f"{dirty} pictures with unsaved changes"
+        )
+
+    # What is shown
+
+    def _enable_actions(self) -> None:
+        is_open = self.project is not None
+        labelling = is_open and self.tabs.currentWidget() is self.label
+        for name, action in self.actions_by_name.items():
+            needs = action.property("needs")
+            action.setEnabled(needs is None or (is_open if needs == "set" else labelling))
+            del name
+
+    def _page_changed(self, index: int) -> None:
+        page = self.tabs.widget(index)
+        if self.project is not None and page in self.pages:
+            page.refresh()
+        if page is self.label:
+            self.label.canvas.setFocus()
+        self.mode_label.setVisible(page is self.label)
+        self.place_label.setVisible(page is self.label)
+        self._enable_actions()
+
+    def _work_changed(self) -> None:
+        if self.project is not None:
+            self.project.take_over_split()
+            self.label.images.refresh_filters()
+            self.train.set_project(self.project)
+            self.augment.refresh()
+            self.predict.refresh()
+
+    def _image_changed(self, key: str) -> None:
+        if self.project is not None:
+            number = self.project.session.keys.index(key) + 1
+            self.mode_label.setText(f"{number} of {len(self.project.session.keys)}")
+
+    def _mode_changed(self, mode: Mode) -> None:
+        text = {
+            Mode.SELECT: "",
+            Mode.DRAW_ONE: "Drawing one box (W again: keep drawing, Esc: stop)",
+            Mode.DRAW_MANY: "Drawing boxes (Esc: stop)",
+        }[mode]
+        self.statusBar().showMessage(text)
+
+    def show_keys(self) -> None:
+        """The map of the keys."""
+        show_keys(self, self.actions_by_name)
+
+    def show_messages(self) -> None:
+        """Everything that was said since the start."""
+        from annotator.qt.message_bar import show_text
+
+        lines = [f"[{message.level}] {message.text}" for message in messages.history]
+        show_text(self, "Messages", "\n".join(lines) or "Nothing was said yet.")
+
+    # Events
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        if (
+            self.project is None
+            or self.tabs.currentWidget() is not self.label
+            or not self.label.canvas.underMouse()
+        ):
+            return
+        menu = QMenu(self)
+        if self.label.canvas.selected:
+            for name in self.project.session.class_names:
+                menu.addAction(f"Relabel as {name}", lambda name=name: self.label.choose_class(name))
+            menu.addSeparator()
+            for name in ("duplicate", "copy", "delete"):
+                menu.addAction(self.actions_by_name[name])
+            menu.addSeparator()
+        for name in ("paste", "draw", "fit"):
+            menu.addAction(self.actions_by_name[name])
+        menu.exec_(event.globalPos())
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        if paths:
+            self.open_path(paths[0])
+
+    def _may_leave(self) -> bool:
+        """Save; ask where something cannot be saved or still runs. False: stay."""
+        busy = [page for page in self.pages if page.is_busy()]
+        if busy:
+            what = "A training is running" if self.train in busy else "Something is still being made"
+            question = f"{what}. Stop it?"
+            if not self._ask(question, "What Darknet saved last is kept and can be resumed.", "Stop it"):
+                return False
+            for page in busy:
+                page.stop()
+        if self.save():
+            return True
+        return self._ask(
+            "Some changes could not be saved and would be lost.",
+            "The message at the top says why. Stay to save them again.",
+            "Leave and lose them",
+        )
+
+    def _ask(self, text: str, details: str, yes: str) -> bool:
+        box = QMessageBox(QMessageBox.Question, "mask-annotator", text, QMessageBox.NoButton, self)
+        box.setInformativeText(details)
+        box.addButton("Stay", QMessageBox.RejectRole)
+        agree = box.addButton(yes, QMessageBox.DestructiveRole)
+        box.exec_()
+        return box.clickedButton() is agree
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if not self._may_leave():
+            event.ignore()
+            return
+        self.settings.set("geometry", bytes(self.saveGeometry().toBase64()).decode("ascii"))
+        self.settings.set("label_splitter", bytes(self.label.splitter.saveState().toBase64()).decode("ascii"))
+        if self._opening is not None:
+            self._opening.cancel()
+            self._opening.wait()
+        for page in self.pages:
+            page.stop()
+        self._let_go()
+        self.loader.shut_down()
+        self.message_bar.stop_listening()
+        event.accept()
+
+
+def _tell(dialog: QProgressDialog, done: int, total: int) -> None:
+    dialog.setMaximum(total)
+    dialog.setValue(min(done, max(total - 1, 0)))

@@ -1,0 +1,222 @@
+"""The augmentation page: copies of the training pictures, with a look at what they become."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from PyQt5.QtCore import Qt
+from PyQt5.QtGui import QPixmap, QResizeEvent
+from PyQt5.QtWidgets import (
+    QFormLayout,
+    QGroupBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSpinBox,
+    QWidget,
+)
+
+from annotator import messages
+from annotator.qt.loader import to_qimage
+from annotator.qt.pages.page import Page, TaskRow
+from augment.plan import make_plan
+from augment.policy import STUDY, Policy
+from augment.preview import sheet_of
+from augment.runner import AugmentResult, augment, remove
+from augment.transforms import Transform
+from converters.images import RgbImage
+from converters.work import WorkFolder, copies_in
+
+EXAMPLES = 6
+"""Training pictures on the sheet of examples."""
+
+
+class Preview(QLabel):
+    """A contact sheet, scaled to the width there is."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAlignment(Qt.AlignHCenter | Qt.AlignTop)
+        self.setMinimumSize(200, 40)
+        self._pixmap: QPixmap | None = None
+
+    def show_sheet(self, rgb: RgbImage) -> None:
+        """Show a contact sheet."""
+        self._pixmap = QPixmap.fromImage(to_qimage(rgb))
+        self._scale()
+
+    def clear_sheet(self) -> None:
+        """Show nothing."""
+        self._pixmap = None
+        self.clear()
+        self.setMinimumHeight(40)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._scale()
+
+    def _scale(self) -> None:
+        if self._pixmap is None:
+            return
+        width = min(self.width(), self._pixmap.width())
+        scaled = self._pixmap.scaledToWidth(max(width, 1), Qt.SmoothTransformation)
+        self.setPixmap(scaled)
+        self.setMinimumHeight(scaled.height())
+
+
+class AugmentPage(Page):
+    """Makes the copies, shows some of them, takes them away again."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(
+            "Augment",
+            "Each training picture is copied; every copy gets different random operations. Validation "
+            "and test pictures are never touched. The same seed gives the same copies.",
+            parent,
+        )
+        self.state = QLabel()
+        self.state.setWordWrap(True)
+        self.copies = QSpinBox(minimum=1, maximum=50, value=2)
+        self.copies.setSuffix(" copies of each training picture")
+        self.per_copy = QSpinBox(minimum=1, maximum=len(STUDY.operations), value=STUDY.operations_per_copy)
+        self.per_copy.setSuffix(" different operations on each copy")
+        self.seed = QSpinBox(minimum=0, maximum=2**31 - 1, value=1)
+        operations = QLabel(_describe())
+        operations.setWordWrap(True)
+        box = QGroupBox("Copies")
+        form = QFormLayout(box)
+        form.setFieldGrowthPolicy(QFormLayout.FieldsStayAtSizeHint)
+        form.setRowWrapPolicy(QFormLayout.DontWrapRows)
+        form.addRow("Number", self.copies)
+        form.addRow("Operations", self.per_copy)
+        form.addRow("Seed", self.seed)
+        form.addRow(operations)
+        self.make = TaskRow("Make the copies")
+        self.remove = QPushButton("Take the copies away")
+        self.preview_button = QPushButton("Show examples")
+        self.preview_button.setToolTip("Six training pictures and what becomes of them, with their boxes")
+        row = QWidget()
+        buttons = QHBoxLayout(row)
+        buttons.setContentsMargins(0, 0, 0, 0)
+        for button in (self.preview_button, self.remove):
+            buttons.addWidget(button)
+        buttons.addStretch()
+        self.preview = Preview()
+        for widget in (self.state, box, self.make, row, self.preview):
+            self.column.addWidget(widget)
+        self.column.addStretch(1)
+        self.make.button.clicked.connect(self._make)
+        self.make.succeeded.connect(self._made)
+        self.make.failed.connect(messages.error)
+        self.make.ended.connect(self.refresh)
+        self.remove.clicked.connect(self._remove)
+        self.preview_button.clicked.connect(self._show_examples)
+        self._preview_task: Any = None
+
+    def refresh(self) -> None:
+        work = self.project.work if self.project is not None else None
+        count = len(copies_in(work)) if work is not None else 0
+        ready = work is not None and not self.make.is_running
+        for widget in (self.make.button, self.preview_button):
+            widget.setEnabled(ready)
+        self.remove.setEnabled(ready and count > 0)
+        if work is None:
+            self.state.setText("There is no training set yet: make it on the Split page first.")
+        else:
+            there = f"{count} copies lie in {work.augmented}." if count else "No copies yet."
+            self.state.setText(f"Training set: {work.root}. {there}")
+
+    def is_busy(self) -> bool:
+        return self.make.is_running
+
+    def stop(self) -> None:
+        self.make.stop()
+        if self._preview_task is not None:
+            self._preview_task.wait()
+
+    def _policy(self) -> Any:
+        from dataclasses import replace
+
+        return replace(STUDY, operations_per_copy=self.per_copy.value())
+
+    def _work(self) -> WorkFolder | None:
+        return self.project.work if self.project is not None else None
+
+    def _make(self) -> None:
+        work = self._work()
+        if work is None:
+            return
+        copies, seed, policy = self.copies.value(), self.seed.value(), self._policy()
+        self.make.run(
+            lambda tell: augment(work.root, copies=copies, seed=seed, policy=policy, on_progress=tell),
+            "%v of %m copies",
+        )
+        self.refresh()
+
+    def _made(self, result: AugmentResult) -> None:
+        total = result.images + result.copies
+        text = f"{result.copies} copies of {result.images} training pictures: train.txt lists {total} now."
+        if result.dropped:
+            text += f" {len(result.dropped)} boxes of which too little was left were dropped."
+        self.make.say(text)
+        issues = "\n".join(map(str, result.report))
+        if result.report.errors:
+            messages.warning(f"Some pictures could not be copied: {result.report.summary()}.", issues)
+        self.work_changed.emit()
+
+    def _remove(self) -> None:
+        work = self._work()
+        if work is None:
+            return
+        from converters.errors import DataError
+
+        try:
+            count = remove(work.root)
+        except DataError as error:
+            messages.error(str(error))
+            return
+        self.make.say(f"{count} copies were taken away.")
+        self.preview.clear_sheet()
+        self.refresh()
+        self.work_changed.emit()
+
+    def _show_examples(self) -> None:
+        from annotator.qt.background import Task
+
+        work = self._work()
+        if work is None or self._preview_task is not None:
+            return
+        copies, seed, policy = self.copies.value(), self.seed.value(), self._policy()
+        self.preview_button.setEnabled(False)
+        task = Task(lambda tell: _examples(work.root, copies, seed, policy), self)
+        task.succeeded.connect(self.preview.show_sheet)
+        task.failed.connect(messages.error)
+        task.finished.connect(self._examples_shown)
+        self._preview_task = task.start()
+
+    def _examples_shown(self) -> None:
+        self._preview_task = None
+        self.refresh()
+
+
+def _describe() -> str:
+    """The operations of the study's policy and their ranges, in words."""
+    return "Drawn from: " + ", ".join(map(_describe_one, STUDY.operations)) + "."
+
+
+def _describe_one(operation: Transform) -> str:
+    """``blur (0 to 2 sigma in pixels)``, ``exposure (±50 %)``, ``shear (±15°)``."""
+    ranges = (value for value in operation.as_dict().values() if isinstance(value, list | tuple))
+    low, high = next(ranges)
+    if operation.unit.startswith("fraction"):
+        low, high, unit = 100 * low, 100 * high, " %"
+    else:
+        unit = "°" if operation.unit == "degrees" else f" {operation.unit}"
+    limits = f"±{high:g}" if low == -high else f"{low:g} to {high:g}"
+    return f"{operation.name} ({limits}{unit})"
+
+
+def _examples(root: Path, copies: int, seed: int, policy: Policy) -> RgbImage:
+    """A contact sheet of some training pictures and their copies; nothing is written."""
+    return sheet_of(make_plan(root, copies=min(copies, 4), seed=seed, policy=policy), EXAMPLES)

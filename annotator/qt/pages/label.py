@@ -1,0 +1,249 @@
+"""The labelling page: list, canvas, boxes."""
+
+from __future__ import annotations
+
+from PyQt5.QtCore import Qt, pyqtSignal
+from PyQt5.QtGui import QImage
+from PyQt5.QtWidgets import QInputDialog, QSplitter, QUndoStack, QVBoxLayout, QWidget
+
+from annotator import messages
+from annotator.core import edits
+from annotator.core.project import Project
+from annotator.qt.box_list import BoxList
+from annotator.qt.canvas import Canvas, Mode
+from annotator.qt.image_list import ImageList
+from annotator.qt.loader import ImageLoader
+from annotator.qt.undo import EditCommand
+from converters.errors import DataError
+from converters.model import Box, Xyxy
+
+NUDGE, NUDGE_FAR = 1.0, 10.0
+
+
+class LabelPage(QWidget):
+    """Where boxes are drawn.
+
+    Signals:
+        image_changed: Key of the image that is shown now.
+        status: A short text on what is under the pointer.
+    """
+
+    image_changed = pyqtSignal(str)
+    status = pyqtSignal(str)
+
+    def __init__(self, loader: ImageLoader, undo_stack: QUndoStack, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.project: Project | None = None
+        self.key: str | None = None
+        self._previous_key: str | None = None
+        self._clipboard: tuple[Box, ...] = ()
+        self.loader = loader
+        self.undo_stack = undo_stack
+        self.images = ImageList()
+        self.canvas = Canvas()
+        self.boxes = BoxList()
+        self.splitter = QSplitter(Qt.Horizontal)
+        for widget, stretch in ((self.images, 0), (self.canvas, 1), (self.boxes, 0)):
+            self.splitter.addWidget(widget)
+            self.splitter.setStretchFactor(self.splitter.count() - 1, stretch)
+            self.splitter.setCollapsible(self.splitter.count() - 1, False)
+        self.splitter.setSizes([230, 800, 230])
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.splitter)
+        self._connect()
+
+    def _connect(self) -> None:
+        self.images.chosen.connect(self._go)
+        self.images.search.returnPressed.connect(self.canvas.setFocus)
+        self.canvas.edited.connect(self.push)
+        self.canvas.selection_changed.connect(self._show_selection)
+        self.canvas.label_wanted.connect(self._label_first_box)
+        self.canvas.pointer_moved.connect(self._show_pointer)
+        self.boxes.class_chosen.connect(self.choose_class)
+        self.boxes.class_wanted.connect(self.ask_for_class)
+        self.boxes.selection_changed.connect(self.canvas.select)
+        self.loader.loaded.connect(self._loaded)
+        self.loader.failed.connect(self._failed)
+
+    # The set
+
+    def set_project(self, project: Project) -> None:
+        """Show another set, from its first picture."""
+        self.project = project
+        self.key = self._previous_key = None
+        self._clipboard = ()
+        session = project.session
+        session.listen(self._image_edited)
+        self.canvas.set_image(None, ())
+        self.canvas.class_names = session.class_names
+        self.canvas.current_label = session.class_names[0] if session.class_names else ""
+        self.boxes.set_classes(session.class_names, self.canvas.current_label)
+        self.images.set_session(session)
+        self.canvas.setFocus()
+
+    def _go(self, key: str) -> None:
+        if self.project is None or key == self.key:
+            return
+        self._previous_key, self.key = self.key, key
+        image = self.project.session.image(key)
+        self.canvas.set_image(key, image.boxes)
+        self.boxes.set_boxes(image.boxes)
+        self._show_selection(frozenset())
+        ahead = tuple(self.project.session.image(other).path for other in self.images.neighbours())
+        picture = self.loader.request(image.path, ahead)
+        if picture is not None:
+            self.canvas.show_image(picture)
+        else:
+            self.canvas.show_notice(f"{image.name} is being read…")
+        self.image_changed.emit(key)
+
+    def _loaded(self, path: str, picture: QImage) -> None:
+        if self._shows(path):
+            self.canvas.show_image(picture)
+
+    def _failed(self, path: str, problem: str) -> None:
+        if self._shows(path):
+            self.canvas.show_notice(problem)
+
+    def _shows(self, path: str) -> bool:
+        return (
+            self.project is not None
+            and self.key is not None
+            and (str(self.project.session.image(self.key).path) == path)
+        )
+
+    def _image_edited(self, key: str) -> None:
+        if key == self.key and self.project is not None:
+            boxes = self.project.session.image(key).boxes
+            if boxes != self.canvas.boxes:
+                self.boxes.set_boxes(boxes)
+                self.canvas.set_boxes(boxes)
+
+    # Edits
+
+    def push(self, edit: edits.SetBoxes) -> None:
+        """Carry out an edit, undoably."""
+        if self.project is not None and edit.changes_something:
+            self.undo_stack.push(EditCommand(self.project.session, edit))
+
+    def reveal(self, key: str) -> None:
+        """Go to the picture an undo or redo changed."""
+        if key != self.key:
+            self.images.go_to(key)
+
+    def choose_class(self, name: str) -> None:
+        """Class of the selected boxes; where none is selected, of the next box."""
+        if self.project is None:
+            return
+        if self.canvas.selected:
+            self.canvas.relabel_selected(name)
+        self.canvas.current_label = name
+        self.boxes.set_classes(self.project.session.class_names, name)
+        self.canvas.setFocus()
+
+    def choose_digit(self, digit: int) -> None:
+        """Class by its key: 1 is the first, 0 the tenth."""
+        if self.project is None:
+            return
+        names = self.project.session.class_names
+        index = (digit - 1) % 10
+        if index < len(names):
+            self.choose_class(names[index])
+        else:
+            messages.info(f"There is no class {index + 1}; the set has {len(names)}.")
+
+    def ask_for_class(self) -> str | None:
+        """Ask for a new class's name and add it; returns it, or None."""
+        if self.project is None:
+            return None
+        name, ok = QInputDialog.getText(self, "Add class", "Name of the new class:")
+        if not ok or not name.strip():
+            return None
+        session = self.project.session
+        try:
+            name = session.add_class(name)
+        except DataError as error:
+            messages.error(str(error))
+            return None
+        self.canvas.class_names = session.class_names
+        self.canvas.current_label = name
+        self.boxes.set_classes(session.class_names, name)
+        self.images.refresh_filters()
+        self.canvas.update()
+        return name
+
+    def _label_first_box(self, xyxy: Xyxy) -> None:
+        name = self.ask_for_class()
+        if name and self.key is not None:
+            self.push(edits.add_box(self.key, self.canvas.boxes, Box(xyxy, name)))
+
+    def toggle_drawing(self) -> None:
+        """Draw one box; asked again, stay in drawing; asked once more, select."""
+        following = {Mode.SELECT: Mode.DRAW_ONE, Mode.DRAW_ONE: Mode.DRAW_MANY, Mode.DRAW_MANY: Mode.SELECT}
+        self.canvas.set_mode(following[self.canvas.mode])
+        self.canvas.setFocus()
+
+    def escape(self) -> None:
+        """Give up the gesture, else leave drawing, else deselect. Never more."""
+        if self.canvas.cancel_gesture():
+            return
+        if self.canvas.mode is not Mode.SELECT:
+            self.canvas.set_mode(Mode.SELECT)
+        elif self.canvas.selected:
+            self.canvas.select(frozenset())
+
+    def arrow(self, dx: int, dy: int, *, far: bool) -> None:
+        """Nudge the selected boxes; where none is selected, left and right go through the pictures."""
+        step = NUDGE_FAR if far else NUDGE
+        if self.canvas.selected:
+            self.canvas.nudge(dx * step, dy * step)
+        elif dx:
+            self.images.step(dx)
+
+    def copy(self) -> None:
+        """Keep the selected boxes (or all) for a paste."""
+        chosen = self.canvas.selected or frozenset(range(len(self.canvas.boxes)))
+        self._clipboard = tuple(self.canvas.boxes[index] for index in sorted(chosen))
+
+    def paste(self) -> None:
+        """Add the copied boxes to this picture, limited to it."""
+        self._add_copies(self._clipboard, "paste")
+
+    def duplicate(self) -> None:
+        """Add a copy of the selected boxes, a little aside."""
+        chosen = (self.canvas.boxes[index] for index in sorted(self.canvas.selected))
+        self._add_copies(
+            tuple(box.moved_to(tuple(edge + 6 for edge in box.xyxy)) for box in chosen), "duplicate"
+        )
+
+    def copy_previous(self) -> None:
+        """Add the boxes of the picture that was shown before."""
+        if self.project is not None and self._previous_key is not None:
+            boxes = self.project.session.image(self._previous_key).boxes
+            self._add_copies(boxes, "boxes of the previous picture")
+
+    def _add_copies(self, boxes: tuple[Box, ...], text: str) -> None:
+        if self.key is None or self.project is None:
+            return
+        width, height = self.project.session.image(self.key).size
+        inside = []
+        for box in boxes:
+            x1, y1, x2, y2 = box.xyxy
+            dx = min(0.0, width - x2) if x2 - x1 <= width else 0.0
+            dy = min(0.0, height - y2) if y2 - y1 <= height else 0.0
+            x1, y1, x2, y2 = max(x1 + dx, 0), max(y1 + dy, 0), min(x2 + dx, width), min(y2 + dy, height)
+            if x2 - x1 >= 1 and y2 - y1 >= 1:
+                inside.append(box.moved_to((x1, y1, x2, y2)))
+        if inside:
+            self.push(edits.paste_boxes(self.key, self.canvas.boxes, tuple(inside), text))
+
+    # What is shown beside
+
+    def _show_selection(self, indices: frozenset[int]) -> None:
+        if self.project is not None and self.key is not None:
+            size = self.project.session.image(self.key).size
+            self.boxes.set_selection(indices, self.canvas.boxes, size)
+
+    def _show_pointer(self, point: tuple[float, float] | None) -> None:
+        self.status.emit("" if point is None else f"{point[0]:.0f}, {point[1]:.0f}")

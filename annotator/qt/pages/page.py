@@ -1,0 +1,142 @@
+"""What every page is: a title, a sentence on what it is for, and a project that it shows."""
+
+from __future__ import annotations
+
+from PyQt5.QtCore import Qt, pyqtSignal
+from PyQt5.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QScrollArea, QVBoxLayout, QWidget
+
+from annotator.core.project import Project
+from annotator.qt.background import Task, Work
+
+
+class Page(QWidget):
+    """A page that scrolls where the window is small.
+
+    Signals:
+        work_changed: The Darknet data set was made or changed by this page.
+    """
+
+    work_changed = pyqtSignal()
+
+    def __init__(self, title: str, purpose: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.project: Project | None = None
+        inner = QWidget()
+        self.column = QVBoxLayout(inner)
+        self.column.setContentsMargins(22, 16, 22, 16)
+        self.column.setSpacing(12)
+        heading = QLabel(title)
+        font = heading.font()
+        font.setPointSizeF(font.pointSizeF() * 1.5)
+        font.setBold(True)
+        heading.setFont(font)
+        self.column.addWidget(heading)
+        self.purpose = QLabel(purpose)
+        self.purpose.setWordWrap(True)
+        self.column.addWidget(self.purpose)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QScrollArea.NoFrame)
+        area.setWidget(inner)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(area)
+
+    def set_project(self, project: Project) -> None:
+        """Show another project."""
+        self.project = project
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show what is true now; called when the page comes up."""
+
+    def is_busy(self) -> bool:
+        """Whether something runs that closing the window would end."""
+        return False
+
+    def stop(self) -> None:
+        """End what runs, before the window closes."""
+
+
+class TaskRow(QWidget):
+    """A button that starts background work, a progress bar and a cancel button in its place while it runs.
+
+    Signals:
+        succeeded: The work's result.
+        failed: Why it failed.
+        ended: It is over, whatever the end.
+    """
+
+    succeeded = pyqtSignal(object)
+    failed = pyqtSignal(str)
+    ended = pyqtSignal()
+
+    def __init__(self, text: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.button = QPushButton(text)
+        self.bar = QProgressBar()
+        self.cancel = QPushButton("Cancel")
+        self.note = QLabel()
+        self.note.setWordWrap(True)
+        self.note.setTextInteractionFlags(Qt.TextSelectableByMouse)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.button)
+        layout.addWidget(self.bar, 1)
+        layout.addWidget(self.cancel)
+        layout.addWidget(self.note, 1)
+        self.cancel.clicked.connect(self._cancel)
+        self.task: Task | None = None
+        self._idle()
+
+    def run(self, work: Work, what: str = "%v of %m") -> None:
+        """Start the work; ``what`` is the text in the bar."""
+        self.button.hide()
+        self.note.hide()
+        self.bar.setFormat(what)
+        self.bar.setRange(0, 0)
+        self.bar.show()
+        self.cancel.setEnabled(True)
+        self.cancel.show()
+        task = Task(work, self)
+        task.progressed.connect(self._progress)
+        task.succeeded.connect(self.succeeded)
+        task.failed.connect(self.failed)
+        task.cancelled.connect(lambda: self.say("Cancelled; nothing was changed."))
+        task.finished.connect(self._finished)
+        self.task = task.start()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the work runs."""
+        return self.task is not None
+
+    def stop(self) -> None:
+        """Cancel and wait (only while the window closes)."""
+        if self.task is not None:
+            self.task.cancel()
+            self.task.wait()
+
+    def say(self, text: str) -> None:
+        """A sentence beside the button."""
+        self.note.setText(text)
+
+    def _progress(self, done: int, total: int) -> None:
+        self.bar.setRange(0, total)
+        self.bar.setValue(done)
+
+    def _cancel(self) -> None:
+        self.cancel.setEnabled(False)
+        if self.task is not None:
+            self.task.cancel()
+
+    def _finished(self) -> None:
+        self.task = None
+        self._idle()
+        self.ended.emit()
+
+    def _idle(self) -> None:
+        self.bar.hide()
+        self.cancel.hide()
+        self.button.show()
+        self.note.show()

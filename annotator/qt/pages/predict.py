@@ -1,0 +1,364 @@
+"""The predictions page: what a trained network sees, beside the ground truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PyQt5.QtCore import Qt, pyqtSignal
+from PyQt5.QtGui import QImage, QPainter
+from PyQt5.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QSlider,
+    QSplitter,
+    QVBoxLayout,
+    QWidget,
+)
+
+from annotator import messages
+from annotator.core.predictions import Comparison, compare
+from annotator.core.project import Project
+from annotator.darknet.predictor import open_run_predictor
+from annotator.darknet.runs import RunFolder, SavedWeights, list_runs
+from annotator.qt import painting
+from annotator.qt.loader import ImageLoader
+from annotator.qt.pages.page import TaskRow
+from annotator.qt.painting import PaintContext
+from annotator.qt.picture_view import PictureView
+from converters import registry
+from converters.errors import DataError
+from converters.images import load_rgb
+from converters.model import AnnotatedImage, Box, Dataset, Split
+from converters.report import Report
+
+Predictions = dict[str, tuple[Box, ...]]
+
+
+class TruthView(PictureView):
+    """Ground truth, with what was missed marked."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.truths: tuple[Box, ...] = ()
+        self.missed: frozenset[int] = frozenset()
+
+    def paint_layers(self, painter: QPainter, context: PaintContext) -> None:
+        painting.paint_missed(painter, self.truths, self.missed, context)
+
+
+class PredictionView(PictureView):
+    """Predicted boxes, right or wrong."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.comparison: Comparison | None = None
+
+    def paint_layers(self, painter: QPainter, context: PaintContext) -> None:
+        if self.comparison is not None:
+            painting.paint_predictions(painter, self.comparison.shown, self.comparison.correct, context)
+
+
+class PredictPage(QWidget):
+    """Runs a trained network over a split and shows each picture twice.
+
+    Signals:
+        work_changed: Never emitted here; every page has it.
+    """
+
+    work_changed = pyqtSignal()
+
+    def __init__(self, loader: ImageLoader, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.project: Project | None = None
+        self.loader = loader
+        self.dataset: Dataset | None = None
+        self.predictions: Predictions = {}
+        self._images: dict[str, AnnotatedImage] = {}
+        self._comparisons: dict[str, Comparison] = {}
+        self._build()
+        self._connect()
+        self._show_nothing()
+
+    def _build(self) -> None:
+        self.run = QComboBox()
+        self.run.setSizeAdjustPolicy(QComboBox.AdjustToContents)
+        self.run.setToolTip("The training whose network looks at the pictures")
+        self.weights = QComboBox()
+        self.weights.setSizeAdjustPolicy(QComboBox.AdjustToContents)
+        self.split = QComboBox()
+        for split in (Split.TEST, Split.VAL, Split.TRAIN):
+            self.split.addItem(f"{split} pictures", split)
+        self.predict = TaskRow("Predict")
+        top = QHBoxLayout()
+        for label, widget in (("Run", self.run), ("Weights", self.weights), ("on", self.split)):
+            top.addWidget(QLabel(label))
+            top.addWidget(widget)
+        top.addWidget(self.predict, 1)
+        self.threshold = QSlider(Qt.Horizontal, minimum=1, maximum=99, value=25)
+        self.threshold.setMaximumWidth(260)
+        self.threshold_label = QLabel()
+        self.order = QComboBox()
+        self.order.addItems(["Mistakes first", "By name"])
+        self.summary = QLabel()
+        self.summary.setWordWrap(True)
+        middle = QHBoxLayout()
+        middle.addWidget(QLabel("Confidence from"))
+        middle.addWidget(self.threshold)
+        middle.addWidget(self.threshold_label)
+        middle.addSpacing(16)
+        middle.addWidget(self.summary, 1)
+        self.list = QListWidget()
+        self.list.setMinimumWidth(170)
+        self.truth = TruthView()
+        self.guess = PredictionView()
+        left = QWidget()
+        column = QVBoxLayout(left)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.order)
+        column.addWidget(self.list)
+        self.splitter = QSplitter(Qt.Horizontal)
+        self.splitter.addWidget(left)
+        for title, view in (("Ground truth", self.truth), ("Prediction", self.guess)):
+            self.splitter.addWidget(_titled(title, view))
+        self.splitter.setSizes([210, 560, 560])
+        self.splitter.setStretchFactor(1, 1)
+        self.splitter.setStretchFactor(2, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(10, 8, 10, 8)
+        layout.addLayout(top)
+        layout.addLayout(middle)
+        layout.addWidget(self.splitter, 1)
+
+    def _connect(self) -> None:
+        self.run.currentIndexChanged.connect(self._run_changed)
+        self.weights.currentIndexChanged.connect(self._forget)
+        self.split.currentIndexChanged.connect(self._forget)
+        self.predict.button.clicked.connect(self.start)
+        self.predict.succeeded.connect(self._predicted)
+        self.predict.failed.connect(messages.error)
+        self.predict.ended.connect(self._enable)
+        self.threshold.valueChanged.connect(self._threshold_changed)
+        self.order.currentIndexChanged.connect(self._fill_list)
+        self.list.currentItemChanged.connect(self._show_current)
+        self.loader.loaded.connect(self._loaded)
+        self.loader.failed.connect(self._failed)
+        self.truth.viewport_changed.connect(self.guess.follow)
+        self.guess.viewport_changed.connect(self.truth.follow)
+
+    # What can be chosen
+
+    def set_project(self, project: Project) -> None:
+        """Show another project."""
+        self.project = project
+        self._forget()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """List the runs that have weights."""
+        work = self.project.work if self.project is not None else None
+        runs = [run for run in (list_runs(work.root) if work is not None else []) if run.weights()]
+        chosen = self.run.currentData()
+        self.run.blockSignals(True)
+        self.run.clear()
+        for run in reversed(runs):
+            self.run.addItem(run.path.name, run)
+        index = next((i for i in range(self.run.count()) if _same(self.run.itemData(i), chosen)), 0)
+        self.run.setCurrentIndex(index if self.run.count() else -1)
+        self.run.blockSignals(False)
+        if not (_same(self.run.currentData(), chosen) and self.weights.count() == self._weights_count()):
+            self._run_changed()
+        self._enable()
+
+    def _weights_count(self) -> int:
+        run: RunFolder | None = self.run.currentData()
+        return len(run.weights()) if run is not None else 0
+
+    def choose_run(self, path: Path) -> None:
+        """Choose a run by its folder (it has just ended)."""
+        self.refresh()
+        for index in range(self.run.count()):
+            if self.run.itemData(index).path == path:
+                self.run.setCurrentIndex(index)
+
+    def _run_changed(self) -> None:
+        run: RunFolder | None = self.run.currentData()
+        self.weights.blockSignals(True)
+        self.weights.clear()
+        for weights in reversed(run.weights() if run is not None else []):
+            self.weights.addItem(f"iteration {weights.iteration} ({weights.kind})", weights)
+        self.weights.blockSignals(False)
+        self._forget()
+
+    def _enable(self) -> None:
+        ready = self.run.currentData() is not None
+        self.predict.button.setEnabled(ready)
+        if not ready:
+            self._show_nothing()
+
+    def _show_nothing(self) -> None:
+        text = (
+            "Train a network on the Train page first: its predictions are shown here beside the ground truth."
+        )
+        if self.run.currentData() is not None:
+            text = "Press Predict to let the network look at the pictures."
+        for view in (self.truth, self.guess):
+            view.show_notice(text)
+        self.summary.setText("")
+        self.threshold_label.setText(f"{self.threshold.value()} %")
+
+    def _forget(self) -> None:
+        self.predictions = {}
+        self._comparisons = {}
+        self.list.clear()
+        self._show_nothing()
+
+    # Predicting
+
+    def start(self) -> None:
+        """Run the chosen network over the chosen split."""
+        run: RunFolder | None = self.run.currentData()
+        weights: SavedWeights | None = self.weights.currentData()
+        work = self.project.work if self.project is not None else None
+        if run is None or work is None:
+            return
+        split: Split = self.split.currentData()
+        path = weights.path if weights is not None else None
+        self._forget()
+        self.predict.run(lambda tell: predict_split(run, path, work.root, split, tell), "%v of %m pictures")
+
+    def _predicted(self, result: tuple[Dataset, Predictions, Report]) -> None:
+        self.dataset, self.predictions, report = result
+        self._images = {image.key: image for image in self.dataset if image.key in self.predictions}
+        for view in (self.truth, self.guess):
+            view.class_names = self.dataset.class_names
+        if report.errors:
+            messages.warning(
+                f"Some pictures could not be read: {report.summary()}.", "\n".join(map(str, report))
+            )
+        self._compare()
+
+    def _compare(self) -> None:
+        threshold = self.threshold.value() / 100
+        self._comparisons = {
+            key: compare(self._images[key].boxes, boxes, threshold) for key, boxes in self.predictions.items()
+        }
+        self._summarise()
+        self._fill_list()
+
+    def _threshold_changed(self, value: int) -> None:
+        self.threshold_label.setText(f"{value} %")
+        if self.predictions:
+            key = self._current_key()
+            self._compare()
+            self._select(key)
+
+    def _summarise(self) -> None:
+        found = self._comparisons.values()
+        right = sum(c.true_positives for c in found)
+        wrong = sum(c.false_positives for c in found)
+        missed = sum(len(c.missed) for c in found)
+        what = self.split.currentText()
+        if not self._comparisons:
+            self.summary.setText(f"There are no {what}.")
+            return
+        count = len(self._comparisons)
+        self.summary.setText(f"{count} {what} · {right} right · {wrong} wrong · {missed} missed")
+
+    def _fill_list(self) -> None:
+        key = self._current_key()
+        self.list.blockSignals(True)
+        self.list.clear()
+        keys = list(self._comparisons)
+        if self.order.currentIndex() == 0:
+            keys.sort(key=lambda key: -self._comparisons[key].mistakes)
+        for each in keys:
+            item = QListWidgetItem(f"{self._images[each].name}\n{self._comparisons[each].summary()}")
+            item.setData(Qt.UserRole, each)
+            self.list.addItem(item)
+        self.list.blockSignals(False)
+        self._select(key)
+
+    def _select(self, key: str | None) -> None:
+        rows = range(self.list.count())
+        row = next((row for row in rows if self.list.item(row).data(Qt.UserRole) == key), 0)
+        if self.list.count():
+            self.list.setCurrentRow(row)
+            self._show_current()
+
+    def _current_key(self) -> str | None:
+        item = self.list.currentItem()
+        return item.data(Qt.UserRole) if item is not None else None
+
+    # Showing
+
+    def _show_current(self, *_: object) -> None:
+        key = self._current_key()
+        if key is None or key not in self._comparisons:
+            return
+        image, comparison = self._images[key], self._comparisons[key]
+        self.truth.truths, self.truth.missed = image.boxes, comparison.missed
+        self.guess.comparison = comparison
+        picture = self.loader.request(image.path)
+        if picture is not None:
+            self._show_picture(picture)
+
+    def _show_picture(self, picture: QImage) -> None:
+        for view in (self.truth, self.guess):
+            view.show_image(picture)
+
+    def _loaded(self, path: str, picture: QImage) -> None:
+        key = self._current_key()
+        if key is not None and key in self._images and str(self._images[key].path) == path:
+            self._show_picture(picture)
+
+    def _failed(self, path: str, problem: str) -> None:
+        key = self._current_key()
+        if key is not None and key in self._images and str(self._images[key].path) == path:
+            for view in (self.truth, self.guess):
+                view.show_notice(problem)
+
+    def is_busy(self) -> bool:
+        """Whether pictures are being predicted."""
+        return self.predict.is_running
+
+    def stop(self) -> None:
+        """End it, before the window closes."""
+        self.predict.stop()
+
+
+def predict_split(
+    run: RunFolder, weights: Path | None, work: Path, split: Split, tell: Callable[[int, int], None]
+) -> tuple[Dataset, Predictions, Report]:
+    """Predict all pictures of a split; those that cannot be read are reported and left out."""
+    report = Report()
+    dataset = registry.load(work, report)
+    predictor = open_run_predictor(run, weights)
+    images = dataset.in_split(split)
+    predictions: Predictions = {}
+    for number, image in enumerate(images):
+        tell(number, len(images))
+        try:
+            predictions[image.key] = predictor.predict(load_rgb(image.path))
+        except DataError as error:
+            report.add_exception(error, key=image.key)
+    tell(len(images), len(images))
+    return dataset, predictions, report
+
+
+def _same(one: RunFolder | None, other: RunFolder | None) -> bool:
+    return one is not None and other is not None and one.path == other.path
+
+
+def _titled(title: str, widget: QWidget) -> QWidget:
+    holder = QWidget()
+    column = QVBoxLayout(holder)
+    column.setContentsMargins(0, 0, 0, 0)
+    label = QLabel(title)
+    label.setAlignment(Qt.AlignCenter)
+    column.addWidget(label)
+    column.addWidget(widget, 1)
+    return holder
