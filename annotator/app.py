@@ -14,7 +14,7 @@ from converters.commands import ExitStatus, make_parser, run_command, say
 
 
 def can_show_windows() -> bool:
-    """Whether there is a display that accepts a window (Qt would abort the process where there is none)."""
+    """Whether there is a display that accepts a window (where there is none Qt aborts the process)."""
     if os.environ.get("QT_QPA_PLATFORM") in ("offscreen", "minimal", "vnc"):
         return True
     if os.environ.get("WAYLAND_DISPLAY"):

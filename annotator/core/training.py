@@ -131,7 +131,7 @@ class TrainingModel:
                     f"average {self.averages[-1]:.3f}{end}{saved}"
                 )
             case _:
-                return self.message
+                return self.message[:1].upper() + self.message[1:]
 
 
 def duration(seconds: float) -> str:

@@ -105,8 +105,7 @@ def paint_missed(
         colour = MISSED if index in missed else class_colour(context.class_names, box.label)
         _outline(painter, rect, QColor(*colour), 3.0 if index in missed else 2.0)
         if context.show_labels:
-            text = f"missed: {box.label}" if index in missed else box.label
-            _caption(painter, rect, text, colour, context)
+            _caption(painter, rect, box.label, colour, context)
 
 
 def paint_crosshair(painter: QPainter, point: QPointF, context: PaintContext) -> None:

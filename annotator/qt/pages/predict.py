@@ -122,7 +122,10 @@ class PredictPage(QWidget):
         column.addWidget(self.list)
         self.splitter = QSplitter(Qt.Horizontal)
         self.splitter.addWidget(left)
-        for title, view in (("Ground truth", self.truth), ("Prediction", self.guess)):
+        for title, view in (
+            ("Ground truth (orange: missed)", self.truth),
+            ("Prediction (✓ right, ✗ wrong)", self.guess),
+        ):
             self.splitter.addWidget(_titled(title, view))
         self.splitter.setSizes([210, 560, 560])
         self.splitter.setStretchFactor(1, 1)

@@ -196,14 +196,13 @@ class TrainPage(Page):
         row.addStretch()
         column.addLayout(row)
         column.addWidget(self.log, 2)
-        # Their preferred heights would make the page scroll on a small screen.
-        for widget in (self.runs, self.log, self.chart):
-            widget.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Ignored)
         both = QSplitter(Qt.Horizontal)
+        # Its preferred height would make the page scroll on a small screen.
+        both.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Ignored)
+        both.setMinimumHeight(230)
         both.addWidget(self.chart)
         both.addWidget(side)
-        both.setStretchFactor(0, 3)
-        both.setStretchFactor(1, 2)
+        both.setSizes([640, 520])
         both.setChildrenCollapsible(False)
         self.column.addWidget(both, 1)
 
@@ -385,6 +384,8 @@ class TrainPage(Page):
             self.chart.show_model(self.model)
         elif event.get("event") in ("run", "saved"):
             self._list_runs()
+            if event["event"] == "saved":
+                self.log.appendPlainText(f"Weights were saved at iteration {self.model.saved}.")
         self._show_state()
 
     def request_stop(self) -> None:
@@ -400,9 +401,9 @@ class TrainPage(Page):
         self.process = None
         self.refresh()
         if self.model.state is State.FAILED:
-            messages.error(self.model.message, "\n".join(outcome.last_words))
-        else:
-            messages.info(self.model.message)
+            messages.error(self.model.headline(), "\n".join(outcome.last_words))
+        elif self.model.state is State.FINISHED:
+            messages.info("The training is finished. Its predictions are on the next page.")
         if self.model.run is not None:
             self.run_finished.emit(self.model.run)
 

@@ -1,0 +1,71 @@
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from converters.errors import WriteError
+from converters.files import link_or_copy, write_atomic, write_if_changed
+
+
+def test_writes_whole_and_leaves_nothing_behind(tmp_path: Path):
+    path = tmp_path / "a.txt"
+    write_atomic(path, "één\n")
+    write_atomic(path, b"two")
+    assert path.read_bytes() == b"two"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_a_link_is_replaced_not_written_through(tmp_path: Path):
+    original = tmp_path / "original"
+    original.write_text("keep")
+    for make in (os.link, os.symlink):
+        link = tmp_path / make.__name__
+        make(original, link)
+        write_atomic(link, "new")
+        assert original.read_text() == "keep" and link.read_text() == "new" and not link.is_symlink()
+
+
+def test_permissions_stay(tmp_path: Path):
+    path = tmp_path / "a"
+    path.write_text("x")
+    path.chmod(0o640)
+    write_atomic(path, "y")
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_full_disk_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(WriteError, match="disk is full") as caught:
+        write_atomic(path, "new")
+    assert caught.value.path == path
+    assert path.read_text() == "old" and os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_read_only_is_said(tmp_path: Path):
+    with pytest.raises(WriteError, match="read-only|cannot be written"):
+        write_atomic(Path("/proc/self/nothing.txt"), "x")
+
+
+def test_unchanged_content_is_not_written_again(tmp_path: Path):
+    path = tmp_path / "a"
+    assert write_if_changed(path, "x")
+    os.utime(path, ns=(1, 1))
+    assert not write_if_changed(path, b"x")
+    assert path.stat().st_mtime_ns == 1
+    assert write_if_changed(path, "y")
+
+
+def test_link_or_copy_of_a_symlink_is_the_file(tmp_path: Path):
+    (tmp_path / "real").write_text("x")
+    (tmp_path / "sym").symlink_to("real")
+    link_or_copy(tmp_path / "sym", tmp_path / "out")
+    assert not (tmp_path / "out").is_symlink() and (tmp_path / "out").read_text() == "x"
+    with pytest.raises(WriteError):
+        link_or_copy(tmp_path / "missing", tmp_path / "out2")
