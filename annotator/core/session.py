@@ -14,6 +14,7 @@ from converters.files import make_folder, write_if_changed
 from converters.formats.base import Codec, LoadOptions, ProgressCallback
 from converters.model import AnnotatedImage, Box, Dataset, Split
 from converters.report import Report
+from converters.work import WorkFolder, write_lists
 
 Listener = Callable[[str], None]
 
@@ -114,6 +115,9 @@ class Session:
                 raise FormatError(f"the class {other!r} exists already.")
         names = (*self.class_names, name)
         self.codec.write_class_names(self.root, names)
+        work = WorkFolder(self.root)
+        if work.exists():
+            write_lists(work)  # obj.data says how many classes there are
         self.class_names = names
         self.sidecar.pin_class_names(names)
         return name

@@ -195,6 +195,18 @@ def test_yolo_classes_go_to_the_names_file(tmp_path: Path, make_picture):
     session.close()
 
 
+def test_a_new_class_of_a_darknet_set_is_counted_in_obj_data(small_demo: Path, tmp_path: Path):
+    from converters.convert import ConvertOptions, convert_to_work
+    from converters.report import Report
+
+    convert_to_work(small_demo, tmp_path / "work", Report(), ConvertOptions(jobs=1))
+    session = Session.open(tmp_path / "work")
+    session.add_class("helmet")
+    session.close()
+    assert "classes = 4\n" in (tmp_path / "work" / "obj.data").read_text()
+    assert (tmp_path / "work" / "obj.names").read_text().endswith("helmet\n")
+
+
 def test_another_process_is_seen_and_a_dead_one_is_not(tmp_path: Path):
     script = (
         "import sys; from pathlib import Path; from annotator.core.sidecar import Sidecar\n"

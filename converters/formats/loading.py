@@ -1,0 +1,301 @@
+"""What reading a set is in every format: go through the pictures, check each box, collect what is wrong."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from converters.errors import FormatError, ImageError
+from converters.formats.base import LoadOptions
+from converters.images import read_header
+from converters.layout import Pair
+from converters.model import AnnotatedImage, Box, Split, Xyxy
+from converters.reading import read_small_file
+from converters.report import Report
+
+TOLERANCE_PX = 2.0
+TOLERANCE = 0.01
+"""A box may pass the picture's edge by the larger of 2 pixels and 1 % of the side, with a warning: tools
+that count pixels from 1 do so (12 boxes of the Kaggle set). Farther out it was drawn on another picture."""
+
+ROUNDING = 1e-4
+"""Below this part of a side an overlap is the rounding of a file with four decimals, and not worth a word."""
+
+
+@dataclass(slots=True)
+class _Unknown:
+    """Boxes of one class that is not in the list."""
+
+    path: Path
+    line: int | None
+    key: str
+    boxes: int = 0
+    files: set[Path] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Unknowns:
+    """Collects boxes of classes outside the list, to be said once for each class."""
+
+    by_label: dict[str, _Unknown] = field(default_factory=dict)
+
+    def add(self, label: str, path: Path, line: int | None, key: str) -> None:
+        """Count one box."""
+        entry = self.by_label.setdefault(label, _Unknown(path, line, key))
+        entry.boxes += 1
+        entry.files.add(path)
+
+    def report_to(self, report: Report, class_names: Sequence[str], *, dropped: bool) -> None:
+        """One issue for each class: a warning where its boxes were to be dropped, else an error."""
+        known = ", ".join(class_names)
+        for label, entry in self.by_label.items():
+            boxes = "1 box" if entry.boxes == 1 else f"{entry.boxes} boxes"
+            files = "1 file" if len(entry.files) == 1 else f"{len(entry.files)} files"
+            text = f"{label!r} is none of the classes {known} ({boxes} in {files}"
+            if dropped:
+                report.warning(
+                    "unknown-class", f"{text}; dropped).", path=entry.path, line=entry.line, key=entry.key
+                )
+            else:
+                report.error(
+                    "unknown-class",
+                    f"{text}).",
+                    path=entry.path,
+                    line=entry.line,
+                    key=entry.key,
+                    hint="Rename it to one of the classes, add it to them, or drop its boxes.",
+                )
+
+
+@dataclass(slots=True)
+class LabelFile:
+    """One label file while it is read: takes boxes and findings.
+
+    Attributes:
+        path: The file.
+        key: Key of its picture.
+        picture: The picture's file.
+        size: The picture's (width, height).
+        options: How the set is read.
+        report: Where findings go.
+        unknowns: Collects boxes of unknown classes.
+        rounding: Part of a side by which a box may pass the edge without a word.
+        boxes: The boxes accepted so far.
+        rejected: Whether a box or the whole file was refused.
+    """
+
+    path: Path
+    key: str
+    picture: Path
+    size: tuple[int, int]
+    options: LoadOptions
+    report: Report
+    unknowns: Unknowns
+    rounding: float = 0.0
+    boxes: list[Box] = field(default_factory=list)
+    rejected: bool = False
+
+    def refuse(self, error: FormatError) -> None:
+        """A box that cannot be read; the file's other boxes may still be good."""
+        self.rejected = True
+        located = FormatError(
+            error.message, path=self.path, line=error.line, code=error.code, hint=error.hint
+        )
+        self.report.add_exception(located, key=self.key)
+
+    def warn(self, code: str, message: str, line: int | None = None, hint: str = "") -> None:
+        """A finding that leaves the file in the work."""
+        self.report.warning(code, message, path=self.path, line=line, key=self.key, hint=hint)
+
+    def unknown(self, label: str, line: int | None) -> None:
+        """A box of a class that is not in the list."""
+        self.unknowns.add(label, self.path, line, self.key)
+        if not self.options.drop_unknown:
+            self.rejected = True
+
+    def take(self, box: Box, line: int | None) -> None:
+        """Check a box's class and edges, and keep it if it is good."""
+        known = self.options.class_names
+        if known is not None and box.label not in known:
+            self.unknown(box.label, line)
+            return
+        problem = edges_problem(box.xyxy, self.size, rounding=self.rounding)
+        if problem is None:
+            self.boxes.append(box)
+            return
+        where = {"path": self.path, "line": line, "key": self.key}
+        if problem.outside and self.options.fix_outside:
+            cut = clip_edges(box.xyxy, self.size)
+            if cut[2] > cut[0] and cut[3] > cut[1]:
+                self.report.warning(
+                    "box-clipped", f"{problem.message} Cut to the picture.", box=len(self.boxes), **where
+                )
+                self.boxes.append(replace(box, xyxy=cut))
+                return
+        if problem.fatal:
+            self.rejected = True
+            self.report.error(problem.code, problem.message, hint=problem.hint, **where)
+            return
+        self.report.warning(problem.code, problem.message, box=len(self.boxes), **where)
+        self.boxes.append(box)
+
+
+@dataclass(frozen=True, slots=True)
+class EdgesProblem:
+    """What is wrong with the edges of a box.
+
+    Attributes:
+        code: ``box-empty``, ``box-outside`` or ``box-far-outside``.
+        message: One sentence.
+        fatal: Whether the box cannot be kept as it is.
+        outside: Whether it passes the picture's edge (and could be cut).
+        hint: What to do.
+    """
+
+    code: str
+    message: str
+    fatal: bool
+    outside: bool
+    hint: str = ""
+
+
+def edges_problem(xyxy: Xyxy, size: tuple[int, int], *, rounding: float = 0.0) -> EdgesProblem | None:
+    """Check a box against its picture.
+
+    Args:
+        xyxy: Edges in pixels.
+        size: The picture's (width, height).
+        rounding: Part of a side by which a box may pass the edge without a word.
+    """
+    x1, y1, x2, y2 = xyxy
+    width, height = size
+    shown = f"({x1:g}, {y1:g}, {x2:g}, {y2:g})"
+    if x2 <= x1 or y2 <= y1:
+        what = "left and right" if x2 <= x1 else "top and bottom"
+        how = "swapped" if x2 < x1 or y2 < y1 else "equal"
+        return EdgesProblem(
+            "box-empty", f"box {shown} has no area: its {what} edges are {how}.", fatal=True, outside=False
+        )
+    beyond = max((-x1) / width, (-y1) / height, (x2 - width) / width, (y2 - height) / height)
+    if beyond <= rounding:
+        return None
+    too_far = max(-x1, x2 - width) > max(TOLERANCE_PX, TOLERANCE * width) or max(-y1, y2 - height) > max(
+        TOLERANCE_PX, TOLERANCE * height
+    )
+    wholly = x1 >= width or y1 >= height or x2 <= 0 or y2 <= 0
+    if wholly or too_far:
+        how = "lies wholly outside" if wholly else "reaches far outside"
+        return EdgesProblem(
+            "box-far-outside",
+            f"box {shown} {how} the picture of {width}x{height}.",
+            fatal=True,
+            outside=True,
+            hint="It may belong to another picture or another size of it.",
+        )
+    pixels = max(-x1, -y1, x2 - width, y2 - height)
+    return EdgesProblem(
+        "box-outside",
+        f"box {shown} passes the edge of the picture of {width}x{height} by {pixels:.3g} px.",
+        fatal=False,
+        outside=True,
+    )
+
+
+def clip_edges(xyxy: Xyxy, size: tuple[int, int]) -> Xyxy:
+    """Edges limited to the picture of ``size`` (width, height); the box may lose its area."""
+    x1, y1, x2, y2 = xyxy
+    width, height = (float(side) for side in size)
+    return (
+        min(max(x1, 0.0), width),
+        min(max(y1, 0.0), height),
+        min(max(x2, 0.0), width),
+        min(max(y2, 0.0), height),
+    )
+
+
+ReadLabels = Callable[[bytes, LabelFile], None]
+"""Reads the bytes of a label file into a LabelFile; raises FormatError where all of it is refused."""
+
+
+def load_images(
+    root: Path,
+    pairs: Sequence[Pair],
+    splits: dict[str, Split],
+    report: Report,
+    options: LoadOptions,
+    read_labels: ReadLabels,
+    *,
+    known: Sequence[str] = (),
+    rounding: float = 0.0,
+) -> tuple[AnnotatedImage, ...]:
+    """Read every picture's header and labels; what is refused goes to the report and is left out.
+
+    Args:
+        root: The set's folder.
+        pairs: Pictures and label files, relative to it.
+        splits: Split of a picture by key, where it is known.
+        report: Where findings go.
+        options: How the set is read.
+        read_labels: Reads one label file.
+        known: Class names, for the message about others.
+        rounding: See :class:`LabelFile`.
+    """
+    unknowns = Unknowns()
+    images: list[AnnotatedImage] = []
+    for done, pair in enumerate(pairs):
+        if options.on_progress is not None:
+            options.on_progress(done, len(pairs))
+        picture, path = root / pair.picture, root / pair.label
+        try:
+            size = picture_size(picture)
+        except ImageError as error:
+            report.add_exception(error, key=pair.key)
+            continue
+        image = AnnotatedImage(pair.key, picture, size, (), splits.get(pair.key), path, pair.exists)
+        if not pair.exists:
+            report.warning("image-without-label", "has no label file.", path=picture, key=pair.key)
+            images.append(image)
+            continue
+        file = LabelFile(path, pair.key, picture, size, options, report, unknowns, rounding)
+        try:
+            read_labels(read_small_file(path), file)
+        except FormatError as error:
+            file.refuse(error)
+            continue
+        if not file.rejected or options.keep_good:
+            images.append(image.with_boxes(tuple(file.boxes)))
+    if options.on_progress is not None:
+        options.on_progress(len(pairs), len(pairs))
+    unknowns.report_to(report, options.class_names or known, dropped=options.drop_unknown)
+    return tuple(images)
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """Size of a picture as shown, from its header.
+
+    Raises:
+        ImageError: It cannot be read, or is no regular file (opening a pipe would wait forever).
+    """
+    try:
+        regular = stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        regular = True  # a link to nowhere: read_header says it in its words
+    except OSError as error:
+        raise ImageError(f"cannot be read: {error.strerror}.", path=path, code="image-unreadable") from error
+    if not regular:
+        raise ImageError("is not a regular file.", path=path, code="image-unreadable")
+    return read_header(path).size
+
+
+def ordered_classes(
+    options: LoadOptions, named: Sequence[str], images: Sequence[AnnotatedImage]
+) -> tuple[str, ...]:
+    """The pinned class order: the person's, else the set's own names file, else first appearance."""
+    if options.class_names is not None:
+        return options.class_names
+    seen = dict.fromkeys(named)
+    for image in images:
+        seen.update(dict.fromkeys(box.label for box in image.boxes))
+    return tuple(seen)

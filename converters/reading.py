@@ -1,0 +1,110 @@
+"""Reading small text files and the numbers in them: strictly, and with limits set before the first byte."""
+
+from __future__ import annotations
+
+import math
+import re
+import stat
+from pathlib import Path
+
+from converters.errors import FormatError
+
+MAX_LABEL_BYTES = 16 * 1024 * 1024
+"""Label, list and names files above this are refused unread: a picture has some kilobytes of labels."""
+
+# Python's float() also takes "1_0", "infinity", "१२" and blanks around it; other readers do not.
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)(?:\([^)]*\))?", re.IGNORECASE)
+
+
+def read_small_file(path: Path) -> bytes:
+    """The bytes of a label, list or names file.
+
+    Raises:
+        FormatError: It is missing, unreadable, no regular file (reading a pipe would wait forever), or
+            larger than :data:`MAX_LABEL_BYTES`.
+    """
+    try:
+        info = path.stat()
+        if not stat.S_ISREG(info.st_mode):
+            raise FormatError("is not a regular file.", path=path, code="unreadable")
+        if info.st_size <= MAX_LABEL_BYTES:
+            with path.open("rb") as file:
+                data = file.read(MAX_LABEL_BYTES + 1)
+            if len(data) <= MAX_LABEL_BYTES:
+                return data
+        raise FormatError(
+            f"is {max(info.st_size, MAX_LABEL_BYTES) / 2**20:.0f} MiB large; "
+            f"a label file has at most {MAX_LABEL_BYTES // 2**20} MiB.",
+            path=path,
+            code="too-large",
+        )
+    except OSError as error:
+        raise FormatError(
+            f"cannot be read: {error.strerror or error}.",
+            path=path,
+            code="unreadable",
+            hint="Check that the file is there and that you may read it.",
+        ) from error
+
+
+def read_text(path: Path) -> str:
+    """The text of a list or names file, UTF-8 with or without a byte order mark.
+
+    Raises:
+        FormatError: As :func:`read_small_file`, or it is not UTF-8.
+    """
+    return decode_utf8(read_small_file(path), path)
+
+
+def decode_utf8(data: bytes, path: Path | None = None) -> str:
+    """Decode UTF-8, without its byte order mark.
+
+    Raises:
+        FormatError: It is not UTF-8 (the line is that of the first bad byte), or holds a NUL.
+    """
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise FormatError(
+            "is UTF-16 text, not UTF-8.", path=path, line=1, code="bad-encoding", hint="Save it as UTF-8."
+        )
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise FormatError(
+            f"is not UTF-8 text (byte 0x{data[error.start]:02x}).",
+            path=path,
+            line=line,
+            code="bad-encoding",
+            hint="Save it as UTF-8.",
+        ) from error
+    if (nul := text.find("\0")) >= 0:
+        line = text.count("\n", 0, nul) + 1
+        raise FormatError(
+            "holds a NUL character; the file is damaged.", path=path, line=line, code="bad-encoding"
+        )
+    return text
+
+
+def parse_number(text: str, what: str, *, path: Path | None = None, line: int | None = None) -> float:
+    """A decimal number as all tools read it: ASCII digits, a point, an exponent; nothing else.
+
+    Args:
+        text: The number, without blanks around it.
+        what: What it is the number of, for the message (``<xmin>``).
+        path: The file, for the message.
+        line: The line, for the message.
+
+    Raises:
+        FormatError: It is no such number (``bad-number``), or is not finite (``not-finite``).
+    """
+    if _NUMBER.fullmatch(text):
+        value = float(text)
+        if math.isfinite(value):
+            return value
+    elif not _NOT_FINITE.fullmatch(text):
+        shown = repr(text if len(text) <= 40 else text[:40] + "…")
+        hint = "Decimals are written with a point." if re.fullmatch(r"[+-]?[0-9]+,[0-9]+", text) else ""
+        problem = f"{what} is {shown}, not a number." if text else f"{what} is empty, not a number."
+        raise FormatError(problem, path=path, line=line, code="bad-number", hint=hint)
+    raise FormatError(f"{what} is {text[:40]}, not a finite number.", path=path, line=line, code="not-finite")
