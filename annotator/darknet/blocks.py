@@ -1,0 +1,213 @@
+"""The bricks that networks are described with, and what a description comes to: shapes and costs.
+
+A :class:`Stack` grows a network layer by layer. Layers are known by their absolute number; the cfg text
+gets the relative numbers (-1 is the layer before), which every reader of cfg files understands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from annotator.darknet.cfg import Cfg, Section, Value, section
+from converters.errors import FormatError
+
+Size = tuple[int, int, int]
+"""Width, height, channels."""
+
+
+class Stack:
+    """Layers in the order in which they are added; each method returns the new layer's number."""
+
+    def __init__(self) -> None:
+        self.sections: list[Section] = []
+
+    @property
+    def last(self) -> int:
+        """Number of the newest layer."""
+        return len(self.sections) - 1
+
+    def convolution(self, filters: int, size: int, stride: int = 1, activation: str = "leaky") -> int:
+        """A convolution with batch normalisation, padded so that only the stride shrinks its input."""
+        return self._add(
+            section(
+                "convolutional",
+                batch_normalize=1,
+                filters=filters,
+                size=size,
+                stride=stride,
+                pad=1,
+                activation=activation,
+            )
+        )
+
+    def output_convolution(self, filters: int) -> int:
+        """The linear 1x1 convolution before a detection layer; without batch normalisation."""
+        return self._add(
+            section("convolutional", size=1, stride=1, pad=1, filters=filters, activation="linear")
+        )
+
+    def maxpool(self, size: int, stride: int) -> int:
+        """Maximum over ``size`` x ``size`` pixels."""
+        return self._add(section("maxpool", size=size, stride=stride))
+
+    def upsample(self) -> int:
+        """Twice the width and height, by repeating."""
+        return self._add(section("upsample", stride=2))
+
+    def route(self, *layers: int) -> int:
+        """The outputs of these layers, one behind the other."""
+        here = len(self.sections)
+        return self._add(section("route", layers=",".join(str(layer - here) for layer in layers)))
+
+    def route_half(self, layer: int) -> int:
+        """The second half of a layer's channels."""
+        here = len(self.sections)
+        return self._add(section("route", layers=str(layer - here), groups=2, group_id=1))
+
+    def shortcut(self, layer: int) -> int:
+        """The newest layer's output plus that of ``layer``."""
+        here = len(self.sections)
+        return self._add(section("shortcut", **{"from": layer - here}, activation="linear"))
+
+    def yolo(self, mask: Sequence[int], anchors: str, classes: int, **options: Value) -> int:
+        """A detection layer that uses the anchors of ``mask``."""
+        return self._add(
+            section(
+                "yolo",
+                mask=",".join(map(str, mask)),
+                anchors=anchors,
+                classes=classes,
+                num=anchors.count(",") // 2 + 1,
+                **options,
+            )
+        )
+
+    def _add(self, new: Section) -> int:
+        self.sections.append(new)
+        return self.last
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """What a section comes to at the network's input size.
+
+    Attributes:
+        index: Darknet's layer number, from 0.
+        kind: Section name (``convolutional``, ``route``, …).
+        filters: Output channels of a convolution, else 0.
+        size: Side of the kernel or the pooling window in pixels, 0 where there is none.
+        stride: Step in pixels, 0 where there is none.
+        sources: Absolute numbers of the layers that a route or shortcut reads.
+        input: Width, height, channels that go in (of the first source for a route).
+        output: Width, height, channels that come out.
+        bflops: Billions of floating-point operations for one picture, as Darknet counts them.
+        parameters: Number of floats that a weights file holds for it.
+    """
+
+    index: int
+    kind: str
+    filters: int
+    size: int
+    stride: int
+    sources: tuple[int, ...]
+    input: Size
+    output: Size
+    bflops: float
+    parameters: int
+
+
+def layers(cfg: Cfg) -> list[Layer]:
+    """The layers of a network with their sizes and costs.
+
+    The counts follow Darknet's own table: 2·filters·size²·channels·width·height of the output for a
+    convolution, size²·channels·width·height for a maxpool, channels·width·height for a shortcut.
+
+    Raises:
+        FormatError: A layer is of a kind that is not known here, or refers to one that does not exist.
+    """
+    net = cfg.net
+    before: Size = (net.get_int("width"), net.get_int("height"), net.get_int("channels", 3))
+    if min(before) < 1:
+        raise FormatError("[net] needs width and height.", line=net.line, code="bad-cfg")
+    found: list[Layer] = []
+    for index, part in enumerate(cfg.layer_sections):
+        layer = _layer(index, part, before, found)
+        found.append(layer)
+        before = layer.output
+    return found
+
+
+def parameter_count(cfg: Cfg) -> int:
+    """Number of floats in a weights file of this network. Raises as :func:`layers`."""
+    return sum(layer.parameters for layer in layers(cfg))
+
+
+def _layer(index: int, part: Section, before: Size, found: list[Layer]) -> Layer:
+    if part.name == "convolutional":
+        return _convolution(index, part, before)
+    if part.name == "maxpool":
+        return _maxpool(index, part, before)
+    if part.name == "upsample":
+        stride = part.get_int("stride", 2)
+        width, height, channels = before
+        output = (width * stride, height * stride, channels)
+        return Layer(index, part.name, 0, 0, stride, (), before, output, 0.0, 0)
+    if part.name == "route":
+        return _route(index, part, found)
+    if part.name == "shortcut":
+        sources = _sources(index, part, part.get_ints("from"))
+        width, height, channels = before
+        bflops = width * height * channels / 1e9
+        return Layer(index, part.name, 0, 0, 0, sources, before, before, bflops, 0)
+    if part.name == "yolo":
+        return Layer(index, part.name, 0, 0, 0, (), before, before, 0.0, 0)
+    raise FormatError(f"a layer of kind [{part.name}] is not known here.", line=part.line, code="bad-cfg")
+
+
+def _convolution(index: int, part: Section, before: Size) -> Layer:
+    width, height, channels = before
+    filters, size = part.get_int("filters", 1), part.get_int("size", 1)
+    stride, groups = max(1, part.get_int("stride", 1)), max(1, part.get_int("groups", 1))
+    pad = size // 2 if part.get_int("pad") else part.get_int("padding")
+    output = ((width + 2 * pad - size) // stride + 1, (height + 2 * pad - size) // stride + 1, filters)
+    kernel = filters * size * size * channels // groups
+    # A bias for each filter; batch normalisation adds scale, mean and variance.
+    parameters = kernel + filters * (4 if part.get_int("batch_normalize") else 1)
+    bflops = 2.0 * kernel * output[0] * output[1] / 1e9
+    return Layer(index, part.name, filters, size, stride, (), before, output, bflops, parameters)
+
+
+def _maxpool(index: int, part: Section, before: Size) -> Layer:
+    width, height, channels = before
+    stride = max(1, part.get_int("stride", 1))
+    size = part.get_int("size", stride)
+    padding = part.get_int("padding", size - 1)
+    output = ((width + padding - size) // stride + 1, (height + padding - size) // stride + 1, channels)
+    bflops = size * size * channels * output[0] * output[1] / 1e9
+    return Layer(index, part.name, 0, size, stride, (), before, output, bflops, 0)
+
+
+def _route(index: int, part: Section, found: list[Layer]) -> Layer:
+    sources = _sources(index, part, part.get_ints("layers"))
+    sizes = [found[source].output for source in sources]
+    if any(size[:2] != sizes[0][:2] for size in sizes):
+        raise FormatError(
+            f"[route] number {index} joins layers of different width or height.",
+            line=part.line,
+            code="bad-cfg",
+        )
+    channels = sum(size[2] for size in sizes) // max(1, part.get_int("groups", 1))
+    output = (sizes[0][0], sizes[0][1], channels)
+    return Layer(index, part.name, 0, 0, 0, sources, sizes[0], output, 0.0, 0)
+
+
+def _sources(index: int, part: Section, numbers: tuple[int, ...]) -> tuple[int, ...]:
+    sources = tuple(index + number if number < 0 else number for number in numbers)
+    if not sources or any(not 0 <= source < index for source in sources):
+        raise FormatError(
+            f"[{part.name}] number {index} refers to a layer that does not stand before it.",
+            line=part.line,
+            code="bad-cfg",
+        )
+    return sources

@@ -1,0 +1,211 @@
+"""Darknet's cfg text: sections in order, each with options in order, sections of the same name repeated.
+
+The order of the sections is the order of the layers, so this is not an INI file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from converters.errors import FormatError
+from converters.files import write_if_changed
+
+NET_NAMES = frozenset({"net", "network"})
+
+Value = str | int | float
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One section: ``[convolutional]`` and its options.
+
+    Attributes:
+        name: Without the brackets, lower case.
+        options: Key and value as text, in the order of the file.
+        line: 1-based line of the heading in the file it was read from, or None.
+    """
+
+    name: str
+    options: tuple[tuple[str, str], ...] = ()
+    line: int | None = None
+
+    def get(self, key: str, default: str = "") -> str:
+        """The value of ``key`` (the last one where it stands twice, as Darknet's readers take it)."""
+        return next((value for name, value in reversed(self.options) if name == key), default)
+
+    def __contains__(self, key: str) -> bool:
+        return any(name == key for name, _ in self.options)
+
+    def get_int(self, key: str, default: int = 0) -> int:
+        """The value of ``key`` as a whole number.
+
+        Raises:
+            FormatError: It is none.
+        """
+        text = self.get(key)
+        try:
+            return int(text) if text else default
+        except ValueError:
+            raise self._bad(key, text, "a whole number") from None
+
+    def get_float(self, key: str, default: float = 0.0) -> float:
+        """The value of ``key`` as a number.
+
+        Raises:
+            FormatError: It is none.
+        """
+        text = self.get(key)
+        try:
+            return float(text) if text else default
+        except ValueError:
+            raise self._bad(key, text, "a number") from None
+
+    def get_floats(self, key: str) -> tuple[float, ...]:
+        """The comma-separated numbers of ``key``; none where it is missing.
+
+        Raises:
+            FormatError: One of them is no number.
+        """
+        text = self.get(key)
+        try:
+            return tuple(float(part) for part in text.split(",") if part.strip())
+        except ValueError:
+            raise self._bad(key, text, "numbers with commas between them") from None
+
+    def get_ints(self, key: str) -> tuple[int, ...]:
+        """The comma-separated whole numbers of ``key``; none where it is missing.
+
+        Raises:
+            FormatError: One of them is no whole number.
+        """
+        text = self.get(key)
+        try:
+            return tuple(int(part) for part in text.split(",") if part.strip())
+        except ValueError:
+            raise self._bad(key, text, "whole numbers with commas between them") from None
+
+    def with_options(self, **values: Value) -> Section:
+        """The same section with these options set: in their place, new ones at the end."""
+        texts = {key: format_value(value) for key, value in values.items()}
+        options = [(key, texts.get(key, value)) for key, value in self.options]
+        options += [(key, text) for key, text in texts.items() if key not in self]
+        return replace(self, options=tuple(options))
+
+    def without(self, *keys: str) -> Section:
+        """The same section without these options."""
+        return replace(self, options=tuple(pair for pair in self.options if pair[0] not in keys))
+
+    def _bad(self, key: str, text: str, wanted: str) -> FormatError:
+        return FormatError(f"[{self.name}] {key}={text} is not {wanted}.", line=self.line, code="bad-cfg")
+
+
+@dataclass(frozen=True, slots=True)
+class Cfg:
+    """A network's description: [net] first, then a section for each layer."""
+
+    sections: tuple[Section, ...]
+
+    @property
+    def net(self) -> Section:
+        """The first section, which holds input size and training options."""
+        return self.sections[0]
+
+    @property
+    def layer_sections(self) -> tuple[Section, ...]:
+        """All but [net]; the index here is Darknet's layer number."""
+        return self.sections[1:]
+
+    def with_net(self, **values: Value) -> Cfg:
+        """The same network with other options in [net]."""
+        return Cfg((self.net.with_options(**values), *self.sections[1:]))
+
+    def with_yolo(self, **values: Value) -> Cfg:
+        """The same network with other options in every [yolo] section."""
+        return Cfg(
+            tuple(
+                section.with_options(**values) if section.name == "yolo" else section
+                for section in self.sections
+            )
+        )
+
+    def render(self) -> str:
+        """The cfg text, a blank line between sections."""
+        blocks = [
+            "\n".join([f"[{section.name}]", *(f"{key}={value}" for key, value in section.options)])
+            for section in self.sections
+        ]
+        return "\n\n".join(blocks) + "\n"
+
+
+def format_value(value: Value) -> str:
+    """A value as cfg text: floats without exponent (one of the Darknets does not read ``1e-05``)."""
+    if isinstance(value, float):
+        return f"{value:.8f}".rstrip("0").rstrip(".") or "0"
+    return str(value)
+
+
+def section(name: str, **values: Value) -> Section:
+    """A section from keywords, in their order."""
+    return Section(name, tuple((key, format_value(value)) for key, value in values.items()))
+
+
+def parse_cfg(text: str, path: Path | None = None) -> Cfg:
+    """Read cfg text. Blanks anywhere in a line and lines that start with # or ; do not matter.
+
+    Args:
+        text: The file's content.
+        path: Named in errors.
+
+    Raises:
+        FormatError: A line is neither heading nor key=value, or the first section is not [net].
+    """
+    sections: list[Section] = []
+    options: list[tuple[str, str]] = []
+    for number, raw in enumerate(text.splitlines(), 1):
+        line = "".join(raw.split())
+        if not line or line[0] in "#;":
+            continue
+        if line[0] == "[":
+            if not line.endswith("]") or len(line) < 3:
+                raise FormatError(
+                    f"{raw.strip()!r} is no section heading.", path=path, line=number, code="bad-cfg"
+                )
+            if sections:
+                sections[-1] = replace(sections[-1], options=tuple(options))
+            options = []
+            sections.append(Section(line[1:-1].lower(), line=number))
+            continue
+        key, equals, value = line.partition("=")
+        if not equals or not key or not sections:
+            why = "stands before the first section" if equals and key else "is not key=value"
+            raise FormatError(f"{raw.strip()!r} {why}.", path=path, line=number, code="bad-cfg")
+        options.append((key, value))
+    if not sections or sections[0].name not in NET_NAMES:
+        raise FormatError("does not begin with a [net] section.", path=path, line=1, code="bad-cfg")
+    sections[-1] = replace(sections[-1], options=tuple(options))
+    return Cfg(tuple(sections))
+
+
+def read_cfg(path: Path) -> Cfg:
+    """Read a cfg file.
+
+    Raises:
+        FormatError: It cannot be read, is not text, or is no cfg.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise FormatError("is not text.", path=path, code="bad-cfg") from error
+    except OSError as error:
+        raise FormatError(f"cannot be read: {error.strerror or error}.", path=path, code="bad-cfg") from error
+    return parse_cfg(text, path)
+
+
+def write_cfg(path: Path, cfg: Cfg) -> None:
+    """Write a cfg file.
+
+    Raises:
+        WriteError: It cannot be written.
+    """
+    write_if_changed(path, cfg.render())

@@ -1,0 +1,485 @@
+"""``train-cli``: train, go on, evaluate and predict with Darknet."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+
+from annotator.darknet.cfg import write_cfg
+from annotator.darknet.dialect import MISSING, Darknet, find_darknet, recognise, require_darknet
+from annotator.darknet.events import Event, Finished, Iteration, MapBlock, Problem, RunStarted, WeightsSaved
+from annotator.darknet.launcher import Outcome, Training
+from annotator.darknet.networks import (
+    NETWORKS,
+    STUDY_BATCH,
+    STUDY_SIZE,
+    build,
+    default_max_batches,
+    default_subdivisions,
+    extended,
+)
+from annotator.darknet.preflight import check_training
+from annotator.darknet.runs import RunFolder, SavedWeights, data_hash, list_runs, read_list, refuse_unsafe
+from annotator.darknet.weights import all_finite
+from converters.commands import ExitStatus, make_parser, print_json, run_command, say
+from converters.errors import UsageError, WriteError
+from converters.model import Split
+from converters.report import Report
+from converters.work import WorkFolder, open_work, read_names, write_lists
+
+_EXAMPLES = """  train-cli run work --network yolov3-tiny
+  train-cli run work --network yolov4 --weights yolov4.conv.137 --max-batches 6400
+  train-cli run work --network yolov3-tiny --width 96 --height 96 --batch 4 --max-batches 40
+  train-cli resume work/runs/20260114-093012-yolov3-tiny
+  train-cli evaluate work/runs/20260114-093012-yolov3-tiny
+  train-cli runs work
+  train-cli darknet"""
+_STDIN = 0
+_SHOWN_ISSUES = 50
+_LINES_IN_ALL = 40  # of progress, where there is no terminal
+_QUIET_SECONDS = 60.0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    return run_command(_body, argv)
+
+
+def _body(arguments: Sequence[str]) -> int:
+    args = _parser().parse_args(arguments)
+    body: Callable[[argparse.Namespace], int] = args.body
+    return body(args)
+
+
+def _parser() -> argparse.ArgumentParser:
+    from annotator.darknet.evaluate_cli import add_evaluate, add_predict
+
+    parser = make_parser("train-cli", "Train a Darknet network on a data set, and measure it.", _EXAMPLES)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_run(commands)
+    _add_resume(commands)
+    add_evaluate(commands)
+    add_predict(commands)
+    _add_others(commands)
+    return parser
+
+
+def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    run = commands.add_parser("run", help="train a network", description="Train a network from the start.")
+    run.add_argument("work", type=Path, metavar="WORK", help="the Darknet data set")
+    names = "; ".join(f"{name}: {network.description}" for name, network in NETWORKS.items())
+    run.add_argument("--network", choices=list(NETWORKS), default="yolov4", help=names + " (default yolov4)")
+    run.add_argument(
+        "--width", type=int, default=STUDY_SIZE, help="input width, a multiple of 32 (default 416)"
+    )
+    run.add_argument("--height", type=int, default=STUDY_SIZE, help="input height (default 416)")
+    run.add_argument("--batch", type=int, default=STUDY_BATCH, help="pictures an iteration (default 64)")
+    run.add_argument(
+        "--subdivisions",
+        type=int,
+        help="parts of a batch; more need less memory (default: parts of 4 pictures, so 16 for 64)",
+    )
+    run.add_argument(
+        "--max-batches",
+        type=int,
+        help="iterations (default: 2000 a class, at least 6000 and at least the number of pictures)",
+    )
+    run.add_argument("--learning-rate", type=float, help="default: the network's own")
+    run.add_argument(
+        "--steps",
+        type=_steps,
+        metavar="A,B",
+        help="iterations at which the learning rate falls (default: 80 and 90 %% of --max-batches)",
+    )
+    run.add_argument(
+        "--weights", type=Path, metavar="FILE", help="start from these weights (default: random)"
+    )
+    run.add_argument(
+        "--seed",
+        type=int,
+        help="a number to keep in run.json (Darknet itself draws by the clock: no two trainings are equal)",
+    )
+    _add_common(run)
+    run.set_defaults(body=_run)
+
+
+def _add_resume(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    resume = commands.add_parser(
+        "resume", help="go on with a training", description="Go on from a run's newest whole weights."
+    )
+    resume.add_argument("run", type=Path, metavar="RUN", help="the run folder")
+    resume.add_argument("--max-batches", type=int, help="train up to this iteration instead")
+    _add_common(resume)
+    resume.set_defaults(body=_resume)
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--darknet", metavar="PATH", help="the Darknet to use (default: $DARKNET, then PATH)")
+    parser.add_argument("--threads", type=_positive, help="OpenMP threads (default: half of the processors)")
+    parser.add_argument("--no-map", action="store_true", help="do not measure mAP while training")
+    parser.add_argument("--stop-on-eof", action="store_true", help="stop when standard input is closed")
+    output = parser.add_mutually_exclusive_group()
+    output.add_argument("--json", action="store_true", help="at the end, say how it went as JSON")
+    output.add_argument(
+        "--events", action="store_true", help="say everything as it happens, a JSON value a line"
+    )
+
+
+def _add_others(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    darknet = commands.add_parser("darknet", help="say which Darknet was found", description="Find Darknet.")
+    darknet.add_argument("--darknet", metavar="PATH", help="look at this one")
+    darknet.add_argument("--json", action="store_true", help="as JSON")
+    darknet.set_defaults(body=_darknet)
+    runs = commands.add_parser("runs", help="list the runs of a data set", description="List trainings.")
+    runs.add_argument("work", type=Path, metavar="WORK", help="the Darknet data set")
+    runs.add_argument("--json", action="store_true", help="as JSON")
+    runs.set_defaults(body=_runs)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)
+
+
+def _steps(text: str) -> tuple[int, ...]:
+    try:
+        steps = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        steps = ()
+    if len(steps) != 2 or not 0 <= steps[0] <= steps[1]:
+        raise argparse.ArgumentTypeError(f"{text!r} is not two rising iterations, as 4800,5400")
+    return steps
+
+
+# ---- run and resume ---------------------------------------------------------------------------------
+
+
+def _run(args: argparse.Namespace) -> int:
+    work = open_work(args.work)
+    darknet = require_darknet(args.darknet)
+    darknet.require(args.network)
+    write_lists(work)
+    lists = {split: read_list(work.list_of(split)) for split in Split}
+    names = read_names(work.names)
+    refuse_unsafe(lists, work)
+    batch = args.batch
+    cfg = build(
+        args.network,
+        classes=len(names),
+        width=args.width,
+        height=args.height,
+        batch=batch,
+        subdivisions=default_subdivisions(batch) if args.subdivisions is None else args.subdivisions,
+        max_batches=(
+            default_max_batches(len(names), len(lists[Split.TRAIN]))
+            if args.max_batches is None
+            else args.max_batches
+        ),
+        learning_rate=args.learning_rate,
+        steps=args.steps,
+        dialect=darknet.dialect,
+        mosaic=darknet.opencv is not False,
+    )
+    report = check_training(work.root, lists, names, darknet, cfg, weights=args.weights, runs=work.runs)
+    if _refused(report):
+        return ExitStatus.FINDINGS
+    run = RunFolder.create(
+        work, network=args.network, cfg=cfg, darknet=darknet, seed=args.seed, weights=args.weights
+    )
+    return _train(args, run, darknet, weights=args.weights, clear=True)
+
+
+def _resume(args: argparse.Namespace) -> int:
+    run = RunFolder.open(args.run)
+    os.close(run.lock())  # refuses while it is being trained
+    darknet = _same_darknet(args.darknet, run)
+    darknet.require(run.info.network)
+    cfg = run.read_cfg()
+    newest = _newest_sound(run)
+    iteration = newest.iteration if newest else 0
+    wanted = run.info.max_batches if args.max_batches is None else args.max_batches
+    if iteration >= wanted:
+        say(
+            f"nothing to do: iteration {iteration} is reached, and {wanted} were asked for. "
+            f"Go on with: train-cli resume {run.path} --max-batches {iteration + max(1000, wanted // 2)}"
+        )
+        _print_path(args, run, "finished")
+        return ExitStatus.OK
+    if wanted != run.info.max_batches:
+        cfg = extended(cfg, wanted)
+    start = newest.path if newest else Path(run.info.weights) if run.info.weights else None
+    lists = {split: run.read_list(split) for split in Split}
+    refuse_unsafe(lists, WorkFolder(run.path))
+    report = check_training(run.path, lists, run.info.class_names, darknet, cfg, weights=start, runs=run.path)
+    if _refused(report):
+        return ExitStatus.FINDINGS
+    if data_hash(run) != run.info.data.get("hash"):
+        say("note: lists or labels have changed since this run was made.")
+    if newest is None:
+        say("nothing was saved yet: starting anew in the same folder.")
+    else:
+        say(f"going on from iteration {iteration} ({newest.path.name}).")
+    if wanted != run.info.max_batches:
+        write_cfg(run.cfg, cfg)
+        run.update(max_batches=wanted)
+    run.forget_metrics_after(iteration)
+    return _train(args, run, darknet, weights=start, clear=newest is None, from_iteration=iteration)
+
+
+def _newest_sound(run: RunFolder) -> SavedWeights | None:
+    """The newest weights without NaN; newer ones with NaN are put aside, so that nothing takes them."""
+    for saved in reversed(run.weights()):
+        if all_finite(saved.path):
+            return saved
+        aside = saved.path.with_name(f"{saved.path.name}.diverged")
+        try:
+            saved.path.replace(aside)
+        except OSError as error:
+            raise WriteError.from_os_error(error, saved.path) from error
+        say(f"note: {saved.path.name} is put aside: the training had diverged, its values are no numbers.")
+    return None
+
+
+def _same_darknet(setting: str | None, run: RunFolder) -> Darknet:
+    """The Darknet of the run, or another of the same kind."""
+    recorded = run.info.darknet
+    found = None
+    if setting is None and Path(recorded["path"]).is_file():
+        found = recognise(Path(recorded["path"]))
+    darknet = found or require_darknet(setting)
+    if darknet.dialect != recorded["dialect"]:
+        raise UsageError(
+            f"this run was trained with {recorded['dialect']}'s Darknet, and {darknet.path} is "
+            f"{darknet.dialect}'s: they see pictures differently.",
+            hint="Name the right one with --darknet, or start a new run from these weights.",
+        )
+    return darknet
+
+
+def _refused(report: Report) -> bool:
+    """Print what was found; whether it forbids to start."""
+    issues = report.errors + report.warnings
+    for issue in issues[:_SHOWN_ISSUES]:
+        say(str(issue))
+    if len(issues) > _SHOWN_ISSUES:
+        say(f"… and {len(issues) - _SHOWN_ISSUES} more")
+    if report.errors:
+        say(f"not started: {report.summary()}")
+    return bool(report.errors)
+
+
+def _train(
+    args: argparse.Namespace,
+    run: RunFolder,
+    darknet: Darknet,
+    *,
+    weights: Path | None,
+    clear: bool,
+    from_iteration: int = 0,
+) -> int:
+    training = Training(
+        run,
+        darknet,
+        weights=weights,
+        clear=clear,
+        from_iteration=from_iteration,
+        with_map=not args.no_map,
+        threads=args.threads,
+        stop_fd=_STDIN if args.stop_on_eof else None,
+    )
+    if not args.json and not args.events:
+        print(run.path, flush=True)
+    talk = _EventLines() if args.events else _Talk(run.info.max_batches)
+    with _stopping(training):
+        outcome = training.run(talk)
+    if not args.events:
+        say(outcome.message)
+    if args.json:
+        _print_path(args, run, outcome.status, outcome)
+    if outcome.good:
+        return ExitStatus.OK
+    return ExitStatus.INTERRUPTED if outcome.status == "stopped" else ExitStatus.FINDINGS
+
+
+def _print_path(
+    args: argparse.Namespace, run: RunFolder, status: str, outcome: Outcome | None = None
+) -> None:
+    if args.events:
+        newest = run.newest_weights()
+        saved = newest.iteration if newest else 0
+        event = Finished(status, run.info.message, saved, saved, str(newest.path) if newest else "")
+        for line in (RunStarted(run.path, run.info.max_batches, saved), event):
+            print(json.dumps(line.as_dict(), ensure_ascii=False), flush=True)
+    elif args.json:
+        newest = run.newest_weights()
+        print_json(
+            {
+                "run": str(run.path),
+                "status": status,
+                "iteration": outcome.iteration if outcome else newest.iteration if newest else 0,
+                "saved_iteration": newest.iteration if newest else 0,
+                "weights": str(newest.path) if newest else None,
+                "message": outcome.message if outcome else run.info.message,
+            }
+        )
+    else:
+        print(run.path, flush=True)
+
+
+@contextmanager
+def _stopping(training: Training) -> Iterator[None]:
+    """Ctrl-C, SIGTERM and a closed terminal stop the training instead of this program."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        training.stop()
+
+    before = {
+        number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+# ---- what is said while it runs ---------------------------------------------------------------------
+
+
+class _EventLines:
+    """Events as JSON lines on stdout. When the reader has gone there is nobody to tell."""
+
+    def __call__(self, event: Event) -> None:
+        if sys.stdout.closed:
+            return
+        try:
+            print(json.dumps(event.as_dict(), ensure_ascii=False), flush=True)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class _Talk:
+    """Events for a person, on stderr: one live line on a terminal, a line now and then elsewhere."""
+
+    def __init__(self, max_batches: int) -> None:
+        self._max = max_batches
+        self._live = sys.stderr.isatty()
+        self._every = max(1, max_batches // _LINES_IN_ALL)
+        self._first: tuple[float, int] | None = None
+        self._said = 0.0
+
+    def __call__(self, event: Event) -> None:
+        with suppress(OSError):  # the terminal is gone: that ends the training another way
+            self._tell(event)
+
+    def _tell(self, event: Event) -> None:
+        if isinstance(event, Iteration):
+            self._progress(event)
+        elif isinstance(event, Problem):
+            self._line(f"{'problem' if event.fatal else 'warning'}: {event.text}")
+        elif isinstance(event, WeightsSaved):
+            self._line(f"saved {Path(event.path).name}")
+        elif isinstance(event, MapBlock):
+            classes = ", ".join(f"{item.name} {item.ap:.2%}" for item in event.classes)
+            self._line(f"mAP@{event.iou:.2f} on validation {event.mean_ap:.2%} ({classes})")
+        elif isinstance(event, Finished) and self._live:
+            print("\r\x1b[K", end="", file=sys.stderr)
+
+    def _progress(self, event: Iteration) -> None:
+        now = time.monotonic()
+        if self._first is None:
+            self._first = (now, event.iteration)
+        left = self._left(now, event.iteration)
+        text = (
+            f"{event.iteration}/{self._max}  loss {event.loss:.4f}  avg {event.avg_loss:.4f}"
+            f"  rate {event.rate:.6f}{left}"
+        )
+        if self._live:
+            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+        elif (
+            event.iteration % self._every == 0
+            or event.iteration == self._max
+            or now - self._said > _QUIET_SECONDS
+        ):
+            self._said = now
+            say(text)
+
+    def _left(self, now: float, iteration: int) -> str:
+        if self._first is None or iteration == self._first[1]:
+            return ""
+        seconds = (now - self._first[0]) / (iteration - self._first[1]) * max(0, self._max - iteration)
+        minutes, rest = divmod(round(seconds), 60)
+        hours, minutes = divmod(minutes, 60)
+        return f"  {hours}:{minutes:02}:{rest:02} left"
+
+    def _line(self, text: str) -> None:
+        say(f"\r\x1b[K{text}" if self._live else text)
+
+
+# ---- darknet and runs -------------------------------------------------------------------------------
+
+
+def _darknet(args: argparse.Namespace) -> int:
+    found = find_darknet(args.darknet)
+    if found is None:
+        if args.json:
+            print_json(None)
+        say(" ".join(MISSING))
+        return ExitStatus.FINDINGS
+    networks = [name for name in NETWORKS if found.knows(name)]
+    if args.json:
+        print_json(
+            {
+                "path": str(found.path),
+                "title": found.title,
+                "dialect": found.dialect,
+                "version": found.version,
+                "gpu": found.gpu,
+                "opencv": found.opencv,
+                "letterbox": found.letterboxes,
+                "networks": networks,
+            }
+        )
+        return ExitStatus.OK
+    words = {True: "yes", False: "no", None: "not known"}
+    print(f"{found.title}: {found.path}")
+    print(f"GPU: {words[found.gpu]}\nOpenCV: {words[found.opencv]}\nnetworks: {', '.join(networks)}")
+    return ExitStatus.OK
+
+
+def _runs(args: argparse.Namespace) -> int:
+    runs = list_runs(open_work(args.work).root)
+    if args.json:
+        print_json(
+            [
+                {
+                    "run": str(run.path),
+                    "network": run.info.network,
+                    "status": run.status,
+                    "iteration": run.info.iteration,
+                    "max_batches": run.info.max_batches,
+                    "started": run.info.started,
+                    "message": run.info.message,
+                }
+                for run in runs
+            ]
+        )
+        return ExitStatus.OK
+    for run in runs:
+        print(f"{run.path}\t{run.status}\t{run.info.iteration}/{run.info.max_batches}")
+    if not runs:
+        say("no training yet.")
+    return ExitStatus.OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,211 @@
+"""Which Darknet is on this machine, and what it can do.
+
+Three programs are called ``darknet`` and differ in what they know: Joseph Redmon's of 2018 (Debian's
+package), AlexeyAB's, and hank-ai's. Each is recognised by what it prints when asked for its version.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from annotator.darknet.networks import NETWORKS, Dialect
+from annotator.darknet.parser import plain_text
+from converters.errors import UsageError
+
+ENVIRONMENT_VARIABLE = "DARKNET"
+_TIMEOUT = 20.0  # seconds; the slowest took 0.8
+_HANK = re.compile(r'^Darknet\s+(?:V\d+\s+)?(?:"[^"]*"\s+)?v(\d+\.\S+)', re.MULTILINE)
+_OPENCV_VERSION = re.compile(r"OpenCV (?:version: )?(\d[\d.]*)")
+
+_MAKERS: dict[Dialect, str] = {
+    "pjreddie": "pjreddie's Darknet (2018)",
+    "alexeyab": "AlexeyAB's Darknet",
+    "hank": "hank-ai's Darknet",
+}
+_DEBIAN = Path("/usr/bin/darknet")
+
+
+@dataclass(frozen=True, slots=True)
+class Darknet:
+    """A Darknet that was found and recognised.
+
+    Attributes:
+        path: The program.
+        dialect: Whose it is.
+        version: What it says about itself, or empty (two of the three say nothing).
+        gpu: Whether it is built for a GPU, None where that cannot be told.
+        opencv: Whether it is built with OpenCV, None where that cannot be told.
+    """
+
+    path: Path
+    dialect: Dialect
+    version: str = ""
+    gpu: bool | None = None
+    opencv: bool | None = None
+
+    @property
+    def title(self) -> str:
+        """Its name for people."""
+        if self.dialect == "pjreddie" and self.path.resolve() == _DEBIAN:
+            return "Debian's darknet (pjreddie, 2018)"
+        return f"{_MAKERS[self.dialect]} {self.version}".rstrip()
+
+    @property
+    def letterboxes(self) -> bool:
+        """Whether it keeps a picture's proportions (grey bars) rather than stretching it."""
+        return self.dialect == "pjreddie"
+
+    def knows(self, network: str) -> bool:
+        """Whether it can train and run the network."""
+        known = NETWORKS.get(network)
+        return known is not None and self.dialect in known.dialects
+
+    def require(self, network: str) -> None:
+        """Refuse a network that this Darknet would run wrong.
+
+        Raises:
+            UsageError: It does not know the network, or nobody does.
+        """
+        if network not in NETWORKS:
+            raise UsageError(
+                f"there is no network {network!r}.", hint=f"Choose one of {', '.join(NETWORKS)}."
+            )
+        if not self.knows(network):
+            others = [name for name in NETWORKS if self.knows(name)]
+            raise UsageError(
+                f"{self.title} does not know {network}: it would run it silently wrong.",
+                hint=f"Use {' or '.join(others)}, or AlexeyAB's or hank-ai's Darknet.",
+                code="unknown-network",
+            )
+
+
+MISSING = (
+    "no Darknet was found.",
+    "Install Debian's for the CPU (apt install darknet), or build AlexeyAB's or hank-ai's with CUDA for the "
+    f"GPU; then put it on PATH, or its path into ${ENVIRONMENT_VARIABLE} or --darknet.",
+)
+"""What to say, and what to do about it."""
+
+
+def find_darknet(setting: str | None = None, environ: Mapping[str, str] | None = None) -> Darknet | None:
+    """Find and recognise a Darknet: ``setting``, else ``$DARKNET``, else the one on PATH.
+
+    Args:
+        setting: Path of the program or of the folder it lies in; empty and None: none given.
+        environ: Default: the process's.
+
+    Returns:
+        The Darknet, or None where neither is set and PATH has none that is recognised.
+
+    Raises:
+        UsageError: ``setting`` or ``$DARKNET`` names something that is missing or no Darknet.
+    """
+    environ = os.environ if environ is None else environ
+    for asked, source in (
+        (setting, ""),
+        (environ.get(ENVIRONMENT_VARIABLE), f" (from ${ENVIRONMENT_VARIABLE})"),
+    ):
+        if asked:
+            return _asked_for(asked, source, environ)
+    on_path = shutil.which("darknet", path=environ.get("PATH"))
+    return recognise(Path(on_path)) if on_path else None
+
+
+def require_darknet(setting: str | None = None) -> Darknet:
+    """As :func:`find_darknet`, but a missing one is an error that says what to do.
+
+    Raises:
+        UsageError: None was found.
+    """
+    found = find_darknet(setting)
+    if found is None:
+        on_path = shutil.which("darknet")
+        if on_path:
+            raise UsageError(
+                "is called darknet but is none.", path=on_path, code="no-darknet", hint=MISSING[1]
+            )
+        raise UsageError(MISSING[0], code="no-darknet", hint=MISSING[1])
+    return found
+
+
+def recognise(path: Path) -> Darknet | None:
+    """Run a program harmlessly (``darknet version``, nothing to read, an empty folder) and see what it is.
+
+    Returns:
+        None where it is no Darknet, cannot be run, or does not answer within 20 s.
+    """
+    output = _ask(path, "version")
+    if output is None:
+        return None
+    hank = _HANK.search(output)
+    if hank:
+        gpu = not re.search(r"use the CPU|GPU is disabled", output)
+        return Darknet(path, "hank", hank[1], gpu, _has_opencv(output))
+    if "GPU isn't used" in output or "CUDA-version" in output or "OpenCV isn't used" in output:
+        return Darknet(path, "alexeyab", "", "CUDA-version" in output, _has_opencv(output))
+    if re.search(r"^Not an option: version\s*$", output, re.MULTILINE):
+        return Darknet(path, "pjreddie", "", _links(path, b"libcudart"), _links(path, b"libopencv_"))
+    return None
+
+
+def _asked_for(asked: str, source: str, environ: Mapping[str, str]) -> Darknet:
+    path = Path(asked).expanduser()
+    if path.is_dir():
+        path /= "darknet"
+    elif os.sep not in asked:
+        path = Path(shutil.which(asked, path=environ.get("PATH")) or asked)
+    if not path.is_file():
+        raise UsageError(f"there is no Darknet there{source}.", path=path, code="no-darknet", hint=MISSING[1])
+    if not os.access(path, os.X_OK):
+        raise UsageError(f"is not a program that can be run{source}.", path=path, code="no-darknet")
+    found = recognise(path.absolute())
+    if found is None:
+        raise UsageError(
+            f"is not a Darknet that is known here{source}.",
+            path=path,
+            code="no-darknet",
+            hint="pjreddie's, AlexeyAB's and hank-ai's are.",
+        )
+    return found
+
+
+def _ask(path: Path, *arguments: str) -> str | None:
+    environ = os.environ | {"QT_QPA_PLATFORM": "offscreen", "LC_ALL": "C", "OMP_NUM_THREADS": "1"}
+    with tempfile.TemporaryDirectory(prefix="darknet-") as folder:
+        try:
+            done = subprocess.run(
+                [str(path), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                cwd=folder,
+                env=environ,
+                timeout=_TIMEOUT,
+                check=False,
+                start_new_session=True,
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+    return plain_text(done.stdout.decode("utf-8", "replace"))
+
+
+def _has_opencv(output: str) -> bool | None:
+    if re.search(r"OpenCV (isn't used|is disabled|disabled)", output):
+        return False
+    return True if _OPENCV_VERSION.search(output) else None
+
+
+def _links(path: Path, library: bytes) -> bool | None:
+    """Whether a program names a shared library; None where it is no ELF program."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    return library in content if content.startswith(b"\x7fELF") else None

@@ -1,0 +1,487 @@
+"""Measure the weights of a run: every checkpoint on validation, the best of them on test, once.
+
+The best on validation is chosen (of equals the earlier: less training for the same). Only that one ever
+sees the test split, and every time it does is written down: a number that was looked at often, and chosen
+by, is no test any more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from annotator.darknet.evaluation import (
+    IOU,
+    STRICT_IOU,
+    Checkpoint,
+    Evaluation,
+    ImageResult,
+    Measured,
+    Stored,
+    StoredPredictions,
+    TestLook,
+    checkpoints_of,
+    load_predictions,
+    load_stored,
+    save,
+)
+from annotator.darknet.metrics import Metrics, evaluate_detections, match_image
+from annotator.darknet.predictor import open_run_predictor
+from annotator.darknet.runs import RunFolder, data_hash, now
+from annotator.darknet.weights import all_finite, read_weights_header
+from converters.errors import DataError, FormatError, ImageError
+from converters.formats.base import LoadOptions
+from converters.images import load_rgb
+from converters.model import AnnotatedImage, Box, Split
+from converters.registry import load
+from converters.report import Report
+
+ProgressCallback = Callable[[int, int, str], None]
+"""Called with (pictures done, pictures in all, what is being measured). It may raise to cancel."""
+
+CONF_THRESHOLD = 0.25
+FEW_TRUTHS = 50
+"""An AP that rests on fewer boxes is said with its interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class SplitSet:
+    """The pictures of one split that can be measured.
+
+    Attributes:
+        split: Which.
+        entries: Their entries in the run's list.
+        images: The pictures with their ground truth, in the same order.
+        fingerprint: Hash of entries, picture files, ground truth and the network's description.
+    """
+
+    split: Split
+    entries: tuple[str, ...]
+    images: tuple[AnnotatedImage, ...]
+    fingerprint: str
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def truths(self) -> list[tuple[Box, ...]]:
+        """Ground truth of each picture."""
+        return [image.boxes for image in self.images]
+
+
+def evaluate_run(
+    run: RunFolder,
+    *,
+    on_progress: ProgressCallback | None = None,
+    weights: Path | None = None,
+    conf_threshold: float = CONF_THRESHOLD,
+) -> Evaluation:
+    """Measure a run and write evaluation.json (the page: :mod:`annotator.darknet.evaluation_report`).
+
+    What was measured before on the same pictures, labels and weights is not measured again.
+
+    Args:
+        run: The run.
+        on_progress: Told how far it is.
+        weights: Measure these weights only, and take them (default: all, and the best is taken).
+        conf_threshold: Confidence above which a prediction counts as TP or FP.
+
+    Raises:
+        WeightsError: There are no weights yet, or those named do not fit.
+        FormatError: The run's cfg, a list, or an earlier evaluation.json is broken.
+        DataError: Neither validation nor test has a picture that can be measured.
+        WriteError: The result cannot be written.
+    """
+    run = RunFolder(run.path.resolve(), run.info)
+    report = Report()
+    val, test = read_splits(run, (Split.VAL, Split.TEST), report)
+    if not len(val) and not len(test):
+        raise DataError(
+            "neither validation nor test has a picture that can be measured.",
+            path=run.path,
+            code="nothing-to-measure",
+            hint="Split the data set (convert-cli … --split 70/15/15) and train a new run.",
+        )
+    todo = [_given(run, weights)] if weights is not None else _checkpoints(run)
+    stored = load_stored(run)
+    progress = _Progress(on_progress, len(todo) * len(val) + len(test))
+    measured = [_on_validation(run, one, val, stored, conf_threshold, progress, report) for one in todo]
+    by = "person" if weights is not None else "validation" if len(val) else "default"
+    best = _best(measured)
+    chosen = measured[best]
+    evaluation = Evaluation(
+        class_names=run.info.class_names,
+        conf_threshold=conf_threshold,
+        checkpoints=tuple(measured),
+        chosen=best,
+        chosen_by=by,
+        validation=_measured_on(val, chosen, stored.validation if stored else None),
+        test=None,
+        test_looks=stored.test_looks if stored else (),
+        report=report,
+    )
+    _on_test(run, evaluation, test, progress)
+    if weights is not None and stored is not None:
+        _keep_table(evaluation, stored, val)
+    _note_numbers(run, evaluation, val, test)
+    progress.finish()
+    save(run, evaluation)
+    return evaluation
+
+
+def read_splits(run: RunFolder, splits: Sequence[Split], report: Report) -> list[SplitSet]:
+    """The listed pictures of some splits with their ground truth from the data set's label files.
+
+    A picture that is missing, unreadable, or has no usable label file is reported and left out.
+
+    Args:
+        run: The run; its path is absolute.
+        splits: Which splits.
+        report: Where findings go.
+
+    Raises:
+        FormatError: A list or the names file is broken.
+        NotADatasetError: The run does not lie in a data set.
+    """
+    listed = {split: list(dict.fromkeys(run.read_list(split))) for split in splits}
+    found = Report()
+    # What the numbers depend on beside the weights' file.
+    network = f"{run.info.class_names!r} {run.info.letterbox} {run.read_cfg().render()}"
+    dataset = load(run.work, found, LoadOptions(class_names=run.info.class_names), format="yolo")
+    by_path = {os.path.normpath(image.path): image for image in dataset.images}
+    explained = {issue.key for issue in found.errors}
+    sets: list[SplitSet] = []
+    for split, entries in listed.items():
+        kept: list[tuple[str, AnnotatedImage]] = []
+        keys: set[str | None] = set()
+        for entry in entries:
+            path = os.path.normpath(run.path / entry)
+            key = Path(os.path.relpath(path, run.work)).with_suffix("").as_posix()
+            keys.add(key)
+            image = by_path.get(path)
+            if image is not None and image.labelled:
+                kept.append((entry, image))
+            elif key not in explained:
+                _report_unusable(Path(path), key, split, report)
+        # The set's other findings are about pictures that are not measured here.
+        report.issues += [
+            issue for issue in found if issue.key in keys and issue.code != "image-without-label"
+        ]
+        sets.append(_split_set(split, kept, network))
+    return sets
+
+
+class _Progress:
+    """Counts pictures over all weights."""
+
+    def __init__(self, callback: ProgressCallback | None, total: int) -> None:
+        self.callback = callback
+        self.total = max(1, total)
+        self.done = 0
+
+    def step(self, what: str, count: int = 1) -> None:
+        self.done += count
+        if self.callback is not None:
+            self.callback(min(self.done, self.total), self.total, what)
+
+    def finish(self) -> None:
+        if self.callback is not None and self.done < self.total:
+            self.callback(self.total, self.total, "")
+
+
+def _report_unusable(path: Path, key: str, split: Split, report: Report) -> None:
+    if not path.exists():
+        report.error("image-missing", f"the picture is missing; left out of {split}.", path=path, key=key)
+    elif not path.with_suffix(".txt").exists():
+        report.error(
+            "image-without-label",
+            f"has no label file; left out of {split}.",
+            path=path,
+            key=key,
+            hint="Label it (an empty label file says that nothing is on it).",
+        )
+    else:
+        report.error("label-unusable", f"its labels cannot be used; left out of {split}.", path=path, key=key)
+
+
+def _split_set(split: Split, kept: Sequence[tuple[str, AnnotatedImage]], network: str) -> SplitSet:
+    digest = hashlib.sha256(network.encode())
+    for entry, image in kept:
+        boxes = [(box.label, box.xyxy, sorted(box.flags)) for box in image.boxes]
+        digest.update(f"{entry}\0{_hash_file(image.path)}\0{boxes!r}\n".encode())
+    return SplitSet(
+        split, tuple(entry for entry, _ in kept), tuple(image for _, image in kept), digest.hexdigest()
+    )
+
+
+def _hash_file(path: Path) -> str:
+    """SHA-256 of a file, or empty where it cannot be read (whoever reads it says so)."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
+
+
+def _checkpoints(run: RunFolder) -> list[Checkpoint]:
+    return [
+        Checkpoint(saved.path.name, _hash_file(saved.path), saved.iteration, saved.kind)
+        for saved in checkpoints_of(run)
+    ]
+
+
+def _given(run: RunFolder, path: Path) -> Checkpoint:
+    """Weights that the person named; those of the run keep their kind."""
+    header = read_weights_header(path)
+    real = path.resolve()
+    for saved in run.weights():
+        if saved.path.resolve() == real:
+            return Checkpoint(saved.path.name, _hash_file(real), saved.iteration, saved.kind)
+    return Checkpoint(str(real), _hash_file(real), header.iteration(run.info.batch), "given")
+
+
+def _on_validation(
+    run: RunFolder,
+    one: Checkpoint,
+    val: SplitSet,
+    stored: Stored | None,
+    conf_threshold: float,
+    progress: _Progress,
+    report: Report,
+) -> Checkpoint:
+    """Measure one checkpoint on validation, or take what is stored for the same weights and pictures."""
+    if not len(val):
+        return one
+    known = _known(one, val, stored, conf_threshold)
+    if known is not None:
+        progress.step(one.weights, len(val))
+        return known
+    results = _look(run, one, val, conf_threshold, progress, report)
+    return replace(
+        one,
+        metrics=_metrics(results, run, IOU, conf_threshold),
+        strict=_metrics(results, run, STRICT_IOU, conf_threshold),
+    )
+
+
+def _known(one: Checkpoint, val: SplitSet, stored: Stored | None, conf_threshold: float) -> Checkpoint | None:
+    if stored is None or stored.validation is None or stored.validation.fingerprint != val.fingerprint:
+        return None
+    for old in stored.checkpoints:
+        metrics = old.metrics
+        if (
+            old.sha256 == one.sha256
+            and metrics is not None
+            and old.strict is not None
+            and metrics.conf_threshold == conf_threshold
+            and metrics.images == len(val)
+        ):
+            return replace(one, metrics=metrics, strict=old.strict)
+    return None
+
+
+def _look(
+    run: RunFolder,
+    one: Checkpoint,
+    pictures: SplitSet,
+    conf_threshold: float,
+    progress: _Progress,
+    report: Report,
+) -> list[ImageResult]:
+    """Run the network over a split; a picture that cannot be decoded is reported once and left out."""
+    predictor = open_run_predictor(run, one.path_in(run))
+    what = f"{pictures.split}, iteration {one.iteration}"
+    results: list[ImageResult] = []
+    for entry, image in zip(pictures.entries, pictures.images, strict=True):
+        try:
+            rgb = load_rgb(image.path)
+        except ImageError as error:
+            if not any(issue.path == error.path and issue.code == error.code for issue in report):
+                report.add_exception(error, key=image.key)
+        else:
+            results.append(_result(entry, image, predictor.predict(rgb, clipped=False), conf_threshold))
+        progress.step(what)
+    return results
+
+
+def _result(
+    entry: str, image: AnnotatedImage, predictions: tuple[Box, ...], conf_threshold: float
+) -> ImageResult:
+    match = match_image(image.boxes, predictions, iou_threshold=IOU, conf_threshold=conf_threshold)
+    return ImageResult(entry, image.boxes, predictions, match)
+
+
+def _metrics(
+    results: Sequence[ImageResult], run: RunFolder, iou_threshold: float, conf_threshold: float
+) -> Metrics:
+    return evaluate_detections(
+        [one.truths for one in results],
+        [one.predictions for one in results],
+        run.info.class_names,
+        iou_threshold=iou_threshold,
+        conf_threshold=conf_threshold,
+    )
+
+
+def _best(measured: Sequence[Checkpoint]) -> int:
+    """Index of the best on validation, of equals the earlier; without validation the final or newest."""
+    if measured[0].metrics is not None:
+        # max() takes the first of equals, and the list is by iteration.
+        return max(
+            range(len(measured)),
+            key=lambda index: metrics.mean_ap if (metrics := measured[index].metrics) else 0.0,
+        )
+    final = [index for index, one in enumerate(measured) if one.kind == "final"]
+    return final[-1] if final else len(measured) - 1
+
+
+def _measured_on(val: SplitSet, chosen: Checkpoint, old: Measured | None) -> Measured | None:
+    """The chosen weights' numbers on validation."""
+    if chosen.metrics is None or chosen.strict is None:
+        return None
+    same = old is not None and (old.sha256, old.fingerprint) == (chosen.sha256, val.fingerprint)
+    when = old.measured if same and old is not None else now()
+    return Measured(Split.VAL, chosen.sha256, val.fingerprint, when, chosen.metrics, chosen.strict)
+
+
+def _on_test(run: RunFolder, evaluation: Evaluation, test: SplitSet, progress: _Progress) -> None:
+    """Measure the chosen weights on test, unless that was done before with the same pictures and labels."""
+    if not len(test):
+        return
+    chosen, threshold = evaluation.chosen_weights, evaluation.conf_threshold
+    measured = now()
+    stored = load_predictions(run, chosen.sha256, test.fingerprint)
+    results = _stored_results(stored, test, threshold, evaluation.report) if stored is not None else None
+    if stored is not None and results is not None:
+        measured = stored.measured
+        progress.step(f"{Split.TEST}, stored", len(test))
+    else:
+        results = _look(run, chosen, test, threshold, progress, evaluation.report)
+        evaluation.test_measured_now = bool(results)
+    if not results:
+        return
+    evaluation.images = tuple(results)
+    evaluation.test = Measured(
+        Split.TEST,
+        chosen.sha256,
+        test.fingerprint,
+        measured,
+        _metrics(results, run, IOU, threshold),
+        _metrics(results, run, STRICT_IOU, threshold),
+    )
+    if evaluation.test_measured_now:
+        mean_ap = evaluation.test.metrics.mean_ap
+        look = TestLook(measured, chosen.sha256, chosen.weights, test.fingerprint, mean_ap)
+        evaluation.test_looks = (*evaluation.test_looks, look)
+
+
+def _stored_results(
+    stored: StoredPredictions, test: SplitSet, conf_threshold: float, report: Report
+) -> list[ImageResult] | None:
+    """The test pictures with the stored predictions; None where some of those are not there."""
+    results: list[ImageResult] = []
+    for entry, image in zip(test.entries, test.images, strict=True):
+        found = stored.images.get(entry)
+        if found is not None:
+            results.append(_result(entry, image, found, conf_threshold))
+            continue
+        try:
+            load_rgb(image.path)
+        except ImageError as error:
+            report.add_exception(error, key=image.key)  # that is why it has no predictions
+        else:
+            return None
+    return results or None
+
+
+def _keep_table(evaluation: Evaluation, stored: Stored, val: SplitSet) -> None:
+    """Beside weights that the person named, show what is known of the others."""
+    if stored.validation is None or stored.validation.fingerprint != val.fingerprint:
+        return
+    chosen = evaluation.chosen_weights
+    others = [
+        old
+        for old in stored.checkpoints
+        if old.sha256 != chosen.sha256
+        and old.metrics is not None
+        and old.metrics.conf_threshold == evaluation.conf_threshold
+    ]
+    table = sorted([*others, chosen], key=lambda one: one.iteration)
+    evaluation.checkpoints = tuple(table)
+    evaluation.chosen = table.index(chosen)
+
+
+def _note_numbers(run: RunFolder, evaluation: Evaluation, val: SplitSet, test: SplitSet) -> None:
+    """Say what a reader of the numbers must know."""
+    note = evaluation.notes.append
+    chosen = evaluation.chosen_weights
+    if evaluation.validation is None:
+        note(
+            f"Validation has no picture to measure, so nothing could be compared: the {chosen.kind} weights "
+            "were taken."
+        )
+    elif evaluation.chosen_by == "validation" and not evaluation.validation.metrics.mean_ap:
+        note("None of the weights found anything right on validation. Train longer, or look at the labels.")
+    if evaluation.test is None:
+        note("Test has no picture to measure: there is no number for pictures that nothing was chosen by.")
+    else:
+        _note_test(evaluation, evaluation.test)
+    for measured in (evaluation.validation, evaluation.test):
+        if measured is not None:
+            _note_classes(measured, note)
+    trained_on = set(run.read_list(Split.TRAIN))
+    for pictures in (val, test):
+        shared = len(trained_on.intersection(pictures.entries))
+        if shared:
+            note(
+                f"{shared} of the {len(pictures)} pictures of {pictures.split} are in the training list: "
+                "the numbers are too good."
+            )
+    if run.running_pid() is not None:
+        note("The training is still running: later weights are not in this table.")
+    if run.info.data.get("hash") not in (None, data_hash(run)):
+        note("Labels were changed since the training began; these numbers are against the present ones.")
+    try:
+        if not all_finite(chosen.path_in(run)):
+            note(f"{chosen.weights} holds values that are no numbers: its training diverged.")
+    except FormatError as error:
+        note(str(error))
+
+
+def _note_test(evaluation: Evaluation, test: Measured) -> None:
+    chosen = evaluation.chosen_weights
+    if not evaluation.test_measured_now:
+        note = (
+            f"Test was measured with these weights on {test.measured[:10]}; that stands, it was not repeated."
+        )
+        if test.metrics.conf_threshold != CONF_THRESHOLD:
+            note += f" TP, FP and FN are counted at confidence {test.metrics.conf_threshold:g}."
+        evaluation.notes.append(note)
+    same_set = {look.sha256 for look in evaluation.test_looks if look.fingerprint == test.fingerprint}
+    if len(same_set - {chosen.sha256}) > 0:
+        evaluation.notes.append(
+            f"Test has been measured with {len(same_set)} weights of this run. "
+            "A number that weights are chosen by is no longer a test."
+        )
+
+
+def _note_classes(measured: Measured, note: Callable[[str], None]) -> None:
+    metrics = measured.metrics
+    for name in metrics.absent:
+        note(f"{name} has no box in {measured.split}: it counts as 0 in mAP, as Darknet counts it.")
+    if metrics.absent and metrics.mean_ap_of_present:
+        note(
+            f"Over the classes that {measured.split} has, "
+            f"mAP@0.50 is {100 * metrics.mean_ap_of_present:.2f} %."
+        )
+    for one in metrics.classes:
+        if one.interval is not None and one.truths < FEW_TRUTHS:
+            low, high = (100 * end for end in one.interval)
+            boxes = "1 box" if one.truths == 1 else f"{one.truths} boxes"
+            note(
+                f"{one.name}: the AP of {100 * one.ap:.0f} % on {measured.split} rests on {boxes} "
+                f"(95 % interval {low:.0f} to {high:.0f} %)."
+            )

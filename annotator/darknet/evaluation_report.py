@@ -1,0 +1,344 @@
+"""An evaluation as a page to look at: one HTML file, a table, and the test pictures with both kinds of boxes.
+
+The page needs nothing but itself: thumbnails are inside, the full pictures are linked.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from html import escape
+from pathlib import Path
+from urllib.parse import quote
+
+from annotator.darknet.evaluation import Checkpoint, Evaluation, EvaluationFolder, ImageResult, Measured
+from annotator.darknet.metrics import ClassMetrics, Interval, Metrics
+from annotator.darknet.pictures import Colour, class_colours, jpeg_thumbnail, side_by_side
+from annotator.darknet.runs import RunFolder
+from converters.errors import ImageError, WriteError
+from converters.files import make_folder, write_atomic, write_if_changed
+from converters.images import RgbImage, encode_png, load_rgb
+
+MISTAKES_SHOWN = 24
+"""Pictures with mistakes that the page shows; the others are in its table and in pictures/."""
+
+_THUMBNAIL = 640
+_CSV_COLUMNS = (
+    *("split", "weights", "iteration", "iou_threshold", "conf_threshold", "class"),
+    *("ap", "ap_low", "ap_high", "truths", "difficult", "tp", "fp", "fn"),
+    *("precision", "recall", "f1", "average_iou"),
+)
+_STYLE = """
+:root{color-scheme:light dark}
+body{font:15px/1.45 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}
+h1{font-size:1.5rem}h2{font-size:1.2rem;margin-top:2.2rem}
+table{border-collapse:collapse;margin:.6rem 0;font-variant-numeric:tabular-nums}
+th,td{padding:.25rem .7rem;border-bottom:1px solid #8884;text-align:right}
+th:first-child,td:first-child{text-align:left}
+td.name,th.name{text-align:left}
+tr.chosen{background:#3a86ff22;font-weight:600}
+.dim{opacity:.7;font-weight:400}
+ul.notes li{margin:.25rem 0}
+figure{margin:1.4rem 0}figcaption{margin-bottom:.3rem}
+img{max-width:100%;height:auto;border:1px solid #8886}
+"""
+
+ProgressCallback = Callable[[int, int], None]
+"""Called with (pictures drawn, pictures in all). It may raise to cancel."""
+
+
+def write_report(
+    run: RunFolder, evaluation: Evaluation, *, on_progress: ProgressCallback | None = None
+) -> Path:
+    """Write report.html, metrics.csv and pictures/ of an evaluation; returns the page's path.
+
+    Raises:
+        WriteError: Something cannot be written.
+    """
+    folder = EvaluationFolder.of(run)
+    make_folder(folder.pictures)
+    thumbnails = _write_pictures(run, evaluation, folder, on_progress)
+    write_if_changed(folder.csv, metrics_csv(evaluation))
+    write_if_changed(folder.report, render_page(run, evaluation, thumbnails))
+    return folder.report
+
+
+def metrics_csv(evaluation: Evaluation) -> str:
+    """All numbers as CSV: a line for each split, weights, IoU threshold and class, ``(all)`` for the sum."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(_CSV_COLUMNS)
+    rows = [("val", one, metrics) for one in evaluation.checkpoints for metrics in (one.metrics, one.strict)]
+    if evaluation.test is not None:
+        chosen = evaluation.chosen_weights
+        rows += [("test", chosen, metrics) for metrics in (evaluation.test.metrics, evaluation.test.strict)]
+    for split, one, metrics in rows:
+        if metrics is not None:
+            head = (split, one.weights, one.iteration, metrics.iou_threshold, metrics.conf_threshold)
+            writer.writerows((*head, *line) for line in _csv_lines(metrics))
+    return out.getvalue()
+
+
+def render_page(run: RunFolder, evaluation: Evaluation, thumbnails: dict[str, tuple[str, bytes]]) -> str:
+    """The page's HTML. Pure.
+
+    Args:
+        run: The run.
+        evaluation: What was measured.
+        thumbnails: For list entries of test pictures: file name in pictures/, and a JPEG.
+    """
+    title = f"Evaluation of {run.path.resolve().name}"
+    parts = [
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>',
+        f"<style>{_STYLE}</style>\n</head>\n<body>\n<h1>{escape(title)}</h1>",
+        *_about(run, evaluation),
+        *_notes(evaluation),
+        *_test_section(evaluation),
+        *_validation_section(evaluation),
+        *_mistakes(evaluation, thumbnails),
+        *_issues(evaluation),
+        "</body>\n</html>\n",
+    ]
+    return "\n".join(parts)
+
+
+def percent(value: float, digits: int = 2) -> str:
+    """A share as text, ``73.87 %``."""
+    return f"{100 * value:.{digits}f} %"
+
+
+def interval_text(interval: Interval | None) -> str:
+    """An interval as text, ``63 to 98 %``; empty for none."""
+    return f"{100 * interval[0]:.0f} to {100 * interval[1]:.0f} %" if interval else ""
+
+
+def worst_first(images: Sequence[ImageResult]) -> list[ImageResult]:
+    """The pictures with mistakes, those with the most first; of equals in the order of the list."""
+    wrong = [image for image in images if image.match.mistakes]
+    return sorted(wrong, key=lambda image: -image.match.mistakes)
+
+
+def _write_pictures(
+    run: RunFolder,
+    evaluation: Evaluation,
+    folder: EvaluationFolder,
+    on_progress: ProgressCallback | None,
+) -> dict[str, tuple[str, bytes]]:
+    """Draw the test pictures; returns file name and thumbnail of those that the page shows."""
+    shown = {image.image for image in worst_first(evaluation.images)[:MISTAKES_SHOWN]}
+    colours = class_colours(evaluation.class_names)
+    names = _file_names(evaluation.images)
+    thumbnails: dict[str, tuple[str, bytes]] = {}
+    for done, image in enumerate(evaluation.images, 1):
+        try:
+            sheet = _sheet(run, image, evaluation.conf_threshold, colours)
+        except ImageError as error:
+            evaluation.report.add_exception(error)
+        else:
+            name = names[image.image]
+            write_atomic(folder.pictures / name, encode_png(sheet), durable=False)
+            if image.image in shown:
+                thumbnails[image.image] = (name, jpeg_thumbnail(sheet, _THUMBNAIL))
+        if on_progress is not None:
+            on_progress(done, len(evaluation.images))
+    _remove_stale(folder.pictures, set(names.values()))
+    return thumbnails
+
+
+def _sheet(run: RunFolder, image: ImageResult, conf_threshold: float, colours: dict[str, Colour]) -> RgbImage:
+    rgb = load_rgb(image.path_in(run))
+    # Highest confidence first: what is above the threshold stands at the front, so indices stay.
+    found = [box for box in image.predictions if (box.confidence or 0.0) > conf_threshold]
+    # Enlarged only where there is something to look at: a whole split at twice the size is heavy.
+    scale = None if image.match.mistakes else 1
+    return side_by_side(rgb, image.truths, found, colours, image.match, scale=scale)
+
+
+def _file_names(images: Sequence[ImageResult]) -> dict[str, str]:
+    """A file name of its own for each list entry: two folders may have pictures of one name."""
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for image in images:
+        stem, number = Path(image.image).stem, 1
+        name = f"{stem}.png"
+        while name.casefold() in taken:
+            number += 1
+            name = f"{stem}-{number}.png"
+        taken.add(name.casefold())
+        names[image.image] = name
+    return names
+
+
+def _remove_stale(folder: Path, current: set[str]) -> None:
+    """Drop drawings of an earlier evaluation whose pictures are not in the split any more."""
+    for path in folder.glob("*.png"):
+        if path.name not in current:
+            try:
+                path.unlink()
+            except OSError as error:
+                raise WriteError.from_os_error(error, path) from error
+
+
+def _csv_lines(metrics: Metrics) -> Iterator[tuple[object, ...]]:
+    for one in metrics.classes:
+        f1 = 2 * one.tp / (2 * one.tp + one.fp + one.fn) if one.tp else 0.0
+        yield _csv_line(one.name, one.ap, one.interval, one, f1)
+    difficult = sum(one.difficult for one in metrics.classes)
+    total = ClassMetrics(
+        name="(all)",
+        ap=metrics.mean_ap,
+        interval=metrics.mean_interval,
+        truths=metrics.truths,
+        difficult=difficult,
+        tp=metrics.tp,
+        fp=metrics.fp,
+        iou_sum=sum(one.iou_sum for one in metrics.classes),
+    )
+    yield _csv_line(total.name, total.ap, total.interval, total, metrics.f1)
+
+
+def _csv_line(
+    name: str, ap: float, interval: Interval | None, one: ClassMetrics, f1: float
+) -> tuple[object, ...]:
+    low, high = (f"{end:.6f}" for end in interval) if interval else ("", "")
+    ratios = (f"{value:.6f}" for value in (one.precision, one.recall, f1, one.average_iou))
+    return (name, f"{ap:.6f}", low, high, one.truths, one.difficult, one.tp, one.fp, one.fn, *ratios)
+
+
+def _about(run: RunFolder, evaluation: Evaluation) -> Iterator[str]:
+    info, chosen = run.info, evaluation.chosen_weights
+    why = {
+        "validation": "the best on validation",
+        "person": "named by the person",
+        "default": "not compared: no validation pictures",
+    }[evaluation.chosen_by]
+    resize = "keeps proportions, grey around" if info.letterbox else "stretches the picture"
+    yield (
+        f"<p>{escape(info.network)}, {info.width}×{info.height}, {escape(resize)} · classes "
+        f"{escape(', '.join(evaluation.class_names))} · weights <b>{escape(chosen.weights)}</b>, iteration "
+        f"{chosen.iteration} ({escape(why)})</p>"
+    )
+
+
+def _notes(evaluation: Evaluation) -> Iterator[str]:
+    if evaluation.notes:
+        items = "".join(f"<li>{escape(note)}</li>" for note in evaluation.notes)
+        yield f'<ul class="notes">{items}</ul>'
+
+
+def _test_section(evaluation: Evaluation) -> Iterator[str]:
+    yield "<h2>Test</h2>"
+    if evaluation.test is None:
+        yield "<p>Not measured.</p>"
+        return
+    yield from _measured_tables(evaluation.test)
+
+
+def _measured_tables(measured: Measured) -> Iterator[str]:
+    metrics, strict = measured.metrics, measured.strict
+    yield (
+        f"<p><b>mAP@0.50 on {measured.split} {percent(metrics.mean_ap)}</b> "
+        f'<span class="dim">(95 % interval {interval_text(metrics.mean_interval) or "unknown"})</span>, '
+        f"mAP@0.75 {percent(strict.mean_ap)}; {metrics.images} pictures, {metrics.truths} boxes.</p>"
+        f"<p>At confidence {metrics.conf_threshold:g}: precision {metrics.precision:.2f}, recall "
+        f"{metrics.recall:.2f}, F1 {metrics.f1:.2f}, TP {metrics.tp}, FP {metrics.fp}, FN {metrics.fn}, "
+        f"average IoU {percent(metrics.average_iou)}.</p>"
+    )
+    heads = (
+        *("AP@0.50", "95 % interval", "AP@0.75", "boxes", "TP", "FP", "FN"),
+        *("precision", "recall", "average IoU"),
+    )
+    yield f"<table><tr><th>class</th>{''.join(f'<th>{head}</th>' for head in heads)}</tr>"
+    for one, other in zip(metrics.classes, strict.classes, strict=True):
+        cells = (
+            *(percent(one.ap), interval_text(one.interval) or "no box", percent(other.ap), one.truths),
+            *(one.tp, one.fp, one.fn, f"{one.precision:.2f}", f"{one.recall:.2f}"),
+            percent(one.average_iou),
+        )
+        yield f"<tr><td>{escape(one.name)}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+    yield "</table>"
+
+
+def _validation_section(evaluation: Evaluation) -> Iterator[str]:
+    yield "<h2>Validation</h2>"
+    if evaluation.validation is None:
+        yield "<p>Not measured.</p>"
+        return
+    names = "".join(f"<th>{escape(name)}</th>" for name in evaluation.class_names)
+    means = "<th>mAP@0.50</th><th>mAP@0.75</th>"
+    yield f'<table><tr><th>iteration</th><th class="name">weights</th>{names}{means}</tr>'
+    for index, one in enumerate(evaluation.checkpoints):
+        yield _checkpoint_row(one, chosen=index == evaluation.chosen)
+    yield "</table>"
+    yield "<p>The chosen weights on validation:</p>"
+    yield from _measured_tables(evaluation.validation)
+
+
+def _checkpoint_row(one: Checkpoint, *, chosen: bool) -> str:
+    head = "<tr class='chosen'>" if chosen else "<tr>"
+    row = f'{head}<td>{one.iteration}</td><td class="name">{escape(one.weights)}</td>'
+    if one.metrics is None or one.strict is None:
+        return f"{row}</tr>"
+    aps = "".join(f"<td>{100 * each.ap:.2f}</td>" for each in one.metrics.classes)
+    return f"{row}{aps}<td>{100 * one.metrics.mean_ap:.2f}</td><td>{100 * one.strict.mean_ap:.2f}</td></tr>"
+
+
+def _mistakes(evaluation: Evaluation, thumbnails: dict[str, tuple[str, bytes]]) -> Iterator[str]:
+    if not evaluation.images:
+        return
+    wrong = worst_first(evaluation.images)
+    yield "<h2>Mistakes on test</h2>"
+    yield (
+        f"<p>{len(wrong)} of {len(evaluation.images)} pictures have a mistake at confidence "
+        f"{evaluation.conf_threshold:g} and IoU 0.50. All are in <a href='pictures/'>pictures/</a>.</p>"
+    )
+    yield from _confusion(evaluation)
+    for image in wrong:
+        if image.image not in thumbnails:
+            continue
+        name, jpeg = thumbnails[image.image]
+        data = base64.b64encode(jpeg).decode("ascii")
+        yield (
+            f"<figure><figcaption>{escape(Path(image.image).name)}: {_count_text(image)}</figcaption>"
+            f'<a href="pictures/{quote(name)}"><img loading="lazy" '
+            f'alt="{escape(Path(image.image).name)}, ground truth and prediction" '
+            f'src="data:image/jpeg;base64,{data}"></a></figure>'
+        )
+    rest = [image for image in wrong if image.image not in thumbnails]
+    if rest:
+        yield "<table><tr><th>picture</th><th>missed</th><th>false</th><th>right</th></tr>"
+        for image in rest:
+            match = image.match
+            yield (
+                f"<tr><td>{escape(Path(image.image).name)}</td><td>{len(match.fn)}</td>"
+                f"<td>{len(match.fp)}</td><td>{len(match.tp)}</td></tr>"
+            )
+        yield "</table>"
+
+
+def _confusion(evaluation: Evaluation) -> Iterator[str]:
+    """Boxes that were found and called something else."""
+    pairs = Counter(
+        (image.truths[truth].label, image.predictions[found].label)
+        for image in evaluation.images
+        for found, truth, _ in image.match.confused
+    )
+    if pairs:
+        yield "<table><tr><th>ground truth</th><th class='name'>taken for</th><th>boxes</th></tr>"
+        for (truth, found), count in pairs.most_common():
+            yield f"<tr><td>{escape(truth)}</td><td class='name'>{escape(found)}</td><td>{count}</td></tr>"
+        yield "</table>"
+
+
+def _issues(evaluation: Evaluation) -> Iterator[str]:
+    if len(evaluation.report):
+        items = "".join(f"<li>{escape(str(issue))}</li>" for issue in evaluation.report)
+        yield f"<h2>Pictures and labels with findings</h2><ul>{items}</ul>"
+
+
+def _count_text(image: ImageResult) -> str:
+    match = image.match
+    return f"{len(match.fn)} missed, {len(match.fp)} false, {len(match.tp)} right"

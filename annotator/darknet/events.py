@@ -1,0 +1,175 @@
+"""What happens during a training, as values: what the parser finds in Darknet's output, and what we add."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened; ``kind`` is its name in ``--events``."""
+
+    kind: ClassVar[str] = "event"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain types for JSON; a number that is none (NaN, infinite) becomes its name as text."""
+        return {"event": self.kind} | {key: _plain(value) for key, value in asdict(self).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Iteration(Event):
+    """One iteration is done.
+
+    Attributes:
+        iteration: Its number, from 1.
+        loss: Loss of this batch; may be NaN.
+        avg_loss: Smoothed loss; may be NaN.
+        rate: Learning rate.
+        seconds: How long the iteration took.
+        images: Pictures seen so far.
+        hours_left: Darknet's own estimate, None where it gives none.
+    """
+
+    kind: ClassVar[str] = "iteration"
+    iteration: int
+    loss: float
+    avg_loss: float
+    rate: float
+    seconds: float
+    images: int
+    hours_left: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsSaved(Event):
+    """Darknet says that it saves weights (they are not yet whole when it says so).
+
+    Attributes:
+        path: As Darknet names it, relative to the run folder.
+        iteration: The last iteration before it, None where none was seen.
+    """
+
+    kind: ClassVar[str] = "saved"
+    path: str
+    iteration: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded(Event):
+    """Darknet has said how many iterations the training will have."""
+
+    kind: ClassVar[str] = "loaded"
+    max_batches: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClassAp(Event):
+    """One class in a block of mAP.
+
+    Attributes:
+        class_id: Its id.
+        name: Its name (cut to 19 letters and a + by one of the Darknets).
+        ap: Average precision, 0 to 1.
+        tp: True positives at the block's confidence.
+        fp: False positives.
+    """
+
+    kind: ClassVar[str] = "class_ap"
+    class_id: int
+    name: str
+    ap: float
+    tp: int
+    fp: int
+
+
+@dataclass(frozen=True, slots=True)
+class MapBlock(Event):
+    """Darknet's own evaluation. Shares are 0 to 1; what was not printed is None, what is undefined NaN.
+
+    Attributes:
+        mean_ap: mAP at ``iou``.
+        iou: The IoU from which a box counts as found.
+        classes: Each class.
+        confidence: Threshold for precision, recall and the counts.
+        precision: At that threshold.
+        recall: At that threshold.
+        f1: At that threshold.
+        tp: True positives at that threshold.
+        fp: False positives.
+        fn: Missed boxes.
+        average_iou: Of the true positives.
+        detections: Number of detections at any confidence.
+        truths: Number of boxes in the ground truth.
+        iteration: The last iteration before the block, None outside a training.
+    """
+
+    kind: ClassVar[str] = "map"
+    mean_ap: float
+    iou: float
+    classes: tuple[ClassAp, ...]
+    confidence: float | None = None
+    precision: float | None = None
+    recall: float | None = None
+    f1: float | None = None
+    tp: int | None = None
+    fp: int | None = None
+    fn: int | None = None
+    average_iou: float | None = None
+    detections: int | None = None
+    truths: int | None = None
+    iteration: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem(Event):
+    """A line by which Darknet complains, in a person's words.
+
+    Attributes:
+        text: One sentence.
+        code: Machine-readable name (``image-missing``).
+        fatal: Whether it explains why a training ends; else a warning, and the training goes on.
+        line: What Darknet printed.
+    """
+
+    kind: ClassVar[str] = "warning"
+    text: str
+    code: str
+    fatal: bool = False
+    line: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted(Event):
+    """The run folder is there and Darknet is about to start."""
+
+    kind: ClassVar[str] = "run"
+    path: Path
+    max_batches: int
+    resumed_from: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Finished(Event):
+    """The training is over; the last event."""
+
+    kind: ClassVar[str] = "finished"
+    status: str
+    message: str
+    iteration: int
+    saved_iteration: int
+    weights: str
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return value

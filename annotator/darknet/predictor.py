@@ -1,0 +1,333 @@
+"""A trained network inside this process: OpenCV's importer, fed so that it sees what Darknet sees.
+
+Measured against Darknet on the same pictures and weights, nearly all of the difference comes from the
+resize (several pixels and several points of confidence), so Darknet's own is done here in NumPy. The
+importer also drops every score up to 0.2 unless the cfg says otherwise, takes another epsilon for batch
+normalisation, and reads the weights of another network without a word: all three are taken care of
+before it sees the files.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from annotator.darknet.blocks import layers
+from annotator.darknet.cfg import Cfg, Section, read_cfg
+from annotator.darknet.metrics import iou_of_edges
+from converters.errors import FormatError
+from converters.images import RgbImage
+from converters.model import Box
+
+if TYPE_CHECKING:
+    from annotator.darknet.runs import RunFolder
+
+Floats = npt.NDArray[np.float32]
+
+NMS_IOU = 0.45
+"""Darknet's: of two detections of a class that overlap more, the less confident one is dropped."""
+LOWEST_CONFIDENCE = 0.005
+"""What Darknet's ``map`` and ``valid`` keep."""
+
+_GREY = 0.5
+_HEADER = np.array([0, 2, 0], dtype="<i4").tobytes() + bytes(8)
+
+
+class WeightsError(FormatError):
+    """A weights file that does not fit its network, or cannot be read."""
+
+    code = "weights"
+
+
+class Predictor:
+    """A network with its weights, ready to look at pictures.
+
+    One picture at a time: :meth:`predict` may be called from any thread, a second call waits.
+
+    Args:
+        cfg: The network's cfg file (the one it was trained with is fine: batch does not matter).
+        weights: A weights file that Darknet saved for it.
+        class_names: The names file's classes, in order.
+        letterbox: True for pjreddie's Darknet, which scales a picture inside the input and fills the rest
+            with grey; False for AlexeyAB's and hank-ai's, which stretch it.
+        threshold: Confidence (objectness x class) that a prediction must exceed.
+        nms_iou: IoU above which the less confident of two predictions of a class is dropped.
+
+    Raises:
+        FormatError: The cfg is broken, is no [yolo] detector, or has another number of classes.
+        WeightsError: The weights are missing, empty or those of another network.
+    """
+
+    def __init__(
+        self,
+        cfg: Path,
+        weights: Path,
+        class_names: Sequence[str],
+        *,
+        letterbox: bool,
+        threshold: float = LOWEST_CONFIDENCE,
+        nms_iou: float = NMS_IOU,
+    ) -> None:
+        network = read_cfg(cfg)
+        try:
+            _check_detector(network, len(class_names))
+            parameters = sum(layer.parameters for layer in layers(network))
+        except FormatError as error:
+            raise FormatError(error.message, path=cfg, line=error.line, code=error.code) from error
+        values = _read_weights(weights, parameters)
+        self.cfg = cfg
+        self.weights = weights
+        self.class_names = tuple(class_names)
+        self.letterbox = letterbox
+        self.threshold = threshold
+        self.nms_iou = nms_iou
+        self.width = network.net.get_int("width")
+        self.height = network.net.get_int("height")
+        self._lock = threading.Lock()
+        self._net = _import(network, values, cfg, weights, letterbox)
+        self._outputs: list[str] = list(self._net.getUnconnectedOutLayersNames())
+
+    def predict(
+        self, rgb: RgbImage, *, threshold: float | None = None, clipped: bool = True
+    ) -> tuple[Box, ...]:
+        """The objects in a picture, highest confidence first.
+
+        Args:
+            rgb: The picture, shape (height, width, 3), uint8, RGB.
+            threshold: Confidence to exceed, if not the predictor's.
+            clipped: Limit the boxes to the picture (one that lies outside of it is left out). Darknet's
+                mAP compares them as the network gave them: False.
+
+        Returns:
+            Boxes in pixels of the picture, each with a confidence. One place may come back once for each
+            class whose confidence exceeds the threshold, as in Darknet.
+        """
+        lowest = self.threshold if threshold is None else threshold
+        size = (rgb.shape[1], rgb.shape[0])
+        pixels = network_input(rgb, self.width, self.height, letterbox=self.letterbox)
+        with self._lock:
+            self._net.setInput(pixels.transpose(2, 0, 1)[None])
+            rows = np.concatenate(
+                [out.reshape(-1, out.shape[-1]) for out in self._net.forward(self._outputs)]
+            )
+        scores = rows[:, 5:]
+        keep = (np.max(scores, axis=1) > lowest) & np.isfinite(rows).all(axis=1)
+        edges = to_picture(rows[keep, :4], size, self.width, self.height, letterbox=self.letterbox)
+        return self._boxes(edges, scores[keep], lowest, size if clipped else None)
+
+    def _boxes(
+        self, edges: Floats, scores: Floats, lowest: float, size: tuple[int, int] | None
+    ) -> tuple[Box, ...]:
+        boxes: list[Box] = []
+        for index, name in enumerate(self.class_names):
+            found = np.flatnonzero(scores[:, index] > lowest)
+            confidence = scores[found, index]
+            for kept in suppress(edges[found], confidence, self.nms_iou):
+                x1, y1, x2, y2 = (float(edge) for edge in edges[found[kept]])
+                if size is not None:
+                    x1, x2 = max(0.0, x1), min(float(size[0]), x2)
+                    y1, y2 = max(0.0, y1), min(float(size[1]), y2)
+                if x1 < x2 and y1 < y2:
+                    boxes.append(Box((x1, y1, x2, y2), name, confidence=float(confidence[kept])))
+        boxes.sort(key=lambda box: -(box.confidence or 0.0))
+        return tuple(boxes)
+
+
+def open_run_predictor(
+    run: RunFolder, weights: Path | None = None, *, threshold: float = LOWEST_CONFIDENCE
+) -> Predictor:
+    """The predictor of a training run, with the resize of the Darknet that trained it.
+
+    Args:
+        run: The run.
+        weights: Weights of it; default: those that evaluation chose, else the final, else the newest.
+        threshold: Confidence that a prediction must exceed.
+
+    Raises:
+        FormatError: The run's cfg or names file is broken.
+        WeightsError: There are no weights yet, or they do not fit.
+    """
+    from annotator.darknet.evaluation import default_weights
+
+    chosen = weights if weights is not None else default_weights(run)
+    return Predictor(run.cfg, chosen, run.info.class_names, letterbox=run.info.letterbox, threshold=threshold)
+
+
+def network_input(rgb: RgbImage, width: int, height: int, *, letterbox: bool) -> Floats:
+    """A picture as Darknet hands it to the network: float32, 0 to 1, shape (height, width, 3)."""
+    pixels = rgb.astype(np.float32) / np.float32(255)
+    if not letterbox:
+        return darknet_resize(pixels, width, height)
+    inner_width, inner_height = _letterbox_size((rgb.shape[1], rgb.shape[0]), width, height)
+    canvas = np.full((height, width, 3), _GREY, dtype=np.float32)
+    left, top = (width - inner_width) // 2, (height - inner_height) // 2
+    canvas[top : top + inner_height, left : left + inner_width] = darknet_resize(
+        pixels, inner_width, inner_height
+    )
+    return canvas
+
+
+def darknet_resize(pixels: Floats, width: int, height: int) -> Floats:
+    """Bilinear resize whose corners are the picture's corners, as Darknet's (not OpenCV's) is.
+
+    Sample c of the output lies at c·(W-1)/(width-1) of the input, in float32. The last column is the
+    last input column. The last row is not blended with the one below its rounded-down position: where
+    float32 rounds that position down, it comes out darker, and so it must here.
+
+    Args:
+        pixels: Shape (H, W, channels), float32.
+        width: Of the output, at least 1.
+        height: Of the output, at least 1.
+    """
+    rows, columns = pixels.shape[:2]
+    one = np.float32(1)
+    place, fraction = _samples(columns, width)
+    part = (one - fraction)[:, None] * pixels[:, place]
+    part += fraction[:, None] * pixels[:, np.minimum(place + 1, columns - 1)]
+    part[:, -1] = pixels[:, -1]
+    if columns == 1:
+        part[:] = pixels[:, :1]
+    place, fraction = _samples(rows, height)
+    result: Floats = (one - fraction)[:, None, None] * part[place]
+    if rows > 1:
+        result[:-1] += fraction[:-1, None, None] * part[np.minimum(place + 1, rows - 1)[:-1]]
+    return result
+
+
+def to_picture(boxes: Floats, size: tuple[int, int], width: int, height: int, *, letterbox: bool) -> Floats:
+    """Network boxes (centre, size as fractions of the input) to xyxy pixels, shape (N, 4), float32."""
+    x, y, w, h = (boxes[:, column].astype(np.float64) for column in range(4))
+    if letterbox:
+        inner_width, inner_height = _letterbox_size(size, width, height)
+        x = (x - (width - inner_width) / 2 / width) / (inner_width / width)
+        y = (y - (height - inner_height) / 2 / height) / (inner_height / height)
+        w, h = w * (width / inner_width), h * (height / inner_height)
+    edges = np.stack([x - w / 2, y - h / 2, x + w / 2, y + h / 2], axis=1)
+    scale = np.array([size[0], size[1], size[0], size[1]], dtype=np.float64)
+    return (edges * scale).astype(np.float32)
+
+
+def suppress(edges: Floats, confidence: Floats, iou: float) -> list[int]:
+    """Greedy non-maximum suppression of one class; indices of what stays, highest confidence first."""
+    order = np.argsort(-confidence, kind="stable")
+    kept: list[int] = []
+    while len(order):
+        first, order = int(order[0]), order[1:]
+        kept.append(first)
+        order = order[iou_of_edges(edges[first], edges[order]) <= np.float32(iou)]
+    return kept
+
+
+def _samples(count: int, wanted: int) -> tuple[npt.NDArray[np.intp], Floats]:
+    """Index and float32 fraction of each output sample on an axis of ``count`` input samples."""
+    scale = np.float32(count - 1) / np.float32(wanted - 1) if wanted > 1 else np.float32(0)
+    place = np.arange(wanted, dtype=np.float32) * scale
+    index = np.minimum(place.astype(np.intp), count - 1)
+    return index, (place - index.astype(np.float32)).astype(np.float32)
+
+
+def _letterbox_size(size: tuple[int, int], width: int, height: int) -> tuple[int, int]:
+    """The largest size of the picture's aspect inside width x height, rounded down."""
+    if np.float32(width) / size[0] < np.float32(height) / size[1]:
+        return width, max(1, size[1] * width // size[0])
+    return max(1, size[0] * height // size[1]), height
+
+
+def _check_detector(network: Cfg, classes: int) -> None:
+    detectors = [section for section in network.layer_sections if section.name == "yolo"]
+    if not detectors:
+        raise FormatError("has no [yolo] section: this is no detector.", code="no-detector")
+    for section in detectors:
+        if section.get_int("classes") != classes:
+            raise FormatError(
+                f"[yolo] has classes={section.get_int('classes')}, but there are {classes} class names.",
+                line=section.line,
+                code="class-count",
+            )
+
+
+def _read_weights(path: Path, parameters: int) -> Floats:
+    """The floats of a weights file, checked against the number that the network needs."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise WeightsError("the weights file is missing.", path=path, code="weights-missing") from error
+    except OSError as error:
+        raise WeightsError(f"cannot be read: {error.strerror or error}.", path=path) from error
+    if len(data) < 16:
+        what = "is empty" if not data else "is cut short: it has no whole header"
+        raise WeightsError(
+            f"the weights file {what}.",
+            path=path,
+            code="weights-empty",
+            hint="The disk may have been full when it was saved; take other weights.",
+        )
+    major, minor = (int(number) for number in np.frombuffer(data, dtype="<i4", count=2))
+    # Darknet counts the pictures seen with 8 bytes since version 0.2 of the file, with 4 before.
+    start = 20 if major * 10 + minor >= 2 else 16
+    held = (len(data) - start) / 4
+    if held != parameters:
+        raise WeightsError(
+            f"the weights file holds {held:,.10g} numbers, but this network needs {parameters:,}.",
+            path=path,
+            code="weights-mismatch",
+            hint="It was cut short, or saved by a network with other layers or another number of classes.",
+        )
+    return np.frombuffer(data, dtype="<f4", offset=start)
+
+
+def _import(network: Cfg, values: Floats, cfg: Path, weights: Path, letterbox: bool) -> Any:
+    """OpenCV's network from memory (so any path will do), batch normalisation already worked in."""
+    import cv2
+
+    plain, folded = _fold(network, values, letterbox)
+    # thresh: the importer's default of 0.2 would drop every weaker score; we apply our own threshold.
+    plain = plain.with_yolo(thresh=0, nms_threshold=0)
+    try:
+        return cv2.dnn.readNetFromDarknet(
+            np.frombuffer(plain.render().encode(), dtype=np.uint8),
+            np.frombuffer(_HEADER + folded.tobytes(), dtype=np.uint8),
+        )
+    except cv2.error as error:
+        reason = str(error.err or error).strip().splitlines()[0]
+        raise FormatError(
+            f"OpenCV cannot build this network with {weights.name}: {reason}.",
+            path=cfg,
+            code="bad-cfg",
+            hint="Test it with Darknet itself (train-cli test).",
+        ) from error
+
+
+def _fold(network: Cfg, values: Floats, letterbox: bool) -> tuple[Cfg, Floats]:
+    """Work each batch normalisation into its convolution's weights and biases.
+
+    pjreddie's Darknet divides by sqrt(variance) + 1e-6, the others by sqrt(variance + 1e-5); OpenCV's
+    importer has an epsilon of its own, which shows where a variance is small.
+    """
+    sections: list[Section] = [replace(network.net, name="net")]
+    out: list[Floats] = []
+    at = 0
+    for layer, section in zip(layers(network), network.layer_sections, strict=True):
+        part = values[at : at + layer.parameters]
+        at += layer.parameters
+        if section.name == "convolutional" and section.get_int("batch_normalize"):
+            part = _fold_layer(part.astype(np.float64), layer.filters, letterbox)
+            section = section.without("batch_normalize")
+        out.append(part)
+        sections.append(section)
+    return Cfg(tuple(sections)), np.concatenate(out)
+
+
+def _fold_layer(part: npt.NDArray[np.float64], filters: int, letterbox: bool) -> Floats:
+    bias, scale, mean, variance = part[: 4 * filters].reshape(4, filters)
+    kernel = part[4 * filters :].reshape(filters, -1)
+    # A training that diverged saves values that are no numbers; such a network finds nothing.
+    with np.errstate(all="ignore"):
+        factor = scale / (np.sqrt(variance) + 1e-6 if letterbox else np.sqrt(variance + 1e-5))
+        return np.concatenate([bias - mean * factor, (kernel * factor[:, None]).ravel()]).astype("<f4")

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import pytest
+from darknet_support import LOGS, needs_darknet, needs_shared, write_program
+
+from annotator.darknet.dialect import Darknet, find_darknet, recognise, require_darknet
+from converters.errors import UsageError
+
+HANK = (
+    'Darknet V5 "Moonlit" \x1b[1;37mv5.1-104-gf684e1d7\x1b[0m \x1b[1;30m[Nov 22 2026]\x1b[0m\n'
+    "\x1b[1;33mDarknet is compiled to use the CPU.\x1b[0m  GPU is \x1b[1;31mdisabled\x1b[0m.\n"
+    "OpenBLAS is \x1b[1;31mdisabled\x1b[0m, OpenCV \x1b[1;37m4.6.0\x1b[0m, docker\n"
+)
+ALEXEYAB = " GPU isn't used \n Used AVX \n"
+ALEXEYAB_GPU = (
+    " CUDA-version: 11000 (11040), cuDNN: 8.2.1, CUDNN_HALF=1, GPU count: 1  \n OpenCV version: 4.2.0\n"
+)
+UNKNOWN = "Not an option: version\n"
+
+
+def program(path, stdout="", stderr="", code=0):
+    return write_program(
+        path, f"import sys\nsys.stdout.write({stdout!r})\nsys.stderr.write({stderr!r})\nsys.exit({code})\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("stdout", "stderr", "dialect", "version", "gpu", "opencv"),
+    [
+        (HANK, "", "hank", "5.1-104-gf684e1d7", False, True),
+        (
+            ALEXEYAB,
+            " OpenCV isn't used - data augmentation will be slow \n" + UNKNOWN,
+            "alexeyab",
+            "",
+            False,
+            False,
+        ),
+        (ALEXEYAB, " OpenCV version: 4.6.0\n" + UNKNOWN, "alexeyab", "", False, True),
+        ("", ALEXEYAB_GPU + UNKNOWN, "alexeyab", "", True, True),
+        ("", UNKNOWN, "pjreddie", "", None, None),
+    ],
+)
+def test_each_darknet_is_recognised_by_what_it_prints(
+    tmp_path, stdout, stderr, dialect, version, gpu, opencv
+):
+    path = program(tmp_path / "darknet", stdout, stderr)
+    found = recognise(path)
+    assert found == Darknet(path, dialect, version, gpu, opencv)
+
+
+@pytest.mark.parametrize(
+    ("which", "name", "dialect"),
+    [
+        ("hank", "version", "hank"),
+        ("hank", "no_args", "hank"),
+        ("alexey", "unknown_top", "alexeyab"),
+        ("alexey-cv", "unknown_top", "alexeyab"),
+    ],
+)
+def test_recorded_answers(tmp_path, which, name, dialect):
+    folder = needs_shared(LOGS / which)
+    answer = [(folder / f"{name}.{kind}").read_bytes().decode() for kind in ("out", "err")]
+    assert recognise(program(tmp_path / "darknet", *answer)).dialect == dialect
+
+
+@pytest.mark.parametrize(
+    "stdout", ["", "darknet 1.0: a tool for the dark web\n", "usage: darknet <function>\n", "version\n"]
+)
+def test_something_else_called_darknet_is_none(tmp_path, stdout):
+    path = program(tmp_path / "darknet", stdout)
+    assert recognise(path) is None
+    with pytest.raises(UsageError, match="not a Darknet that is known"):
+        find_darknet(str(path))
+    # On PATH it is passed over; nobody asked for it by name.
+    assert find_darknet(None, {"PATH": str(tmp_path)}) is None
+
+
+def test_a_program_that_cannot_be_run(tmp_path):
+    broken = tmp_path / "darknet"
+    broken.write_bytes(b"\x7fELF nonsense")
+    broken.chmod(0o755)
+    assert recognise(broken) is None
+    assert recognise(tmp_path / "nothing") is None
+
+
+def test_setting_then_environment_then_path(tmp_path):
+    places = {}
+    for name, out in (("setting", HANK), ("environ", ALEXEYAB), ("path", HANK)):
+        (tmp_path / name).mkdir()
+        places[name] = program(tmp_path / name / "darknet", out)
+    environ = {"DARKNET": str(places["environ"]), "PATH": str(tmp_path / "path")}
+    assert find_darknet(str(places["setting"]), environ).path == places["setting"]
+    assert find_darknet(None, environ).path == places["environ"]
+    assert find_darknet("", environ).path == places["environ"]
+    del environ["DARKNET"]
+    assert find_darknet(None, environ).path == places["path"]
+    assert find_darknet(None, {"PATH": str(tmp_path)}) is None
+
+
+def test_a_folder_stands_for_the_program_in_it(tmp_path):
+    path = program(tmp_path / "darknet", HANK)
+    assert find_darknet(str(tmp_path)).path == path
+
+
+@pytest.mark.parametrize("name", ["nothing", "folder"])
+def test_a_setting_that_leads_nowhere(tmp_path, name):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UsageError, match=r"no Darknet there \(from \$DARKNET\).*apt install darknet"):
+        find_darknet(None, {"DARKNET": str(tmp_path / name), "PATH": ""})
+
+
+def test_a_file_that_is_no_program(tmp_path):
+    (tmp_path / "darknet").write_text("hello")
+    with pytest.raises(UsageError, match="not a program"):
+        find_darknet(str(tmp_path / "darknet"))
+
+
+def test_none_at_all_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("DARKNET", raising=False)
+    with pytest.raises(UsageError, match=r"apt install darknet.*CUDA.*\$DARKNET"):
+        require_darknet()
+
+
+def test_networks_that_a_darknet_would_run_wrong(tmp_path):
+    debian = Darknet(tmp_path / "darknet", "pjreddie")
+    assert debian.knows("yolov3-tiny")
+    assert not debian.knows("yolov4")
+    assert debian.letterboxes
+    with pytest.raises(UsageError) as caught:
+        debian.require("yolov4-tiny")
+    assert str(caught.value) == (
+        "pjreddie's Darknet (2018) does not know yolov4-tiny: it would run it silently wrong. "
+        "Use yolov3-tiny, or AlexeyAB's or hank-ai's Darknet."
+    )
+    for dialect in ("alexeyab", "hank"):
+        other = Darknet(tmp_path / "darknet", dialect)
+        assert all(other.knows(name) for name in ("yolov3-tiny", "yolov4-tiny", "yolov4"))
+        assert not other.letterboxes
+    with pytest.raises(UsageError, match="no network 'yolov9'"):
+        debian.require("yolov9")
+
+
+@pytest.mark.darknet
+def test_the_darknet_of_this_machine():
+    found = needs_darknet()
+    assert found.path.is_file()
+    assert found.knows("yolov3-tiny")
+    if found.dialect == "pjreddie":
+        assert (found.gpu, found.opencv) == (False, True) or found.path.parent.name != "bin"

@@ -1,0 +1,369 @@
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import evaluation_samples as samples
+import numpy as np
+import pytest
+
+from annotator.darknet.cfg import write_cfg
+from annotator.darknet.networks import build
+from annotator.darknet.predictor import (
+    Predictor,
+    WeightsError,
+    darknet_resize,
+    network_input,
+    open_run_predictor,
+    suppress,
+    to_picture,
+)
+from converters.errors import FormatError
+from converters.images import RgbImage, encode_png
+
+
+def make_predictor(folder: Path, *, letterbox: bool = False, **how: float | bool) -> Predictor:
+    write_cfg(folder / "net.cfg", samples.cell_cfg())
+    (folder / "net.weights").write_bytes(samples.cell_weights(**how))  # type: ignore[arg-type]
+    return Predictor(folder / "net.cfg", folder / "net.weights", samples.CLASSES, letterbox=letterbox)
+
+
+def plain_resize(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
+    """The same rules as a loop over single float32 values."""
+    one = np.float32(1)
+    rows, columns, channels = pixels.shape
+    across = np.zeros((rows, width, channels), np.float32)
+    x_scale = np.float32(columns - 1) / np.float32(width - 1)
+    y_scale = np.float32(rows - 1) / np.float32(height - 1)
+    for c in range(width):
+        if c == width - 1 or columns == 1:
+            across[:, c] = pixels[:, columns - 1]
+            continue
+        place = np.float32(c) * x_scale
+        left = int(place)
+        part = place - np.float32(left)
+        across[:, c] = (one - part) * pixels[:, left] + part * pixels[:, left + 1]
+    out = np.zeros((height, width, channels), np.float32)
+    for r in range(height):
+        place = np.float32(r) * y_scale
+        top = int(place)
+        part = place - np.float32(top)
+        out[r] = (one - part) * across[top]
+        if r < height - 1 and rows > 1:
+            out[r] += part * across[top + 1]
+    return out
+
+
+@pytest.mark.parametrize(
+    "size",
+    [((7, 5), (13, 11)), ((40, 31), (16, 24)), ((10, 1), (8, 8)), ((1, 10), (8, 8)), ((37, 53), (97, 29))],
+)
+def test_resize_equals_a_plain_loop(size: tuple[tuple[int, int], tuple[int, int]]) -> None:
+    (columns, rows), (width, height) = size
+    pixels = np.random.default_rng(columns).random((rows, columns, 3), dtype=np.float32)
+    assert np.allclose(darknet_resize(pixels, width, height), plain_resize(pixels, width, height), atol=1e-6)
+
+
+def test_resize_to_the_same_size_changes_nothing() -> None:
+    pixels = np.random.default_rng(0).random((9, 12, 3), dtype=np.float32)
+    assert np.array_equal(darknet_resize(pixels, 12, 9), pixels)
+
+
+def test_letterbox_keeps_proportions_and_fills_with_grey() -> None:
+    pixels = network_input(np.full((10, 20, 3), 255, np.uint8), 32, 32, letterbox=True)
+    assert np.all(pixels[8:24] == 1)
+    assert np.all(pixels[:8] == 0.5)
+    assert np.all(pixels[24:] == 0.5)
+
+
+def test_letterboxed_box_comes_back_to_the_picture() -> None:
+    # 20 x 10 in 32 x 32: scaled by 1.6, 8 rows of grey above.
+    network = np.array([[0.5, 0.5, 0.5, 0.25]], np.float32)
+    assert np.allclose(to_picture(network, (20, 10), 32, 32, letterbox=True), [[5, 2.5, 15, 7.5]])
+    assert np.allclose(to_picture(network, (20, 10), 32, 32, letterbox=False), [[5, 3.75, 15, 6.25]])
+
+
+def test_suppress_keeps_the_surer_of_two_and_those_apart() -> None:
+    edges = np.array([[0, 0, 10, 10], [0, 0, 10, 9], [20, 0, 30, 10], [0, 0, 10, 4]], np.float32)
+    assert suppress(edges, np.array([0.5, 0.9, 0.1, 0.2], np.float32), 0.45) == [1, 3, 2]
+
+
+@pytest.mark.parametrize("letterbox", [False, True])
+def test_predicts_what_the_network_was_written_for(tmp_path: Path, letterbox: bool) -> None:
+    predictor = make_predictor(tmp_path, letterbox=letterbox)
+    found = predictor.predict(samples.picture("r....d.......g.."), threshold=0.3)
+    assert [box.label for box in found] == ["mask", "no_mask", "mask"]
+    for box, index in zip(found, (0, 13, 5), strict=True):
+        assert np.allclose(box.xyxy, samples.cell_box(index, "").xyxy, atol=0.01)
+    assert found[0].confidence == pytest.approx(1, abs=1e-3)
+    assert found[2].confidence == pytest.approx(1 / (1 + np.exp(10 - 20 * 120 / 255)), abs=1e-3)
+
+
+def test_low_confidences_are_not_lost(tmp_path: Path) -> None:
+    predictor = make_predictor(tmp_path, gain=8.0)
+    found = predictor.predict(samples.picture("................"))
+    # Objectness of a black cell is sigmoid(-4) = 0.018, each class half of it.
+    assert len(found) == 32
+    assert {round(box.confidence or 0, 3) for box in found} == {0.009}
+
+
+def test_boxes_are_clipped_unless_asked_otherwise(tmp_path: Path) -> None:
+    cfg = samples.cell_cfg().with_yolo(anchors="12,12")
+    write_cfg(tmp_path / "net.cfg", cfg)
+    (tmp_path / "net.weights").write_bytes(samples.cell_weights())
+    predictor = Predictor(tmp_path / "net.cfg", tmp_path / "net.weights", samples.CLASSES, letterbox=False)
+    rgb = samples.picture("r...............")
+    assert predictor.predict(rgb, threshold=0.5)[0].xyxy == pytest.approx((0, 0, 10, 10), abs=1e-4)
+    whole = predictor.predict(rgb, threshold=0.5, clipped=False)[0]
+    assert whole.xyxy == pytest.approx((-2, -2, 10, 10), abs=1e-4)
+
+
+def test_non_ascii_paths_and_comments_are_read(tmp_path: Path) -> None:
+    folder = tmp_path / "маски ü"
+    folder.mkdir()
+    text = samples.cell_cfg().render().replace("[net]", "# a comment\n[network]\n; another")
+    (folder / "сеть.cfg").write_text(text, encoding="utf-8")
+    (folder / "вес.weights").write_bytes(samples.cell_weights())
+    predictor = Predictor(folder / "сеть.cfg", folder / "вес.weights", samples.CLASSES, letterbox=True)
+    assert len(predictor.predict(samples.picture("r..............."), threshold=0.5)) == 1
+
+
+def test_weights_that_are_no_numbers_find_nothing(tmp_path: Path) -> None:
+    predictor = make_predictor(tmp_path, scale=float("nan"))
+    assert predictor.predict(samples.picture("rrrrrrrrgggggggg")) == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "words"),
+    [
+        (None, "weights-missing", "missing"),
+        (b"", "weights-empty", "empty"),
+        (b"\0" * 9, "weights-empty", "cut short"),
+        (samples.cell_weights()[:-4], "weights-mismatch", "holds 615 numbers, but this network needs 616"),
+        (samples.cell_weights()[:-2], "weights-mismatch", "holds 615.5 numbers"),
+        (samples.cell_weights() + b"1234", "weights-mismatch", "holds 617 numbers"),
+    ],
+)
+def test_weights_of_no_use_are_refused(tmp_path: Path, content: bytes | None, code: str, words: str) -> None:
+    write_cfg(tmp_path / "net.cfg", samples.cell_cfg())
+    path = tmp_path / "net.weights"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(WeightsError, match=words) as caught:
+        Predictor(tmp_path / "net.cfg", path, samples.CLASSES, letterbox=True)
+    assert (caught.value.code, caught.value.path) == (code, path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("[yolo]", "[softmax]", "no .yolo. section"),
+        ("classes=2", "classes=3", "classes=3, but there are 2 class names"),
+        ("size=8", "size=eight", "not a whole number"),
+        ("width=32", "depth=32", "needs width and height"),
+        ("activation=linear", "activation=wobble", "OpenCV cannot build this network"),
+    ],
+)
+def test_broken_cfg_is_a_sentence(tmp_path: Path, old: str, new: str, words: str) -> None:
+    (tmp_path / "net.cfg").write_text(samples.cell_cfg().render().replace(old, new))
+    (tmp_path / "net.weights").write_bytes(samples.cell_weights())
+    with pytest.raises(FormatError, match=words) as caught:
+        Predictor(tmp_path / "net.cfg", tmp_path / "net.weights", samples.CLASSES, letterbox=True)
+    assert caught.value.path == tmp_path / "net.cfg"
+
+
+def random_weights(parameters: int, cfg_layers: list[tuple[int, int, bool]], seed: int) -> bytes:
+    """Weights that keep the activations in range; each layer: (filters, inputs, normalised)."""
+    generator = np.random.default_rng(seed)
+    parts: list[np.ndarray] = []
+    for filters, inputs, normalised in cfg_layers:
+        parts.append(generator.normal(0, 0.3, filters))
+        if normalised:
+            parts += [generator.uniform(0.5, 1.5, filters), generator.normal(0, 0.1, filters)]
+            # Some variances are tiny, as early in a training: there the epsilon shows.
+            variance = generator.choice([1e-4, 0.3, 1.0], filters, p=[0.1, 0.4, 0.5])
+            parts.append(variance)
+            spread = np.sqrt(variance)[:, None]
+            parts[-2] *= spread[:, 0]
+        else:
+            spread = np.full((filters, 1), 0.7)
+        parts.append((generator.normal(0, 1, (filters, inputs)) * spread / np.sqrt(inputs)).ravel())
+    floats = np.concatenate(parts).astype("<f4")
+    assert len(floats) == parameters
+    return np.array([0, 2, 5, 0, 0], dtype="<i4").tobytes() + floats.tobytes()
+
+
+@pytest.mark.parametrize(("network", "size"), [("yolov3-tiny", 64), ("yolov4-tiny", 64)])
+def test_networks_of_this_program_can_be_read(tmp_path: Path, network: str, size: int) -> None:
+    from annotator.darknet.blocks import layers, parameter_count
+
+    cfg = build(
+        network,
+        classes=2,
+        width=size,
+        height=size,
+        batch=4,
+        subdivisions=1,
+        max_batches=10,
+        dialect="alexeyab",
+    )
+    write_cfg(tmp_path / "net.cfg", cfg)
+    shapes = [
+        (layer.filters, layer.size**2 * layer.input[2], "batch_normalize" in part)
+        for layer, part in zip(layers(cfg), cfg.layer_sections, strict=True)
+        if layer.kind == "convolutional"
+    ]
+    (tmp_path / "net.weights").write_bytes(random_weights(parameter_count(cfg), shapes, 3))
+    predictor = Predictor(tmp_path / "net.cfg", tmp_path / "net.weights", samples.CLASSES, letterbox=False)
+    rgb = np.random.default_rng(1).integers(0, 255, (50, 70, 3)).astype(np.uint8)
+    found = predictor.predict(rgb)
+    assert found
+    assert all(0 <= box.xyxy[0] < box.xyxy[2] <= 70 and 0 <= box.xyxy[1] < box.xyxy[3] <= 50 for box in found)
+
+
+def test_run_predictor_takes_the_final_weights_and_the_runs_resize(tmp_path: Path) -> None:
+    run = samples.make_run(tmp_path / "work")
+    with pytest.raises(WeightsError, match="no whole weights in this run yet"):
+        open_run_predictor(run)
+    samples.add_weights(run, "net_100.weights", 100)
+    final = samples.add_weights(run, "net_final.weights", 400)
+    predictor = open_run_predictor(run)
+    assert predictor.weights == final
+    assert predictor.letterbox is True
+
+
+# ---- against a real Darknet --------------------------------------------------------------------------
+
+SMALL_CFG = """[net]
+batch=1
+subdivisions=1
+width=96
+height=64
+channels=3
+
+[convolutional]
+batch_normalize=1
+filters=8
+size=3
+stride=1
+pad=1
+activation=leaky
+
+[maxpool]
+size=2
+stride=2
+
+[convolutional]
+batch_normalize=1
+filters=16
+size=3
+stride=2
+pad=1
+activation=leaky
+
+[maxpool]
+size=2
+stride=2
+
+[maxpool]
+size=2
+stride=1
+
+[convolutional]
+filters=21
+size=1
+stride=1
+pad=1
+activation=linear
+
+[yolo]
+mask=0,1,2
+anchors=12,14, 20,30, 44,25, 50,50
+classes=2
+num=4
+
+[route]
+layers=-3
+
+[upsample]
+stride=2
+
+[route]
+layers=-1,2
+
+[convolutional]
+filters=7
+size=1
+stride=1
+pad=1
+activation=linear
+
+[yolo]
+mask=3
+anchors=12,14, 20,30, 44,25, 50,50
+classes=2
+num=4
+"""
+
+
+@pytest.mark.darknet
+@pytest.mark.skipif(shutil.which("darknet") is None, reason="Debian's darknet is not installed")
+def test_boxes_and_confidences_are_those_of_a_real_darknet(tmp_path: Path) -> None:
+    shapes = [(8, 27, True), (16, 72, True), (21, 16, False), (7, 32, False)]
+    parameters = sum(filters * (inputs + (4 if normal else 1)) for filters, inputs, normal in shapes)
+    (tmp_path / "net.cfg").write_text(SMALL_CFG)
+    (tmp_path / "net.weights").write_bytes(random_weights(parameters, shapes, 11))
+    (tmp_path / "obj.names").write_text("mask\nno_mask\n")
+    (tmp_path / "obj.data").write_text("classes=2\nvalid=val.txt\nnames=obj.names\n")
+    (tmp_path / "results").mkdir()
+    pictures = _random_pictures(tmp_path)
+    (tmp_path / "val.txt").write_text("".join(f"{path}\n" for path in pictures))
+    command = ["darknet", "detector", "valid", "obj.data", "net.cfg", "net.weights"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+
+    predictor = Predictor(tmp_path / "net.cfg", tmp_path / "net.weights", samples.CLASSES, letterbox=True)
+    compared = 0
+    for label in samples.CLASSES:
+        lines = (tmp_path / f"results/comp4_det_test_{label}.txt").read_text().splitlines()
+        for path, rgb in pictures.items():
+            real = np.array([line.split()[1:] for line in lines if line.split()[0] == path.stem], float)
+            ours = _as_darknet_writes_it(predictor, rgb, label)
+            real = real[np.argsort(-real[:, 0], kind="stable")]
+            assert ours.shape == real.shape
+            assert np.abs(ours[:, 0] - real[:, 0]).max() < 1e-4
+            assert np.abs(ours[:, 1:] - real[:, 1:]).max() < 0.02
+            compared += len(real)
+    assert compared > 100
+
+
+def _random_pictures(folder: Path) -> dict[Path, RgbImage]:
+    """Noise everywhere: on flat ground neighbouring cells tie, and which of them NMS keeps is chance."""
+    generator = np.random.default_rng(4)
+    pictures: dict[Path, RgbImage] = {}
+    for index, (width, height) in enumerate([(96, 64), (131, 77), (110, 87), (40, 30)]):
+        coarse = generator.integers(0, 200, (6, 6, 3))
+        smooth = np.kron(coarse, np.ones((height // 6 + 1, width // 6 + 1, 1), int))[:height, :width]
+        rgb = (smooth + generator.integers(0, 55, (height, width, 3))).astype(np.uint8)
+        path = folder / f"p{index}.png"
+        path.write_bytes(encode_png(rgb))
+        pictures[path] = rgb
+    return pictures
+
+
+def _as_darknet_writes_it(predictor: Predictor, rgb: RgbImage, label: str) -> np.ndarray:
+    """Confidence and edges counted from 1, limited to the picture on the one side Darknet looks at."""
+    height, width = rgb.shape[:2]
+    rows = [
+        (
+            box.confidence,
+            max(1, box.xyxy[0] + 1),
+            max(1, box.xyxy[1] + 1),
+            min(width, box.xyxy[2] + 1),
+            min(height, box.xyxy[3] + 1),
+        )
+        for box in predictor.predict(rgb, clipped=False)
+        if box.label == label
+    ]
+    return np.array(rows, float)
