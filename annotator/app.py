@@ -14,7 +14,7 @@ from converters.commands import ExitStatus, make_parser, run_command, say
 
 
 def can_show_windows() -> bool:
-    """Whether there is a display that accepts a window (where there is none Qt aborts the process)."""
+    """Whether there is a display that accepts a window; Qt aborts the process where there is none."""
     if os.environ.get("QT_QPA_PLATFORM") in ("offscreen", "minimal", "vnc"):
         return True
     if os.environ.get("WAYLAND_DISPLAY"):
@@ -36,7 +36,7 @@ def can_show_windows() -> bool:
 def _body(arguments: Sequence[str]) -> int:
     parser = make_parser(
         "annotator",
-        "Label pictures, see how unbalanced the classes are, augment, train with Darknet, look at the mistakes.",
+        "Label pictures, see the class balance, augment, train with Darknet, look at the mistakes.",
         "  annotator                     the start page\n"
         "  annotator --demo              the demo set (a copy of it)\n"
         "  annotator photos/             a folder of pictures, with labels or without\n"

@@ -1,6 +1,6 @@
 """The whole loop by command, for a machine without a display: each command is shown as it is typed.
 
-    python -m annotator.loop [DATA] [--out FOLDER]
+python -m annotator.loop [DATA] [--out FOLDER]
 """
 
 from __future__ import annotations
@@ -68,7 +68,18 @@ def go_through(data: Path, work: Path, iterations: int) -> Path:
     Raises:
         StepFailedError: A command ended with an error, which it has said itself.
     """
-    convert = ["convert-cli", str(data), str(work), "--to", "yolo", "--split", "70/15/15", "--seed", "1", "--force"]
+    convert = [
+        "convert-cli",
+        str(data),
+        str(work),
+        "--to",
+        "yolo",
+        "--split",
+        "70/15/15",
+        "--seed",
+        "1",
+        "--force",
+    ]
     if _has_kaggle_names(data):
         convert += ["--rename", RENAME]
     # Findings (exit 1) are worth reading, and no reason to end: the good pictures went through.
@@ -77,7 +88,16 @@ def go_through(data: Path, work: Path, iterations: int) -> Path:
     _step(["balance-cli", str(work)])
     _step(["augment-cli", str(work), "--copies", "2", "--seed", "1"], may_find=True)
     size = ["--width", "96", "--height", "96", "--batch", "4"]
-    train = ["train-cli", "run", str(work), "--network", "yolov3-tiny", *size, "--max-batches", str(iterations)]
+    train = [
+        "train-cli",
+        "run",
+        str(work),
+        "--network",
+        "yolov3-tiny",
+        *size,
+        "--max-batches",
+        str(iterations),
+    ]
     run = Path(_step(train).splitlines()[0])
     _step(["train-cli", "evaluate", str(run)])
     test = [line for line in (work / "test.txt").read_text(encoding="utf-8").splitlines() if line]
@@ -91,7 +111,10 @@ def _step(command: list[str], *, may_find: bool = False) -> str:
     say("")
     say(f"$ {shlex.join(command)}")
     child = subprocess.Popen(
-        [sys.executable, "-m", MODULES[command[0]], *command[1:]], stdout=subprocess.PIPE, text=True, bufsize=1
+        [sys.executable, "-m", MODULES[command[0]], *command[1:]],
+        stdout=subprocess.PIPE,
+        text=True,
+        bufsize=1,
     )
     lines: list[str] = []
     with child:

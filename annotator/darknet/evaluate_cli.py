@@ -254,7 +254,8 @@ def _predict(args: argparse.Namespace) -> int:
         for result in results:
             print(f"{result['image']}\t{_counted(result)}")
     print_report(report)
-    say(f"{len(results)} pictures with {weights.name}: {args.out}")
+    count = "1 picture" if len(results) == 1 else f"{len(results)} pictures"
+    say(f"{count} with {weights.name}: {args.out}")
     return report.exit_code()
 
 
@@ -277,6 +278,7 @@ def _pictures(sources: Sequence[Path], out: Path, report: Report) -> list[_Pictu
         raise UsageError(f"there is no picture in {', '.join(map(str, sources))}.")
     inputs = {path.resolve() for path, _ in found}
     taken: set[str] = set()
+    names: set[str] = set()
     pictures: list[_Picture] = []
     for path, name in found:
         target, number = name.with_suffix(".png"), 1
@@ -288,7 +290,9 @@ def _pictures(sources: Sequence[Path], out: Path, report: Report) -> list[_Pictu
             raise UsageError(
                 "would be overwritten with its own predictions.", path=path, hint="Choose another --out."
             )
-        pictures.append(_Picture(path, name.as_posix(), out / target))
+        said = path.as_posix() if name.as_posix() in names else name.as_posix()
+        names.add(said)
+        pictures.append(_Picture(path, said, out / target))
     return pictures
 
 

@@ -37,6 +37,7 @@ LOWEST_CONFIDENCE = 0.005
 
 _GREY = 0.5
 _HEADER = np.array([0, 2, 0], dtype="<i4").tobytes() + bytes(8)
+_SHORTEST_HEADER = 16
 
 
 class WeightsError(FormatError):
@@ -254,32 +255,34 @@ def _check_detector(network: Cfg, classes: int) -> None:
 
 def _read_weights(path: Path, parameters: int) -> Floats:
     """The floats of a weights file, checked against the number that the network needs."""
+    # Read, not mapped: Darknet may rewrite the file at any time, and a mapped file that shrinks kills us.
     try:
-        data = path.read_bytes()
+        data = np.fromfile(path, dtype=np.uint8)
     except FileNotFoundError as error:
         raise WeightsError("the weights file is missing.", path=path, code="weights-missing") from error
     except OSError as error:
         raise WeightsError(f"cannot be read: {error.strerror or error}.", path=path) from error
-    if len(data) < 16:
-        what = "is empty" if not data else "is cut short: it has no whole header"
+    if len(data) < _SHORTEST_HEADER:
         raise WeightsError(
-            f"the weights file {what}.",
+            "the weights file is cut short: it has no whole header."
+            if len(data)
+            else "the weights file is empty.",
             path=path,
             code="weights-empty",
             hint="The disk may have been full when it was saved; take other weights.",
         )
-    major, minor = (int(number) for number in np.frombuffer(data, dtype="<i4", count=2))
+    major, minor = (int(number) for number in data[:8].view("<i4"))
     # Darknet counts the pictures seen with 8 bytes since version 0.2 of the file, with 4 before.
-    start = 20 if major * 10 + minor >= 2 else 16
+    start = len(_HEADER) if major * 10 + minor >= 2 else _SHORTEST_HEADER
     held = (len(data) - start) / 4
     if held != parameters:
         raise WeightsError(
             f"the weights file holds {held:,.10g} numbers, but this network needs {parameters:,}.",
             path=path,
             code="weights-mismatch",
-            hint="It was cut short, or saved by a network with other layers or another number of classes.",
+            hint="It was cut short, or is of a network with other layers or another number of classes.",
         )
-    return np.frombuffer(data, dtype="<f4", offset=start)
+    return data[start:].view("<f4")
 
 
 def _import(network: Cfg, values: Floats, cfg: Path, weights: Path, letterbox: bool) -> Any:
@@ -292,7 +295,7 @@ def _import(network: Cfg, values: Floats, cfg: Path, weights: Path, letterbox: b
     try:
         return cv2.dnn.readNetFromDarknet(
             np.frombuffer(plain.render().encode(), dtype=np.uint8),
-            np.frombuffer(_HEADER + folded.tobytes(), dtype=np.uint8),
+            folded,
         )
     except cv2.error as error:
         reason = str(error.err or error).strip().splitlines()[0]
@@ -304,24 +307,30 @@ def _import(network: Cfg, values: Floats, cfg: Path, weights: Path, letterbox: b
         ) from error
 
 
-def _fold(network: Cfg, values: Floats, letterbox: bool) -> tuple[Cfg, Floats]:
+def _fold(network: Cfg, values: Floats, letterbox: bool) -> tuple[Cfg, npt.NDArray[np.uint8]]:
     """Work each batch normalisation into its convolution's weights and biases.
 
     pjreddie's Darknet divides by sqrt(variance) + 1e-6, the others by sqrt(variance + 1e-5); OpenCV's
     importer has an epsilon of its own, which shows where a variance is small.
+
+    Returns:
+        The cfg without batch normalisation, and the bytes of a weights file for it.
     """
     sections: list[Section] = [replace(network.net, name="net")]
-    out: list[Floats] = []
-    at = 0
+    data = np.zeros(len(_HEADER) + 4 * len(values), dtype=np.uint8)
+    data[: len(_HEADER)] = np.frombuffer(_HEADER, dtype=np.uint8)
+    floats = data[len(_HEADER) :].view("<f4")
+    read = written = 0
     for layer, section in zip(layers(network), network.layer_sections, strict=True):
-        part = values[at : at + layer.parameters]
-        at += layer.parameters
+        part = values[read : read + layer.parameters]
+        read += layer.parameters
         if section.name == "convolutional" and section.get_int("batch_normalize"):
             part = _fold_layer(part.astype(np.float64), layer.filters, letterbox)
             section = section.without("batch_normalize")
-        out.append(part)
+        floats[written : written + len(part)] = part
+        written += len(part)
         sections.append(section)
-    return Cfg(tuple(sections)), np.concatenate(out)
+    return Cfg(tuple(sections)), data[: len(_HEADER) + 4 * written]
 
 
 def _fold_layer(part: npt.NDArray[np.float64], filters: int, letterbox: bool) -> Floats:

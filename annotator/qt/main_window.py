@@ -51,6 +51,7 @@ class MainWindow(QMainWindow):
         self.undo_stack = QUndoStack(self)
         self.loader = ImageLoader(self)
         self._opening: Task | None = None
+        self._closed = False
         self._save_timer = QTimer(self)
         self._save_timer.setSingleShot(True)
         self._save_timer.setInterval(SAVE_DELAY)
@@ -192,6 +193,9 @@ class MainWindow(QMainWindow):
         self._show_start()
 
     def _opened(self, session: Session, path: Path) -> None:
+        if self._closed:  # it was opened in the background while the window closed
+            session.close()
+            return
         self.project = Project(session, self.settings)
         self.project.take_over_split()
         self.settings.add_recent(path)
@@ -416,6 +420,7 @@ class MainWindow(QMainWindow):
             return
         self.settings.set("geometry", bytes(self.saveGeometry().toBase64()).decode("ascii"))
         self.settings.set("label_splitter", bytes(self.label.splitter.saveState().toBase64()).decode("ascii"))
+        self._closed = True
         if self._opening is not None:
             self._opening.cancel()
             self._opening.wait()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -110,3 +111,7 @@ def bar_of(value: int, most: int, width: int = _BAR_WIDTH) -> str:
         return ""
     full, eighths = divmod(max(1, round(value * width * 8 / most)), 8)
     return "█" * full + ("▏▎▍▌▋▊▉"[eighths - 1] if eighths else "")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -106,3 +107,7 @@ def _check_pictures(dataset: Dataset, report: Report, jobs: int | None, bar: Bar
             report.add_exception(error, key=key)
     check_alike(dataset, marks, report)
     return marks
+
+
+if __name__ == "__main__":
+    sys.exit(main())

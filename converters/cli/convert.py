@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -249,3 +250,7 @@ def _notes(result: ConvertResult) -> list[str]:
             "removed: make them again with augment-cli"
         )
     return notes
+
+
+if __name__ == "__main__":
+    sys.exit(main())

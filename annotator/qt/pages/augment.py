@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from PyQt5.QtCore import Qt
+from PyQt5.QtCore import Qt, pyqtSignal
 from PyQt5.QtGui import QPixmap, QResizeEvent
 from PyQt5.QtWidgets import (
     QFormLayout,
@@ -66,7 +66,13 @@ class Preview(QLabel):
 
 
 class AugmentPage(Page):
-    """Makes the copies, shows some of them, takes them away again."""
+    """Makes the copies, shows some of them, takes them away again.
+
+    Signals:
+        examples_shown: The contact sheet is there, or could not be made.
+    """
+
+    examples_shown = pyqtSignal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(
@@ -198,6 +204,7 @@ class AugmentPage(Page):
     def _examples_shown(self) -> None:
         self._preview_task = None
         self.refresh()
+        self.examples_shown.emit()
 
 
 def _describe() -> str:

@@ -1,0 +1,124 @@
+"""The window's pages after labelling, with the real Darknet: split, augment, train, stop, resume, predict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PyQt5.QtCore import Qt
+
+from annotator import messages
+from annotator.core.training import State
+from annotator.darknet.dialect import find_darknet
+from annotator.messages import Level
+from annotator.qt.main_window import MainWindow
+from annotator.settings import Settings
+
+pytestmark = pytest.mark.darknet
+LONG = 120_000  # milliseconds; a limit for a broken machine, not a time that is waited
+
+
+@pytest.fixture
+def window(qtbot, tmp_path: Path, demo: Path):
+    if find_darknet() is None:
+        pytest.skip("no Darknet on this machine (apt install darknet)")
+    messages.history.clear()
+    widget = MainWindow(Settings(tmp_path / "settings.json"))
+    qtbot.addWidget(widget)
+    widget.show()
+    widget.open_path(demo)
+    qtbot.waitUntil(lambda: widget.project is not None, timeout=LONG)
+    yield widget
+    widget.train.stop()
+    widget.close()
+
+
+def click(qtbot, button) -> None:
+    assert button.isEnabled(), button.text()
+    qtbot.mouseClick(button, Qt.LeftButton)
+
+
+def go_to(qtbot, window: MainWindow, page) -> None:
+    window.tabs.setCurrentWidget(page)
+
+
+def balance_cells(window: MainWindow) -> list[list[str]]:
+    table = window.balance.table
+    return [
+        [table.item(row, column).text() for column in range(table.columnCount())]
+        for row in range(table.rowCount())
+    ]
+
+
+def test_from_labels_to_predictions(qtbot, window: MainWindow, demo: Path):
+    go_to(qtbot, window, window.balance)
+    assert balance_cells(window)[0][:3] == ["with_mask", "160", "39"]
+    assert "13.3 with_mask boxes" in window.balance.purpose.text()
+
+    go_to(qtbot, window, window.split)
+    with qtbot.waitSignal(window.split.make.ended, timeout=LONG):
+        click(qtbot, window.split.make.button)
+    work = demo.with_name("demo-work")
+    assert (work / "obj.names").read_text() == "mask\nno_mask\nchin_diaper\n"
+    assert window.label.images.filter.findText("Split: test") >= 0
+    go_to(qtbot, window, window.balance)
+    assert window.balance.table.horizontalHeaderItem(7).text().startswith("train")
+
+    go_to(qtbot, window, window.augment)
+    with qtbot.waitSignal(window.augment.make.ended, timeout=LONG):
+        click(qtbot, window.augment.make.button)
+    assert len((work / "train.txt").read_text().split()) == 90
+    with qtbot.waitSignal(window.augment.examples_shown, timeout=LONG):
+        click(qtbot, window.augment.preview_button)
+    assert not window.augment.preview.pixmap().isNull()
+
+    train = window.train
+    go_to(qtbot, window, train)
+    qtbot.waitUntil(lambda: train.darknet is not None, timeout=LONG)
+    if train.darknet.dialect == "pjreddie":
+        train.network.setCurrentText("yolov4-tiny")
+        assert not train.start.isEnabled() and "does not know yolov4-tiny" in train.network_note.text()
+    train.network.setCurrentText("yolov3-tiny")
+    train.size.setValue(32)
+    train.batch.setValue(2)
+    train.subdivisions.setValue(1)
+    train.max_batches.setValue(110)
+    click(qtbot, train.start)
+    qtbot.waitUntil(lambda: train.model.iteration >= 101, timeout=LONG)
+    assert len(train.model.losses) == train.model.iteration
+    click(qtbot, train.stop_button)
+    qtbot.waitUntil(lambda: not train.model.is_busy and train.process is None, timeout=LONG)
+    assert train.model.state is State.STOPPED and "100" in train.headline.text()
+
+    train.runs.selectRow(0)
+    click(qtbot, train.resume)
+    qtbot.waitUntil(lambda: not train.model.is_busy and train.process is None, timeout=LONG)
+    assert train.model.state is State.FINISHED and train.model.iterations[0] == 101
+    assert train.model.iteration == 110
+
+    predict = window.predict
+    go_to(qtbot, window, predict)
+    assert predict.weights.itemText(0).startswith("iteration 110")
+    with qtbot.waitSignal(predict.predict.ended, timeout=LONG):
+        click(qtbot, predict.predict.button)
+    assert predict.list.count() == 6
+    qtbot.waitUntil(lambda: predict.truth.has_picture and predict.guess.has_picture, timeout=LONG)
+    predict.threshold.setValue(1)
+    assert "6 test pictures" in predict.summary.text()
+    assert any(boxes for boxes in predict.predictions.values()), "at the lowest confidence something is seen"
+    assert [m.text for m in messages.history if m.level is Level.ERROR] == []
+
+
+def test_a_picture_that_vanished_is_said_before_the_hours_are_spent(qtbot, window: MainWindow, demo: Path):
+    go_to(qtbot, window, window.split)
+    with qtbot.waitSignal(window.split.make.ended, timeout=LONG):
+        click(qtbot, window.split.make.button)
+    (demo.with_name("demo-work") / "obj" / "maksssksksss7.png").unlink()
+    train = window.train
+    go_to(qtbot, window, train)
+    qtbot.waitUntil(lambda: train.start.isEnabled(), timeout=LONG)
+    click(qtbot, train.start)
+    qtbot.waitUntil(lambda: train.model.state is State.FAILED, timeout=LONG)
+    assert window.message_bar.isVisible()
+    said = "\n".join(f"{m.text}\n{m.details}" for m in messages.history)
+    assert "maksssksksss7.png" in said
