@@ -235,14 +235,15 @@ class Training:
         """Start Darknet. pjreddie's writes to a terminal of ours: into a pipe it would hold back 4 KiB."""
         if not os.access(self.darknet.path, os.X_OK):
             raise UsageError("is not a program that can be run.", path=self.darknet.path, code="no-darknet")
-        on_terminal = self.darknet.dialect == "pjreddie"
-        ours, theirs = pty.openpty() if on_terminal else (-1, -1)
-        if on_terminal:
-            tty.setraw(theirs, termios.TCSANOW)
+        holds_back = self.darknet.dialect == "pjreddie"
+        ours, theirs = _open_terminal() if holds_back else (-1, -1)
+        on_terminal = ours >= 0
+        # Some containers have no terminals to give; coreutils' stdbuf then asks the C library instead.
+        unbuffer = ["stdbuf", "-oL"] if holds_back and not on_terminal and shutil.which("stdbuf") else []
         asks = self.darknet.dialect == "hank"  # whether to train on a CPU
         try:
             process = subprocess.Popen(
-                [*_die_with_us(), *self.command],
+                [*_die_with_us(), *unbuffer, *self.command],
                 stdin=subprocess.PIPE if asks else subprocess.DEVNULL,
                 stdout=theirs if on_terminal else subprocess.PIPE,
                 stderr=theirs if on_terminal else subprocess.PIPE,
@@ -318,6 +319,16 @@ class Training:
             self._wake = theirs
             yield ours
             self._wake = None
+
+
+def _open_terminal() -> tuple[int, int]:
+    """Our end and Darknet's end of a terminal that changes no byte; (-1, -1) where there is none."""
+    try:
+        ours, theirs = pty.openpty()
+    except OSError:
+        return -1, -1
+    tty.setraw(theirs, termios.TCSANOW)
+    return ours, theirs
 
 
 class _Follower:

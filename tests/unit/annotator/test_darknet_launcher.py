@@ -403,3 +403,15 @@ def test_real_training_without_a_label(real):
     outcome, _ = follow(training)
     assert outcome.status == "failed"
     assert "Darknet could not open ../../obj/p" in outcome.message or "label" in outcome.message
+
+
+@pytest.mark.darknet
+def test_real_training_where_no_terminal_is_to_be_had(real, monkeypatch):
+    def none_left():
+        raise OSError("out of pty devices")
+
+    monkeypatch.setattr(launcher.pty, "openpty", none_left)
+    training = real(500)
+    outcome, _ = follow(training, lambda event: isinstance(event, Iteration) and training.stop())
+    # Held back in a pipe the first lines would come by the dozen.
+    assert outcome.status == "stopped" and 1 <= outcome.iteration < 8
