@@ -25,7 +25,7 @@ MODULES = {
     "train-cli": "annotator.darknet.cli",
 }
 RENAME = "with_mask=mask,without_mask=no_mask,mask_weared_incorrect=chin_diaper"
-ITERATIONS = 100
+ITERATIONS = 300
 """Few: to see the loop go through in minutes on a processor, not to train a detector that is of use."""
 
 

@@ -74,7 +74,12 @@ def paint_handles(painter: QPainter, xyxy: Xyxy, context: PaintContext) -> None:
     """The eight handles of a selected box."""
     painter.setPen(QPen(QColor(20, 20, 20), 1))
     painter.setBrush(QColor(255, 255, 255))
-    for x, y in handle_positions(context.viewport.box_to_view(xyxy)).values():
+    view = context.viewport.box_to_view(xyxy)
+    # All eight would cover a small box; its edges can be dragged all the same.
+    corners_only = min(view[2] - view[0], view[3] - view[1]) < 6 * HANDLE
+    for part, (x, y) in handle_positions(view).items():
+        if corners_only and len(part.value) == 1:
+            continue
         painter.drawRect(QRectF(x - HANDLE / 2, y - HANDLE / 2, HANDLE, HANDLE))
     painter.setBrush(Qt.NoBrush)
 
@@ -153,8 +158,9 @@ def _outline(painter: QPainter, rect: QRectF, colour: QColor, width: float, *, d
 
 def _caption(painter: QPainter, rect: QRectF, text: str, colour: Rgb, context: PaintContext) -> None:
     """A caption above the box; inside it where there is no room above, and never outside the view."""
-    if not text:
-        return
+    visible = QRectF(0, 0, *context.view)
+    if not text or not visible.intersects(rect):
+        return  # a caption held inside the view for a box outside it would only confuse
     metrics = QFontMetricsF(context.font)
     width, height = metrics.horizontalAdvance(text) + 8, metrics.height() + 2
     x = min(max(rect.left() - 2, 0.0), max(context.view[0] - width, 0.0))

@@ -6,6 +6,8 @@ from PyQt5.QtCore import QRectF, QSize, Qt
 from PyQt5.QtGui import QColor, QPainter, QPaintEvent
 from PyQt5.QtWidgets import (
     QAbstractItemView,
+    QComboBox,
+    QHBoxLayout,
     QHeaderView,
     QLabel,
     QSizePolicy,
@@ -14,12 +16,15 @@ from PyQt5.QtWidgets import (
     QWidget,
 )
 
+from annotator import messages
 from annotator.core.colours import class_colour, text_on
+from annotator.qt.background import Task
 from annotator.qt.box_list import colour_icon
 from annotator.qt.pages.page import Page
-from converters.model import Split
+from converters import registry
+from converters.model import Dataset, Split
 from converters.report import Report
-from converters.stats import Balance, ClassBalance, CopyCounts, balance, count_copies
+from converters.stats import Balance, ClassBalance, balance, count_copies
 from converters.work import WorkFolder
 
 _BAR_HEIGHT = 30
@@ -88,6 +93,14 @@ class BalancePage(Page):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Class balance", "", parent)
+        self.source = QComboBox()
+        self.source.addItems(["Your labels, as they are now", "The training set, with its copies"])
+        self.source.currentIndexChanged.connect(self.refresh)
+        row = QHBoxLayout()
+        row.addWidget(self.source)
+        row.addStretch()
+        self.column.insertLayout(1, row)
+        self._task: Task | None = None
         self.chart = BarChart()
         self.table = QTableWidget()
         self.table.setEditTriggers(QAbstractItemView.NoEditTriggers)
@@ -103,31 +116,34 @@ class BalancePage(Page):
         self.column.addStretch()
 
     def refresh(self) -> None:
+        """Count again, in the background where label files must be read for it."""
         if self.project is None:
             return
-        dataset = self.project.session.dataset()
         work = self.project.work
-        copies = CopyCounts()
-        if work is not None:
-            copies = count_copies(WorkFolder(work.root), self._copy_names(work), Report())
-            known = set(dataset.class_names)
-            if not set(copies.boxes) <= known:
-                # The copies bear the new names of a set that is open under its old ones: not comparable.
-                copies = CopyCounts(copies=copies.copies)
-        found = balance(dataset, copies)
+        own = self.project.is_work_itself
+        self.source.setVisible(work is not None and not own)
+        if work is None or (self.source.currentIndex() == 0 and not own):
+            self._show(balance(self.project.session.dataset()))
+        elif self._task is None:
+            dataset = self.project.session.dataset() if own else None
+            task = Task(lambda tell: _count_work(work, dataset), self)
+            task.succeeded.connect(self._show)
+            task.failed.connect(messages.error)
+            task.finished.connect(self._counted)
+            self._task = task.start()
+
+    def _counted(self) -> None:
+        self._task = None
+
+    def stop(self) -> None:
+        if self._task is not None:
+            self._task.wait()
+
+    def _show(self, found: Balance) -> None:
         self.purpose.setText(found.sentence())
         self.chart.show_balance(found)
         self._fill(found)
         self.notes.setText(self._notes(found))
-
-    def _copy_names(self, work: WorkFolder) -> tuple[str, ...]:
-        from converters.errors import DataError
-        from converters.work import read_names
-
-        try:
-            return read_names(work.names)
-        except DataError:
-            return ()
 
     def _notes(self, found: Balance) -> str:
         parts = [f"{found.images} pictures, {found.boxes} boxes"]
@@ -181,3 +197,10 @@ class BalancePage(Page):
             item = QTableWidgetItem(str(value))
             item.setTextAlignment(int((Qt.AlignLeft if column == 0 else Qt.AlignRight) | Qt.AlignVCenter))
             self.table.setItem(row, column, item)
+
+
+def _count_work(work: WorkFolder, dataset: Dataset | None) -> Balance:
+    """The numbers of a Darknet data set and its copies; ``dataset``: its labels where they are at hand."""
+    report = Report()
+    dataset = dataset or registry.load(work.root, report)
+    return balance(dataset, count_copies(work, dataset.class_names, report))

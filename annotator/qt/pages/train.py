@@ -313,6 +313,9 @@ class TrainPage(Page):
     def _darknet_refused(self, text: str) -> None:
         self.darknet = None
         self.found.setText(text)
+        if self.project is not None:
+            # What was chosen is no Darknet: "Look again" shall not ask for it for ever.
+            self.project.settings.set(DARKNET_SETTING, None)
         self._show_state()
 
     def _choose_darknet(self) -> None:
