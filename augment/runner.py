@@ -314,18 +314,14 @@ def _make_missing(
     total, done = sum(map(len, missing.values())), 0
     tell(done, total)
     entries: dict[str, Entry] = {}
-    failed: dict[str, DataError] = {}
     with closing(workers.run(tasks, jobs)) as outcomes:
         for outcome in outcomes:
             if outcome.error is not None:
-                failed[outcome.key] = outcome.error
+                plan.report.add_exception(outcome.error, key=outcome.key)
             for copy, picture in zip(missing[outcome.key], outcome.digests, strict=False):
                 entries[copy.stem] = Entry(picture, outcome.source_digest, copy.recipe.as_list())
             done += outcome.copies
             tell(done, total)
-    for key in missing:  # in the order of the set, not in the order in which workers were done
-        if key in failed:
-            plan.report.add_exception(failed[key], key=key)
     return entries
 
 

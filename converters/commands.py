@@ -9,9 +9,12 @@ import argparse
 import contextlib
 import json
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import IntEnum
+from types import FrameType
 from typing import Any, TypeVar
 
 from converters.errors import DataError, UsageError
@@ -27,6 +30,7 @@ class ExitStatus(IntEnum):
     FINDINGS = 1
     USAGE = 2
     INTERRUPTED = 130
+    TERMINATED = 143
 
 
 def make_parser(prog: str, description: str, examples: str) -> argparse.ArgumentParser:
@@ -75,12 +79,20 @@ def run_command(body: Callable[[Sequence[str]], int], argv: Sequence[str] | None
 
     Returns:
         The exit code: 2 for wrong use, 1 for any other error, 130 for Ctrl-C.
+
+    Raises:
+        SystemExit: With code 143, where SIGTERM came meanwhile (in the main thread, and unless the program
+            has a rule of its own for it): what the body began is cleaned up on the way.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        code = body(arguments)
-        sys.stdout.flush()
+        with _sigterm_as_exit():
+            code = body(arguments)
+            sys.stdout.flush()
         return code
+    except _Terminated:
+        say("terminated")
+        raise
     except UsageError as error:
         say(f"error: {error}")
         return ExitStatus.USAGE
@@ -99,3 +111,27 @@ def run_command(body: Callable[[Sequence[str]], int], argv: Sequence[str] | None
         name = f"{error.filename}: " if error.filename else ""
         say(f"error: {name}{error.strerror or error}")
         return ExitStatus.FINDINGS
+
+
+class _Terminated(SystemExit):
+    """SIGTERM came."""
+
+
+@contextlib.contextmanager
+def _sigterm_as_exit() -> Iterator[None]:
+    """Let SIGTERM raise in here, where it would end the process with nothing cleaned up."""
+    # Python allows handlers in the main thread only; one that somebody set (or SIG_IGN) is there to stay.
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not stop the cleaning up
+    raise _Terminated(ExitStatus.TERMINATED)

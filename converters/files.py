@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import tempfile
 from pathlib import Path
@@ -28,7 +29,8 @@ def write_atomic(path: Path, data: bytes | str, *, durable: bool = True) -> None
     temporary: Path | None = None
     try:
         # The name starts with a dot and keeps no image suffix: no tool takes it for a picture or a label.
-        handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".part", dir=path.parent)
+        # Nor does it hold the name itself: with a few letters more that may be too long for the file system.
+        handle, name = tempfile.mkstemp(prefix=".writing-", suffix=".part", dir=path.parent)
         temporary = Path(name)
         with os.fdopen(handle, "wb") as file:
             file.write(raw)
@@ -59,17 +61,30 @@ def write_if_changed(path: Path, data: bytes | str, *, durable: bool = True) -> 
 def link_or_copy(source: Path, target: Path) -> None:
     """Hard-link ``source`` to ``target`` where the file system can, else copy.
 
+    A file or link at ``target`` is replaced whole, never written through: another name of it keeps its
+    content.
+
     Raises:
-        WriteError: Neither worked.
+        WriteError: Neither worked; what was at ``target`` is untouched.
     """
     real = source.resolve()
+    with contextlib.suppress(OSError):
+        os.link(real, target)  # where nothing is at the target: no more to do
+        return
+    temporary = target.parent / f".{secrets.token_hex(8)}.part"  # os.link wants a name that is free
     try:
         try:
-            os.link(real, target)
+            os.link(real, temporary)
         except OSError:
-            shutil.copyfile(real, target)
+            shutil.copyfile(real, temporary)
+        temporary.replace(target)
     except OSError as error:
         raise WriteError.from_os_error(error, target) from error
+    finally:
+        # It is still there after a failure, and where both names were links to one file: POSIX renames
+        # nothing then.
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 def make_folder(path: Path) -> None:

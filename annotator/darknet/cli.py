@@ -231,6 +231,9 @@ def _resume(args: argparse.Namespace) -> int:
     if wanted != run.info.max_batches:
         write_cfg(run.cfg, cfg)
         run.update(max_batches=wanted)
+    run.keep_best()
+    newest = run.newest_weights()
+    start = newest.path if newest else start
     run.forget_metrics_after(iteration)
     return _train(args, run, darknet, weights=start, clear=newest is None, from_iteration=iteration)
 

@@ -16,7 +16,7 @@ import time
 import tty
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Literal
 
@@ -43,6 +43,7 @@ SAVE_EVERY = 100
 """All Darknets save at every hundredth iteration."""
 
 _CRASHES = ("heap", "crash")
+_AFTER_SIGNAL = ("crash", "darknet-error")
 _CHUNK = 65536
 _RECORD_SECONDS = 10.0
 _SAVING_LOOK_SECONDS = 0.05
@@ -297,6 +298,7 @@ class Training:
                 if self._stopping and not ending:
                     if not follower.is_saving():
                         ending, deadline = True, time.monotonic() + STOP_SECONDS
+                        follower.stopping = True
                         _signal_group(process.pid, signal.SIGTERM)
                 elif deadline is None and follower.should_end:
                     deadline = time.monotonic() + self._exit_seconds
@@ -339,6 +341,7 @@ class _Follower:
         self.iteration = 0
         self._parameters = parameter_count(run.read_cfg())
         self.problems: list[Problem] = []
+        self.stopping = False  # we have told Darknet to end: that it calls this a crash is no problem
         self.should_end = False  # everything is saved, or it crashed: the process has no reason to stay
         self._on_event = on_event
         self._said: set[str] = set()
@@ -386,10 +389,14 @@ class _Follower:
             self._record(event)
         elif isinstance(event, WeightsSaved):
             self._saving = (self.run.path / event.path, time.time())
+            if event.iteration is None and self.iteration:
+                # One of the Darknets says this on the other stream, whose parser sees no iteration.
+                event = replace(event, iteration=self.iteration)
             self.should_end |= event.path.endswith("_final.weights")
             self._save_progress()
         elif isinstance(event, Problem):
-            if event.text in self._said or len(self._said) > 1000:
+            ours = self.stopping and event.code in _AFTER_SIGNAL
+            if ours or event.text in self._said or len(self._said) > 1000:
                 return
             self._said.add(event.text)
             self.problems.append(event)

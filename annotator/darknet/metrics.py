@@ -2,7 +2,8 @@
 
 The rules, where they differ from COCO's or are easy to get wrong:
 
-1. Detections come after class-wise NMS (IoU > 0.45) with confidence > 0.005; IoU is float32.
+1. Detections come after class-wise NMS (IoU > 0.45; yolov4's cfg asks for DIoU) with confidence > 0.005;
+   IoU is float32.
 2. A detection goes to the truth of its class with the highest IoU if that is strictly above the
    threshold, taken or not. A second detection on the same truth is a false positive.
 3. AP is the area under the envelope of the precision-recall curve over every recall step; equal

@@ -32,6 +32,8 @@ Floats = npt.NDArray[np.float32]
 
 NMS_IOU = 0.45
 """Darknet's: of two detections of a class that overlap more, the less confident one is dropped."""
+GREEDY_EXPONENT = 0.6
+"""Of the distance in ``nms_kind=greedynms``; the Darknets that know it take this whatever ``beta_nms`` is."""
 LOWEST_CONFIDENCE = 0.005
 """What Darknet's ``map`` and ``valid`` keep."""
 
@@ -58,7 +60,9 @@ class Predictor:
         letterbox: True for pjreddie's Darknet, which scales a picture inside the input and fills the rest
             with grey; False for AlexeyAB's and hank-ai's, which stretch it.
         threshold: Confidence (objectness x class) that a prediction must exceed.
-        nms_iou: IoU above which the less confident of two predictions of a class is dropped.
+        nms_iou: IoU above which the less confident of two predictions of a class is dropped. Where the
+            last [yolo] asks for it (``nms_kind``, as yolov4 does), the IoU is lowered by the distance of
+            the two centres first: see :func:`suppress`.
 
     Raises:
         FormatError: The cfg is broken, is no [yolo] detector, or has another number of classes.
@@ -90,6 +94,7 @@ class Predictor:
         self.nms_iou = nms_iou
         self.width = network.net.get_int("width")
         self.height = network.net.get_int("height")
+        self._distance_exponent = None if letterbox else distance_exponent(network)
         self._lock = threading.Lock()
         self._net = _import(network, values, cfg, weights, letterbox)
         self._outputs: list[str] = list(self._net.getUnconnectedOutLayersNames())
@@ -120,18 +125,19 @@ class Predictor:
         scores = rows[:, 5:]
         keep = (np.max(scores, axis=1) > lowest) & np.isfinite(rows).all(axis=1)
         edges = to_picture(rows[keep, :4], size, self.width, self.height, letterbox=self.letterbox)
-        return self._boxes(edges, scores[keep], lowest, size if clipped else None)
+        return self._boxes(edges, scores[keep], lowest, size, clipped)
 
     def _boxes(
-        self, edges: Floats, scores: Floats, lowest: float, size: tuple[int, int] | None
+        self, edges: Floats, scores: Floats, lowest: float, size: tuple[int, int], clipped: bool
     ) -> tuple[Box, ...]:
         boxes: list[Box] = []
+        relative = edges / np.array([*size, *size], dtype=np.float32)
         for index, name in enumerate(self.class_names):
             found = np.flatnonzero(scores[:, index] > lowest)
             confidence = scores[found, index]
-            for kept in suppress(edges[found], confidence, self.nms_iou):
+            for kept in suppress(relative[found], confidence, self.nms_iou, self._distance_exponent):
                 x1, y1, x2, y2 = (float(edge) for edge in edges[found[kept]])
-                if size is not None:
+                if clipped:
                     x1, x2 = max(0.0, x1), min(float(size[0]), x2)
                     y1, y2 = max(0.0, y1), min(float(size[1]), y2)
                 if x1 < x2 and y1 < y2:
@@ -214,15 +220,57 @@ def to_picture(boxes: Floats, size: tuple[int, int], width: int, height: int, *,
     return (edges * scale).astype(np.float32)
 
 
-def suppress(edges: Floats, confidence: Floats, iou: float) -> list[int]:
-    """Greedy non-maximum suppression of one class; indices of what stays, highest confidence first."""
+def suppress(
+    edges: Floats, confidence: Floats, iou: float, distance_exponent: float | None = None
+) -> list[int]:
+    """Greedy non-maximum suppression of one class; indices of what stays, highest confidence first.
+
+    Args:
+        edges: Shape (N, 4), xyxy. With a distance they must be fractions of the picture, as Darknet has
+            them: in a picture that is not square, pixels would weigh the two directions otherwise.
+        confidence: Shape (N,).
+        iou: Overlap above which the less confident one is dropped.
+        distance_exponent: None: the overlap is the IoU. Else (DIoU, Zheng et al. 2020) the IoU less
+            (d² / c²) to this power; d: distance of the centres, c: diagonal of the box around both.
+    """
     order = np.argsort(-confidence, kind="stable")
     kept: list[int] = []
     while len(order):
         first, order = int(order[0]), order[1:]
         kept.append(first)
-        order = order[iou_of_edges(edges[first], edges[order]) <= np.float32(iou)]
+        overlap = iou_of_edges(edges[first], edges[order])
+        if distance_exponent is not None:
+            overlap = overlap - _distance(edges[first], edges[order]) ** np.float32(distance_exponent)
+        order = order[overlap <= np.float32(iou)]
     return kept
+
+
+def distance_exponent(network: Cfg) -> float | None:
+    """The power of the distance in this network's non-maximum suppression; None: only the IoU counts.
+
+    AlexeyAB's and hank-ai's Darknets go by the last detection layer.
+
+    Raises:
+        FormatError: ``beta_nms`` is no number.
+    """
+    last = next((section for section in reversed(network.layer_sections) if section.name == "yolo"), None)
+    if last is None:
+        return None
+    kind = last.get("nms_kind")
+    if kind == "diounms":
+        return last.get_float("beta_nms", GREEDY_EXPONENT)
+    return GREEDY_EXPONENT if kind == "greedynms" else None
+
+
+def _distance(box: Floats, others: Floats) -> Floats:
+    """Squared distance of the centres divided by the squared diagonal of the box around both."""
+    centre, centres = (box[:2] + box[2:]) / 2, (others[:, :2] + others[:, 2:]) / 2
+    around = np.maximum(box[2:], others[:, 2:]) - np.minimum(box[:2], others[:, :2])
+    diagonal = (around**2).sum(axis=1)
+    result: Floats = np.divide(
+        ((centre - centres) ** 2).sum(axis=1), diagonal, out=np.zeros_like(diagonal), where=diagonal > 0
+    )
+    return result
 
 
 def _samples(count: int, wanted: int) -> tuple[npt.NDArray[np.intp], Floats]:

@@ -265,6 +265,26 @@ class RunFolder:
         found = self.weights()
         return found[-1] if found else None
 
+    def keep_best(self) -> None:
+        """Give the best weights so far the name of their iteration, ``net_1300.weights``.
+
+        A resumed training knows no mAP from before: the first one it measures is its best, and its weights
+        would replace these, however much worse they are.
+
+        Raises:
+            FormatError: The cfg cannot be read.
+            WriteError: The file cannot be renamed.
+        """
+        saved = self.weights()
+        for best in [one for one in saved if one.kind == "best"]:
+            if any(one.iteration == best.iteration and one.kind in ("final", "numbered") for one in saved):
+                continue
+            target = best.path.with_name(f"{self.cfg.stem}_{best.iteration}.weights")
+            try:
+                best.path.replace(target)
+            except OSError as error:
+                raise WriteError.from_os_error(error, best.path) from error
+
     def forget_metrics_after(self, iteration: int) -> None:
         """Drop the lines of metrics.csv after an iteration: a resumed training does those again.
 

@@ -83,7 +83,7 @@ def _class_table(result: Balance) -> list[str]:
     most = max((c.boxes for c in result.classes), default=0)
     for c in result.classes:
         row = [c.label, f"{c.boxes:,}", bar_of(c.boxes, most), f"{c.images:,}"]
-        row.append(f"1 : {c.ratio:.1f}" if c.ratio is not None else "-")
+        row.append("-" if c.ratio is None else "most" if c.boxes == most else f"1 : {c.ratio:.1f}")
         row += [f"{c.split_boxes[split]:,}" for split in splits]
         if with_copies:
             row += [f"+{c.copy_boxes:,}", f"{c.boxes + c.copy_boxes:,}"]

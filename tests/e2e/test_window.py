@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from PyQt5.QtCore import QEvent, QMimeData, QPointF, Qt, QUrl
 from PyQt5.QtGui import QDropEvent, QMouseEvent
-from PyQt5.QtWidgets import QApplication, QMessageBox
+from PyQt5.QtWidgets import QApplication
 
 from annotator import messages
 from annotator.messages import Level
@@ -236,8 +236,7 @@ def test_a_full_disk_is_said_and_the_edit_is_kept(qtbot, window: MainWindow, sma
         assert path.read_bytes() == before
         # Closing asks; the person stays.
         asked = []
-        patch.setattr(QMessageBox, "exec_", lambda box: asked.append(box.text()))
-        patch.setattr(QMessageBox, "clickedButton", lambda box: None)
+        patch.setattr(MainWindow, "_ask", lambda window, text, *_: asked.append(text))
         assert not window.close() and "could not be saved" in asked[0]
     press(qtbot, window, Qt.Key_S, Qt.ControlModifier)
     assert path.read_bytes() != before and window.save_label.text() == "All changes are saved"

@@ -215,6 +215,32 @@ def test_boxes_are_painted_where_they_are_in_their_colour(qtbot):
     assert QColor(image.pixel(180, 20)).getRgb()[:3] == (0, 0, 0)
 
 
+def test_predictions_are_dashed_in_the_lighter_palette_and_say_whether_they_are_right(qtbot):
+    from annotator.core.colours import MATCHED, WRONG, prediction_colour
+
+    view = PictureView()
+    qtbot.addWidget(view)
+    guesses = (Box((20, 40, 90, 100), "mask", 0.9), Box((120, 40, 190, 100), "no_mask", 0.4))
+    names = ("mask", "no_mask")
+    colours = {}
+    for labels in (False, True):
+        image = QImage(200, 150, QImage.Format_RGB32)
+        image.fill(Qt.black)
+        context = painting.PaintContext(Viewport(1, 0, 0), (200, 150), names, view.font(), labels)
+        painter = QPainter(image)
+        painting.paint_predictions(painter, guesses, (True, False), context)
+        painter.end()
+        colours[labels] = [colours_near(image, range(x, x + 72), range(20, 104)) for x in (19, 119)]
+    assert prediction_colour(names, "mask") in colours[False][0]
+    assert prediction_colour(names, "no_mask") in colours[False][1]
+    left, right = colours[True]
+
+    def near(wanted, seen):
+        return any(max(abs(a - b) for a, b in zip(wanted, c, strict=True)) < 40 for c in seen)
+
+    assert near(MATCHED, left) and not near(WRONG, left) and near(WRONG, right)
+
+
 def test_captions_stay_inside_the_view(qtbot):
     view = PictureView()
     qtbot.addWidget(view)

@@ -49,8 +49,8 @@ def test_process_failure_says_the_last_words(qtbot):
 def test_process_interrupt(qtbot):
     process = Process()
     code = (
-        "import time; print('go', flush=True)\n"
-        "try:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('bye')"
+        "import time\n"
+        "try:\n    print('go', flush=True)\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('bye')"
     )
     with qtbot.waitSignal(process.line, timeout=20_000):
         process.start(sys.executable, ["-c", code])

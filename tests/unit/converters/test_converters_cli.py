@@ -142,6 +142,8 @@ def test_balance_of_a_folder_an_archive_and_a_work(
     assert balance.main([str(archive)]) == 0
     of_folder = capsys.readouterr().out
     assert "For each mask_weared_incorrect box there are 8.0 with_mask boxes." in of_folder
+    ratios = [line[-7:].strip() for line in of_folder.splitlines()[2:6]]
+    assert ratios == ["ratio", "most", "1 : 2.7", "1 : 8.0"]
     assert balance.main([str(zipped)]) == 0
     assert capsys.readouterr().out == of_folder
     convert.main([str(archive), str(tmp_path / "work")])

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from converters import registry
-from converters.baking import Bake, Job, run_jobs, take_fingerprints
+from converters.baking import Bake, take_fingerprints
 from converters.convert import ConvertOptions, convert_to_format, convert_to_work
 from converters.errors import DataError, NotADatasetError, UsageError, WriteError
 from converters.images import load_rgb
@@ -348,15 +348,13 @@ def test_processes_give_the_same_as_one(tmp_path: Path) -> None:
     assert ticks == list(range(1, 61))
 
 
-def test_leaving_early_stops_the_processes(tmp_path: Path) -> None:
-    jobs = [Job(f"p{i}", picture(tmp_path / f"p{i}.png", i)) for i in range(60)]
-    results = run_jobs(jobs, workers=2)
-    assert next(results).key == "p0"
-    results.close()
-
-
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, jobs: int) -> None:
+@pytest.mark.parametrize(
+    ("number", "code", "said"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+)
+def test_ctrl_c_and_sigterm_leave_nothing_behind(
+    tmp_path: Path, jobs: int, number: int, code: int, said: str
+) -> None:
     voc(tmp_path / "set", 120)
     snippet = (
         "import sys\n"
@@ -391,9 +389,10 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, jobs: int) -> None:
     )
     assert child.stdout is not None
     assert child.stdout.readline() == "going\n"
-    os.killpg(child.pid, signal.SIGINT)  # as a terminal does: to all processes of the command
+    assert [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    os.killpg(child.pid, number)  # as a terminal does: to all processes of the command
     _, talk = child.communicate(timeout=60)
-    assert child.returncode == 130
-    assert talk.strip() == "interrupted"
+    assert child.returncode == code
+    assert talk.strip() == said
     script.unlink()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["set"]

@@ -16,6 +16,12 @@ def test_writes_whole_and_leaves_nothing_behind(tmp_path: Path):
     assert os.listdir(tmp_path) == ["a.txt"]
 
 
+def test_the_longest_names(tmp_path: Path):
+    path = tmp_path / ("面" * 83 + ".xml")
+    write_atomic(path, "x")
+    assert path.read_text() == "x"
+
+
 def test_a_link_is_replaced_not_written_through(tmp_path: Path):
     original = tmp_path / "original"
     original.write_text("keep")
@@ -69,3 +75,44 @@ def test_link_or_copy_of_a_symlink_is_the_file(tmp_path: Path):
     assert not (tmp_path / "out").is_symlink() and (tmp_path / "out").read_text() == "x"
     with pytest.raises(WriteError):
         link_or_copy(tmp_path / "missing", tmp_path / "out2")
+
+
+@pytest.mark.parametrize("can_link", [True, False])
+@pytest.mark.parametrize("other_name", [os.link, os.symlink])
+def test_link_or_copy_never_writes_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, can_link: bool, other_name
+):
+    source, kept, target = tmp_path / "source", tmp_path / "kept", tmp_path / "target"
+    source.write_text("new")
+    kept.write_text("old")
+    other_name(kept, target)
+
+    def no_links(real: Path, name: Path) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    if not can_link:
+        monkeypatch.setattr(os, "link", no_links)
+    link_or_copy(source, target)
+    assert (kept.read_text(), target.read_text()) == ("old", "new")
+    assert not target.is_symlink() and target.samefile(source) is can_link
+    assert sorted(os.listdir(tmp_path)) == ["kept", "source", "target"]
+
+
+def test_link_or_copy_onto_a_link_of_the_same_file(tmp_path: Path):
+    (tmp_path / "source").write_text("x")
+    for _ in range(2):
+        link_or_copy(tmp_path / "source", tmp_path / "target")
+    assert (tmp_path / "target").samefile(tmp_path / "source")
+    assert sorted(os.listdir(tmp_path)) == ["source", "target"]
+
+
+def test_link_or_copy_that_fails_leaves_everything(tmp_path: Path):
+    (tmp_path / "target").write_text("old")
+    (tmp_path / "folder").mkdir()
+    for source, target in (("missing", "target"), ("target", "folder"), ("target", "nowhere/target")):
+        with pytest.raises(WriteError) as caught:
+            link_or_copy(tmp_path / source, tmp_path / target)
+        assert caught.value.path == tmp_path / target
+    assert (tmp_path / "target").read_text() == "old"
+    assert sorted(os.listdir(tmp_path)) == ["folder", "target"]
+    assert os.listdir(tmp_path / "folder") == []

@@ -1,0 +1,13 @@
+"""No test waits for a person."""
+
+from __future__ import annotations
+
+import pytest
+
+from annotator.qt.main_window import MainWindow
+
+
+@pytest.fixture(autouse=True)
+def _the_person_agrees(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A question at the close of a window (a test failed half-way, say) is answered; it would wait for ever."""
+    monkeypatch.setattr(MainWindow, "_ask", lambda *_: True)
