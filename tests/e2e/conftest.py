@@ -9,5 +9,5 @@ from annotator.qt.main_window import MainWindow
 
 @pytest.fixture(autouse=True)
 def _the_person_agrees(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A question at the close of a window (a test failed half-way, say) is answered; it would wait for ever."""
+    """A question at the close of a window (of a test that failed, say) is answered: none waits for ever."""
     monkeypatch.setattr(MainWindow, "_ask", lambda *_: True)

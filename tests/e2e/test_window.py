@@ -30,7 +30,9 @@ def window(qtbot, tmp_path: Path):
     widget = MainWindow(Settings(tmp_path / "settings.json"))
     qtbot.addWidget(widget)
     widget.show()
-    qtbot.waitExposed(widget)
+    # Keys reach the active window only, and without a window manager nobody makes it so.
+    widget.activateWindow()
+    qtbot.waitUntil(widget.isActiveWindow, timeout=20_000)
     yield widget
     widget.undo_stack.clear()
     widget.close()

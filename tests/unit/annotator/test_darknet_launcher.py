@@ -187,6 +187,42 @@ signal.pause()
     assert outcome.weights.name == "net_last.weights"
 
 
+def test_what_darknet_says_about_our_own_signal_is_no_problem(train):
+    # hank-ai's answers SIGTERM with a block for fatal errors.
+    code = """
+def fatal(number, frame):
+    print("calling Darknet's fatal error handler due to signal #15\\n")
+    print("* Error location: src-cli/darknet_cli.cpp, darknet_signal_handler(), line #485")
+    print("* Error message:  signal handler invoked for signal #15 (Terminated)", flush=True)
+    os.abort()
+signal.signal(signal.SIGTERM, fatal)
+line(1)
+while True: signal.pause()
+"""
+    training = train(code, "hank")
+    outcome, events = follow(training, lambda event: isinstance(event, Iteration) and training.stop())
+    assert (outcome.status, outcome.signal) == ("stopped", signal.SIGABRT)
+    assert [event for event in events if isinstance(event, Problem)] == []
+    assert "signal #15" in training.run_folder.log.read_text()
+
+
+def test_saved_weights_have_their_iteration_whichever_stream_names_them(train):
+    code = "line(1); line(2)\nwith open('go') as go: go.read()\nsave('last', 2)\nsignal.pause()"
+    training = train(code)
+    go = training.run_folder.path / "go"
+    os.mkfifo(go)
+    writer = os.open(go, os.O_RDWR)
+
+    def reaction(event):
+        if isinstance(event, Iteration) and event.iteration == 2:
+            os.close(writer)
+        elif isinstance(event, WeightsSaved):
+            training.stop()
+
+    _, events = follow(training, reaction)
+    assert [event.iteration for event in events if isinstance(event, WeightsSaved)] == [2]
+
+
 def test_a_stop_before_the_start(train):
     training = train("signal.pause()")
     training.stop()

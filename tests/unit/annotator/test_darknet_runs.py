@@ -139,6 +139,20 @@ def test_weights_by_iteration_and_broken_ones_left_out(tmp_path):
     assert run.newest_weights().iteration == 200
 
 
+def test_a_resumed_training_does_not_replace_the_best_of_before(tmp_path):
+    run = make_run(tmp_path)
+    run.keep_best()
+    write_weights(run.backup / "net_best.weights", 800, PARAMETERS)
+    write_weights(run.backup / "net_last.weights", 1200, PARAMETERS)
+    run.keep_best()
+    found = [(saved.path.name, saved.iteration, saved.kind) for saved in run.weights()]
+    assert found == [("net_200.weights", 200, "numbered"), ("net_last.weights", 300, "last")]
+    # The same weights twice: they are kept under the other name, so these may go.
+    write_weights(run.backup / "net_best.weights", 800, PARAMETERS)
+    run.keep_best()
+    assert (run.backup / "net_best.weights").is_file()
+
+
 def test_weights_headers(tmp_path):
     path = tmp_path / "x.weights"
     write_weights(path, 5_000_000_000, 3)

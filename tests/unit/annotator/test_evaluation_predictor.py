@@ -8,12 +8,13 @@ import evaluation_samples as samples
 import numpy as np
 import pytest
 
-from annotator.darknet.cfg import write_cfg
+from annotator.darknet.cfg import parse_cfg, write_cfg
 from annotator.darknet.networks import build
 from annotator.darknet.predictor import (
     Predictor,
     WeightsError,
     darknet_resize,
+    distance_exponent,
     network_input,
     open_run_predictor,
     suppress,
@@ -95,6 +96,40 @@ def test_letterboxed_box_comes_back_to_the_picture() -> None:
 def test_suppress_keeps_the_surer_of_two_and_those_apart() -> None:
     edges = np.array([[0, 0, 10, 10], [0, 0, 10, 9], [20, 0, 30, 10], [0, 0, 10, 4]], np.float32)
     assert suppress(edges, np.array([0.5, 0.9, 0.1, 0.2], np.float32), 0.45) == [1, 3, 2]
+
+
+def test_suppress_by_distance_keeps_a_neighbour_that_overlaps_as_much() -> None:
+    edges = np.array([[0, 0, 0.2, 0.2], [0.05, 0, 0.25, 0.2], [0.06, 0, 0.26, 0.2]], np.float32)
+    confidence = np.array([0.9, 0.5, 0.5], np.float32)
+    assert suppress(edges, confidence, 0.45) == [0]  # IoU 0.600 and 0.538
+    # Less 0.108 = (0.0025 / 0.1025) ** 0.6 and 0.130 = (0.0036 / 0.1076) ** 0.6.
+    assert suppress(edges, confidence, 0.45, 0.6) == [0, 2]
+    twice = edges[[0, 0]]
+    assert suppress(twice, confidence[:2], 0.45, 0.6) == [0]
+    point = np.zeros((2, 4), np.float32)
+    assert suppress(point, confidence[:2], 0.45, 0.6) == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("options", "exponent"),
+    [
+        ("", None),
+        ("nms_kind=default", None),
+        ("nms_kind=greedynms\nbeta_nms=0.9", 0.6),
+        ("nms_kind=diounms\nbeta_nms=0.9", 0.9),
+        ("nms_kind=diounms", 0.6),
+    ],
+)
+def test_the_last_detection_layer_says_how_to_suppress(options: str, exponent: float | None) -> None:
+    cfg = parse_cfg(f"[net]\n[yolo]\nnms_kind=cornersnms\n[yolo]\n{options}\n")
+    assert distance_exponent(cfg) == exponent
+
+
+def test_yolov4_suppresses_by_distance_and_yolov3_does_not() -> None:
+    size = {"classes": 3, "width": 64, "height": 64, "batch": 4, "subdivisions": 1, "max_batches": 10}
+    networks = {"yolov3-tiny": None, "yolov4-tiny": 0.6, "yolov4": 0.6}
+    found = {name: distance_exponent(build(name, dialect="alexeyab", **size)) for name in networks}  # type: ignore[arg-type]
+    assert found == networks
 
 
 @pytest.mark.parametrize("letterbox", [False, True])

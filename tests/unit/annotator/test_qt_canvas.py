@@ -220,17 +220,17 @@ def test_predictions_are_dashed_in_the_lighter_palette_and_say_whether_they_are_
 
     view = PictureView()
     qtbot.addWidget(view)
-    guesses = (Box((20, 40, 90, 100), "mask", 0.9), Box((120, 40, 190, 100), "no_mask", 0.4))
+    guesses = (Box((20, 40, 90, 100), "mask", 0.9), Box((420, 40, 490, 100), "no_mask", 0.4))
     names = ("mask", "no_mask")
     colours = {}
     for labels in (False, True):
-        image = QImage(200, 150, QImage.Format_RGB32)
+        image = QImage(600, 150, QImage.Format_RGB32)
         image.fill(Qt.black)
-        context = painting.PaintContext(Viewport(1, 0, 0), (200, 150), names, view.font(), labels)
+        context = painting.PaintContext(Viewport(1, 0, 0), (600, 150), names, view.font(), labels)
         painter = QPainter(image)
         painting.paint_predictions(painter, guesses, (True, False), context)
         painter.end()
-        colours[labels] = [colours_near(image, range(x, x + 72), range(20, 104)) for x in (19, 119)]
+        colours[labels] = [colours_near(image, range(x, x + 72), range(20, 104)) for x in (19, 419)]
     assert prediction_colour(names, "mask") in colours[False][0]
     assert prediction_colour(names, "no_mask") in colours[False][1]
     left, right = colours[True]
