@@ -59,7 +59,7 @@ def _show(path: Path | None, *, demo: bool) -> int:
     for name in ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR"):
         if "cv2" in os.environ.get(name, ""):
             del os.environ[name]
-    from PyQt5.QtCore import QLocale, Qt, QTimer
+    from PyQt5.QtCore import QEvent, QLocale, Qt, QTimer
     from PyQt5.QtWidgets import QApplication
 
     from annotator.qt import crash
@@ -80,12 +80,20 @@ def _show(path: Path | None, *, demo: bool) -> int:
         QTimer.singleShot(0, window.open_demo)
     elif path is not None:
         QTimer.singleShot(0, lambda: window.open_path(path))
-    # Python sees Ctrl-C only when its code runs: a slow timer lets it, and the window closes as by hand.
-    signal.signal(signal.SIGINT, lambda *_: window.close())
+    # From the event loop, not from here: the handler may run in the middle of any other code of ours. Python
+    # sees a signal only when its code runs, and a slow timer lets it.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: QTimer.singleShot(0, window.close_without_asking))
     ticker = QTimer()
     ticker.start(500)
     ticker.timeout.connect(lambda: None)
-    return int(application.exec_())
+    code = int(application.exec_())
+    # In this order: left to Python, the application may go before its widgets, which ends in a crash.
+    ticker.stop()
+    window.deleteLater()
+    application.sendPostedEvents(None, QEvent.DeferredDelete)
+    application.processEvents()
+    return code
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -87,7 +87,7 @@ class WriteError(DataError):
                 "the disk is full; nothing was written.",
                 path=path,
                 code="disk-full",
-                hint="Free some space and save again; the file on disk is as it was before.",
+                hint="Free some space and try again; the file on disk is as it was before.",
             )
         if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
             return cls(

@@ -101,7 +101,7 @@ def open_work(root: Path) -> WorkFolder:
         raise NotADatasetError(
             "is not a Darknet data set (no split.csv, obj.names and obj/ in it).",
             path=root,
-            hint=f"Make one: convert-cli YOUR_PICTURES {root} --to yolo --split 70/15/15",
+            hint=f"Make one from a set of pictures: convert-cli {root} {root.name}-work --to yolo",
         )
     return work
 

@@ -62,7 +62,7 @@ def compare(
     for row, box in enumerate(shown):
         same = [index for index, truth in enumerate(truths) if truth.label == box.label]
         best = max(same, key=lambda index: overlaps[row, index], default=None)
-        right = best is not None and overlaps[row, best] > iou_threshold and best not in taken
+        right = best is not None and bool(overlaps[row, best] > iou_threshold) and best not in taken
         if right and best is not None:
             taken.add(best)
         correct.append(right)

@@ -56,10 +56,22 @@ class Project:
             rows = read_split(work)
         except DataError:
             return  # the checks of the training page say what is wrong with it
-        splits = {
-            str(PurePosixPath(row.source).with_suffix("")): Split(row.split) for row in rows if row.source
-        }
+        splits = {_without_suffix(row.source): Split(row.split) for row in rows if row.source}
         self.session.set_splits(splits)
+
+    def key_of(self, work_key: str) -> str | None:
+        """Key in the open set of a picture of the Darknet data set, or None where it is not known."""
+        work = self.work
+        if work is None or self.is_work_itself:
+            return work_key
+        try:
+            rows = read_split(work)
+        except DataError:
+            return None
+        for row in rows:
+            if _without_suffix(row.image) == work_key:
+                return _without_suffix(row.source)
+        return None
 
     def work_is_stale(self) -> bool:
         """Whether labels were changed after the Darknet data set was made from them."""
@@ -69,6 +81,10 @@ class Project:
         made = _mtime(work.split_csv)
         labels = (self.session.image(key).annotation for key in self.session.keys)
         return any(_mtime(path) > made for path in labels if path is not None)
+
+
+def _without_suffix(path: str) -> str:
+    return str(PurePosixPath(path).with_suffix("")) if path else ""
 
 
 def _mtime(path: Path) -> float:

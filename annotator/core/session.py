@@ -87,6 +87,9 @@ class Session:
         """Images whose boxes differ from what is on disk, in the set's order."""
         return tuple(key for key in self.keys if key in self._dirty) if self._dirty else ()
 
+    def __contains__(self, key: object) -> bool:
+        return key in self._images
+
     # Changing it
 
     def apply(self, edit: SetBoxes) -> None:
@@ -156,16 +159,16 @@ class Session:
         if base is not None and image.labelled:
             changed = self.codec.render(image, self.class_names, base) != base
         if changed or (base is None and image.labelled):
-            raise self._conflict(image)
+            raise self._conflict(image, "Read the set again (F5) to see its boxes, then make the edit.")
         self._base[key] = self._on_disk[key] = base
         self._saved[key] = image.boxes
 
-    def _conflict(self, image: AnnotatedImage) -> DataError:
+    def _conflict(self, image: AnnotatedImage, hint: str) -> DataError:
         return DataError(
             "was changed by another program while the set was open.",
             path=image.annotation,
             code="changed-on-disk",
-            hint="Open the set again to see its boxes, or keep yours with File > Overwrite changed files.",
+            hint=hint,
         )
 
     # Saving
@@ -198,7 +201,7 @@ class Session:
             raise WriteError("has no label file to write to.", path=image.path)
         data = self.codec.render(image, self.class_names, self._base[key])
         if not overwrite and _read(image.annotation) != self._on_disk[key]:
-            raise self._conflict(image)
+            raise self._conflict(image, "Keep your boxes with File > Overwrite changed files.")
         if not image.boxes and self._base[key] is None:
             # Everything drawn was undone: an image that had no label file has none again.
             _remove(image.annotation)

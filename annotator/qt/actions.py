@@ -51,6 +51,7 @@ def _file_entries(window: MainWindow) -> list[Entry]:
         Entry("open_archive", "Open zip…", ("Ctrl+Shift+O",), "File", window.ask_for_archive),
         Entry("open_demo", "Open the demo set", (), "File", window.open_demo),
         Entry("save", "Save now", ("Ctrl+S",), "File", window.save, SET),
+        Entry("read_again", "Read the set again", ("F5",), "File", window.read_again, SET),
         Entry("overwrite", "Overwrite changed files", (), "File", window.overwrite_changed, SET),
         Entry("quit", "Quit", ("Ctrl+Q",), "File", window.close),
         Entry("keys", "Keys", ("F1", "?"), "Help", window.show_keys),
@@ -113,6 +114,8 @@ def _view_entries(window: MainWindow) -> list[Entry]:
         def run() -> None:
             setattr(canvas, name, not getattr(canvas, name))
             canvas.update()
+            if name == "show_boxes":
+                window.statusBar().showMessage("" if canvas.show_boxes else "Boxes are hidden (H shows them)")
 
         return run
 

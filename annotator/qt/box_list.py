@@ -24,7 +24,10 @@ def colour_icon(class_names: tuple[str, ...], label: str) -> QIcon:
     """A square in the class's colour."""
     pixmap = QPixmap(14, 14)
     pixmap.fill(QColor(*class_colour(class_names, label)))
-    return QIcon(pixmap)
+    icon = QIcon(pixmap)
+    # Else the style tints it where the row is selected, and it is another colour.
+    icon.addPixmap(pixmap, QIcon.Selected)
+    return icon
 
 
 class BoxList(QWidget):
@@ -50,6 +53,7 @@ class BoxList(QWidget):
         self.classes.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
         self.boxes = QListWidget()
         self.boxes.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
+        self.boxes.setTextElideMode(Qt.ElideMiddle)
         self.boxes.setFocusPolicy(Qt.ClickFocus)
         self.boxes.setSelectionMode(QAbstractItemView.ExtendedSelection)
         self.boxes.itemSelectionChanged.connect(self._selected)
@@ -74,7 +78,7 @@ class BoxList(QWidget):
         column.addWidget(self.boxes)
         column.addWidget(self.details)
         layout.addWidget(self._boxes_group, 3)
-        self.setMinimumWidth(190)
+        self.setMinimumWidth(200)
 
     def set_classes(self, names: tuple[str, ...], current: str) -> None:
         """Show the classes; ``current`` is the one of the next box."""

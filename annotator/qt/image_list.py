@@ -22,6 +22,7 @@ from PyQt5.QtWidgets import (
 from annotator.core.colours import class_colour, text_on
 from annotator.core.session import Session
 from converters.model import AnnotatedImage, Split
+from converters.words import counted
 
 KEY_ROLE = Qt.UserRole
 IMAGE_ROLE = Qt.UserRole + 1
@@ -181,6 +182,7 @@ class ImageList(QWidget):
             layout.addWidget(widget)
         self.setMinimumWidth(170)
         self._proxy = _Filter(self)
+        self._key: str | None = None
         self.search.textChanged.connect(self._apply)
         self.filter.currentIndexChanged.connect(self._apply)
 
@@ -191,9 +193,11 @@ class ImageList(QWidget):
         self.view.setModel(self._proxy)
         self.view.setItemDelegate(_RowPainter(session, self.view))
         self.view.selectionModel().currentChanged.connect(self._current_changed)
+        self._key = None
         self.search.clear()
         self.refresh_filters()
         self._apply()
+        self.step(0)
 
     def refresh_filters(self) -> None:
         """Offer the session's classes and splits as filters."""
@@ -226,7 +230,8 @@ class ImageList(QWidget):
     def step(self, by: int) -> None:
         """Go on by some rows of what the filter shows."""
         current = self.view.currentIndex()
-        row = current.row() + by if current.isValid() else 0
+        # From a picture that the filter hides: to the first (or last) of those it shows.
+        row = current.row() + by if current.isValid() else (0 if by >= 0 else self._proxy.rowCount() - 1)
         row = min(max(row, 0), self._proxy.rowCount() - 1)
         if row >= 0:
             self.view.setCurrentIndex(self._proxy.index(row, 0))
@@ -245,10 +250,17 @@ class ImageList(QWidget):
         what = self.filter.currentData() or (ALL, "")
         self._proxy.set_filter(self.search.text(), what)
         shown, total = self._proxy.rowCount(), self._model.rowCount()
-        self.count.setText(f"{total} pictures" if shown == total else f"{shown} of {total} pictures")
-        if not self.view.currentIndex().isValid() and shown:
-            self.view.setCurrentIndex(self._proxy.index(0, 0))
+        pictures = counted(total, "picture")
+        self.count.setText(pictures if shown == total else f"{shown} of {pictures}")
+        # What is worked on stays; it is marked again as soon as the filter shows it.
+        if self._key is not None and not self.view.currentIndex().isValid():
+            index = self._proxy.mapFromSource(self._model.index(self._model.row_of(self._key)))
+            if index.isValid():
+                self.view.setCurrentIndex(index)
+        if self.view.currentIndex().isValid():
+            self.view.scrollTo(self.view.currentIndex())
 
     def _current_changed(self, current: QModelIndex) -> None:
         if current.isValid():
-            self.chosen.emit(current.data(KEY_ROLE))
+            self._key = current.data(KEY_ROLE)
+            self.chosen.emit(self._key)

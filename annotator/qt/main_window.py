@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PyQt5.QtCore import QByteArray, QSize, Qt, QTimer
-from PyQt5.QtGui import QCloseEvent, QContextMenuEvent, QDragEnterEvent, QDropEvent
+from PyQt5.QtGui import QCloseEvent, QContextMenuEvent, QDragEnterEvent, QDropEvent, QGuiApplication
 from PyQt5.QtWidgets import (
     QFileDialog,
     QLabel,
@@ -16,7 +16,6 @@ from PyQt5.QtWidgets import (
     QStackedWidget,
     QTabWidget,
     QUndoStack,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -36,9 +35,12 @@ from annotator.qt.pages.split import SplitPage
 from annotator.qt.pages.start import StartPage
 from annotator.qt.pages.train import TrainPage
 from annotator.settings import Settings
+from converters.words import counted
 
 SAVE_DELAY = 600
 """Milliseconds after an edit until it is written."""
+SAVING = "saving"
+"""Topic of the messages about what could not be saved."""
 
 
 class MainWindow(QMainWindow):
@@ -52,6 +54,8 @@ class MainWindow(QMainWindow):
         self.loader = ImageLoader(self)
         self._opening: Task | None = None
         self._closed = False
+        self._asks = True
+        self._return_to: str | None = None
         self._save_timer = QTimer(self)
         self._save_timer.setSingleShot(True)
         self._save_timer.setInterval(SAVE_DELAY)
@@ -92,16 +96,12 @@ class MainWindow(QMainWindow):
         self.stack = QStackedWidget()
         self.stack.addWidget(self.start)
         self.stack.addWidget(self.tabs)
-        self.message_bar = MessageBar()
-        centre = QWidget()
-        column = QVBoxLayout(centre)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.message_bar)
-        column.addWidget(self.stack, 1)
-        self.setCentralWidget(centre)
+        self.setCentralWidget(self.stack)
+        self.message_bar = MessageBar(self.stack)
         self.mode_label, self.place_label, self.save_label = QLabel(), QLabel(), QLabel()
+        self.zoom_label = QLabel()
         self.statusBar().addWidget(self.save_label)
+        self.statusBar().addPermanentWidget(self.zoom_label)
         self.statusBar().addPermanentWidget(self.mode_label)
         self.statusBar().addPermanentWidget(self.place_label)
 
@@ -117,11 +117,17 @@ class MainWindow(QMainWindow):
         self.label.canvas.mode_changed.connect(self._mode_changed)
         self.split.save_wanted.connect(self.save)
         self.train.run_finished.connect(self.predict.choose_run)
+        self.predict.label_wanted.connect(self.show_image_of)
+        self.label.canvas.viewport_changed.connect(
+            lambda viewport: self.zoom_label.setText(f"{100 * viewport.scale:.0f} %")
+        )
         for page in self.pages:
             page.work_changed.connect(self._work_changed)
 
     def _restore(self) -> None:
-        self.resize(QSize(1280, 720))
+        screen = QGuiApplication.primaryScreen().availableGeometry().size()
+        # Room for the frame and title bar that the window manager adds.
+        self.resize(QSize(1280, 760).boundedTo(screen - QSize(16, 48)))
         geometry = self.settings.get("geometry")
         if isinstance(geometry, str):
             self.restoreGeometry(QByteArray.fromBase64(geometry.encode("ascii")))
@@ -203,6 +209,9 @@ class MainWindow(QMainWindow):
         self.stack.setCurrentWidget(self.tabs)
         self.tabs.setCurrentWidget(self.label)
         self.label.set_project(self.project)
+        if self._return_to in session:
+            self.label.reveal(self._return_to)
+        self._return_to = None
         for page in self.pages:
             page.set_project(self.project)
         self._enable_actions()
@@ -214,8 +223,8 @@ class MainWindow(QMainWindow):
         details = "\n".join(map(str, session.report))
         if session.sidecar.locked_by is not None:
             messages.warning(
-                "This set is open in another window (process "
-                f"{session.sidecar.locked_by}): edit it in one of them only, or one will overwrite the other."
+                f"This set is open in another window (process {session.sidecar.locked_by}): edit it in "
+                "one of them only. Neither overwrites what the other changed, or shows it before F5."
             )
         elif not session.sidecar.writable:
             messages.warning(
@@ -223,19 +232,17 @@ class MainWindow(QMainWindow):
                 "Copy the set to a folder of your own to edit it."
             )
         elif session.report.errors:
-            count = len(session.report.errors)
+            problems = counted(len(session.report.errors), "problem")
             messages.warning(
-                f"{len(session.keys)} pictures are open; {count} problem{'s' if count > 1 else ''} "
-                "were found, and what they are about was left out.",
+                f"{counted(len(session.keys), 'picture')} open; {problems} found, and what "
+                "it is about was left out. Details says what to do.",
                 details,
             )
         elif unlabelled == len(session.keys):
             messages.info("No labels were found beside the pictures: press W and draw the first box.")
         elif session.report.issues:
-            messages.info(
-                f"{len(session.keys)} pictures are open. To look at some day: {session.report.summary()}.",
-                details,
-            )
+            pictures = counted(len(session.keys), "picture")
+            messages.info(f"{pictures} open. To look at some day: {session.report.summary()}.", details)
 
     def _let_go(self) -> None:
         """Leave the open set."""
@@ -283,8 +290,10 @@ class MainWindow(QMainWindow):
             return True
         errors = self.project.session.save(overwrite=overwrite)
         if errors:
-            more = f" ({len(errors) - 1} more files could not be saved)" if len(errors) > 1 else ""
-            messages.error(f"Not saved: {errors[0]}{more}", "\n".join(map(str, errors)))
+            more = f" ({counted(len(errors) - 1, 'more file')} could not be saved)" if len(errors) > 1 else ""
+            messages.error(f"Not saved: {errors[0]}{more}", "\n".join(map(str, errors)), SAVING)
+        else:
+            messages.settle(SAVING)
         self._show_saved()
         return not errors
 
@@ -292,6 +301,20 @@ class MainWindow(QMainWindow):
         """Rescue what can be rescued (after a mistake of ours)."""
         if self.project is not None:
             self.project.session.save()
+
+    def read_again(self) -> None:
+        """Open the set anew, at the same picture: what another program changed is seen."""
+        if self.project is not None:
+            self._return_to = self.label.key
+            self.open_path(self.project.session.root)
+
+    def show_image_of(self, key: str) -> None:
+        """Go to the labelling page at a picture (from the predictions, say)."""
+        if self.project is not None and key in self.project.session:
+            self.tabs.setCurrentWidget(self.label)
+            self.label.reveal(key)
+        else:
+            messages.info("This picture is not in the open set.")
 
     def overwrite_changed(self) -> None:
         """Write also the files that another program changed meanwhile."""
@@ -303,7 +326,7 @@ class MainWindow(QMainWindow):
             return
         dirty = len(self.project.session.dirty_keys)
         self.save_label.setText(
-            "All changes are saved" if not dirty else f"{dirty} pictures with unsaved changes"
+            "All changes are saved" if not dirty else f"{counted(dirty, 'picture')} with unsaved changes"
         )
 
     # What is shown
@@ -324,6 +347,7 @@ class MainWindow(QMainWindow):
             self.label.canvas.setFocus()
         self.mode_label.setVisible(page is self.label)
         self.place_label.setVisible(page is self.label)
+        self.zoom_label.setVisible(page is self.label)
         self._enable_actions()
 
     def _work_changed(self) -> None:
@@ -394,7 +418,8 @@ class MainWindow(QMainWindow):
         if busy:
             what = "A training is running" if self.train in busy else "Something is still being made"
             question = f"{what}. Stop it?"
-            if not self._ask(question, "What Darknet saved last is kept and can be resumed.", "Stop it"):
+            details = self.train.what_a_stop_keeps() if self.train in busy else "It can be begun again."
+            if not self._ask(question, details, "Stop it"):
                 return False
             for page in busy:
                 page.stop()
@@ -402,17 +427,27 @@ class MainWindow(QMainWindow):
             return True
         return self._ask(
             "Some changes could not be saved and would be lost.",
-            "The message at the top says why. Stay to save them again.",
+            "The message at the bottom says why. Stay to save them again.",
             "Leave and lose them",
         )
 
     def _ask(self, text: str, details: str, yes: str) -> bool:
+        if not self._asks:
+            return True
         box = QMessageBox(QMessageBox.Question, "mask-annotator", text, QMessageBox.NoButton, self)
         box.setInformativeText(details)
-        box.addButton("Stay", QMessageBox.RejectRole)
+        stay = box.addButton("Stay", QMessageBox.RejectRole)
         agree = box.addButton(yes, QMessageBox.DestructiveRole)
+        # Enter and Esc lose nothing.
+        box.setDefaultButton(stay)
+        box.setEscapeButton(stay)
         box.exec_()
         return box.clickedButton() is agree
+
+    def close_without_asking(self) -> None:
+        """Save what can be saved, stop what runs, and close: nobody may be there to answer."""
+        self._asks = False
+        self.close()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         if not self._may_leave():

@@ -1,8 +1,8 @@
-"""The one widget that shows messages: a strip under the menu, and the history behind it."""
+"""The one widget that shows messages: a strip over the lower edge of the page, and the history behind it."""
 
 from __future__ import annotations
 
-from PyQt5.QtCore import Qt, QTimer
+from PyQt5.QtCore import QEvent, QObject, Qt, QTimer
 from PyQt5.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -28,10 +28,15 @@ INFO_SECONDS = 6
 
 
 class MessageBar(QFrame):
-    """Shows the newest message. An info goes away by itself; a warning or error stays until closed."""
+    """Shows the newest message. An info goes away by itself; a warning or error stays until closed.
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    It floats over its parent rather than taking room: a picture must not jump under the pointer.
+    """
+
+    def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
+        parent.installEventFilter(self)
+        self.setAutoFillBackground(True)
         self.text = QLabel()
         self.text.setWordWrap(True)
         self.text.setTextInteractionFlags(Qt.TextSelectableByMouse)
@@ -53,11 +58,28 @@ class MessageBar(QFrame):
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self.hide)
-        self._stop = messages.listen(self.show_message)
+        self._stops = (messages.listen(self.show_message), messages.listen_to_settled(self._settled))
 
     def stop_listening(self) -> None:
         """The window is going away."""
-        self._stop()
+        for stop in self._stops:
+            stop()
+
+    def _settled(self, topic: str) -> None:
+        if self._message is not None and self._message.topic == topic:
+            self.hide()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Resize and self.isVisible():
+            self._place()
+        return False
+
+    def _place(self) -> None:
+        """Along the lower edge of the parent, as high as the text needs."""
+        parent = self.parentWidget()
+        height = max(self.layout().heightForWidth(parent.width()), self.sizeHint().height())
+        self.setGeometry(0, parent.height() - height, parent.width(), height)
+        self.raise_()
 
     def show_message(self, message: Message) -> None:
         """Show a message instead of the last one; an info never covers an error."""
@@ -77,6 +99,7 @@ class MessageBar(QFrame):
         self.text.setText(message.text)
         self.details.setVisible(bool(message.details))
         self.show()
+        self._place()
         self._timer.stop()
         if message.level is Level.INFO:
             self._timer.start(INFO_SECONDS * 1000)

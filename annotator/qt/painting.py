@@ -14,6 +14,8 @@ from converters.model import Box, Xyxy
 
 HANDLE = 7.0
 """Side of a handle in view pixels."""
+CAPTION_FROM = 18.0
+"""Shorter side of a box in view pixels from which its caption is painted all the time."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,9 @@ def paint_boxes(
             fill.setAlpha(56 if index in selected else 28)
             painter.fillRect(rect, fill)
         _outline(painter, rect, colour, 3.0 if index in selected else 2.0)
-        if context.show_labels:
+        # In a crowd captions would hide the faces: a small box shows its own when it is pointed at.
+        large = min(rect.width(), rect.height()) >= CAPTION_FROM
+        if context.show_labels and (large or index in selected or index == hovered):
             _caption(painter, rect, box.label, class_colour(context.class_names, box.label), context)
     for index in sorted(selected):
         if index < len(boxes):

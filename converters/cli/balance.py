@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from converters import registry
-from converters.cli.common import Bar, counted, table
+from converters.cli.common import Bar, table
 from converters.commands import ExitStatus, make_parser, print_json, print_report, run_command, say
 from converters.files import write_atomic
 from converters.formats.base import LoadOptions
@@ -15,6 +15,7 @@ from converters.model import Dataset, Split
 from converters.report import Report
 from converters.staging import opened
 from converters.stats import Balance, CopyCounts, balance, boxes_frame, count_copies
+from converters.words import counted
 from converters.work import WorkFolder
 
 _BAR_WIDTH = 24

@@ -17,13 +17,14 @@ from converters.checks import (
     without_repeats,
 )
 from converters.checks_work import check_work
-from converters.cli.common import Bar, counted, network_size, positive
+from converters.cli.common import Bar, network_size, positive
 from converters.commands import make_parser, print_json, print_report, run_command, say
 from converters.fingerprint import Fingerprint
 from converters.formats.base import LoadOptions
 from converters.model import Dataset
 from converters.report import Report
 from converters.staging import opened
+from converters.words import counted
 from converters.work import WorkFolder
 
 _EXAMPLES = """  check-cli archive                       labels and pictures of a folder or a zip

@@ -85,8 +85,3 @@ def table(rows: Sequence[Sequence[str]], *, left: Sequence[int] = (0,), indent: 
         ]
         lines.append((indent + "  ".join(cells)).rstrip())
     return lines
-
-
-def counted(number: int, one: str, many: str | None = None) -> str:
-    """``1 picture``, ``1,204 pictures``."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"

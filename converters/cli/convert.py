@@ -10,7 +10,7 @@ from pathlib import Path
 
 from converters import registry
 from converters.baking import Bake
-from converters.cli.common import Bar, counted, positive, table
+from converters.cli.common import Bar, positive, table
 from converters.commands import make_parser, print_json, print_report, run_command
 from converters.convert import ConvertOptions, ConvertResult, convert_to_format, convert_to_work
 from converters.errors import UsageError
@@ -18,6 +18,7 @@ from converters.model import Split
 from converters.remap import parse_names, parse_rename
 from converters.report import Report
 from converters.split import SplitQuality, parse_split
+from converters.words import counted
 
 _EXAMPLES = """  convert-cli archive.zip work --split 70/15/15
   convert-cli archive work --rename with_mask=mask,without_mask=no_mask,mask_weared_incorrect=chin_diaper
@@ -219,7 +220,7 @@ def _notes(result: ConvertResult) -> list[str]:
     notes: list[str] = []
     if result.baked:
         notes.append(
-            f"{counted(result.baked, 'picture')} written anew as 8-bit RGB PNG, {result.linked:,} linked"
+            f"{counted(result.baked, 'picture')} written anew as 8-bit RGB PNG, {result.linked:,} as they are"
         )
     elif result.linked:
         notes.append(f"{counted(result.linked, 'picture')} linked or copied as they are")

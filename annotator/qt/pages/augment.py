@@ -195,6 +195,7 @@ class AugmentPage(Page):
             return
         copies, seed, policy = self.copies.value(), self.seed.value(), self._policy()
         self.preview_button.setEnabled(False)
+        self.preview_button.setText("Making examples…")
         task = Task(lambda tell: _examples(work.root, copies, seed, policy), self)
         task.succeeded.connect(self.preview.show_sheet)
         task.failed.connect(messages.error)
@@ -203,6 +204,7 @@ class AugmentPage(Page):
 
     def _examples_shown(self) -> None:
         self._preview_task = None
+        self.preview_button.setText("Show examples")
         self.refresh()
         self.examples_shown.emit()
 

@@ -18,6 +18,8 @@ from converters.errors import DataError
 from converters.model import Box, Xyxy
 
 NUDGE, NUDGE_FAR = 1.0, 10.0
+ASIDE = 6.0
+"""How far (picture pixels) a copy lies from its original."""
 
 
 class LabelPage(QWidget):
@@ -47,7 +49,7 @@ class LabelPage(QWidget):
             self.splitter.addWidget(widget)
             self.splitter.setStretchFactor(self.splitter.count() - 1, stretch)
             self.splitter.setCollapsible(self.splitter.count() - 1, False)
-        self.splitter.setSizes([230, 800, 230])
+        self.splitter.setSizes([230, 780, 260])
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.splitter)
@@ -55,7 +57,7 @@ class LabelPage(QWidget):
 
     def _connect(self) -> None:
         self.images.chosen.connect(self._go)
-        self.images.search.returnPressed.connect(self.canvas.setFocus)
+        self.images.search.returnPressed.connect(self._search_done)
         self.canvas.edited.connect(self.push)
         self.canvas.selection_changed.connect(self._show_selection)
         self.canvas.label_wanted.connect(self._label_first_box)
@@ -184,8 +186,17 @@ class LabelPage(QWidget):
         self.canvas.set_mode(following[self.canvas.mode])
         self.canvas.setFocus()
 
+    def _search_done(self) -> None:
+        """Enter in the search field: to the first picture found, unless the shown one is among them."""
+        if not self.images.view.currentIndex().isValid():
+            self.images.step(0)
+        self.canvas.setFocus()
+
     def escape(self) -> None:
-        """Give up the gesture, else leave drawing, else deselect. Never more."""
+        """Leave the search field, else give up the gesture, leave drawing or deselect. Never more."""
+        if not self.canvas.hasFocus():
+            self.canvas.setFocus()
+            return
         if self.canvas.cancel_gesture():
             return
         if self.canvas.mode is not Mode.SELECT:
@@ -214,7 +225,7 @@ class LabelPage(QWidget):
         """Add a copy of the selected boxes, a little aside."""
         chosen = (self.canvas.boxes[index] for index in sorted(self.canvas.selected))
         self._add_copies(
-            tuple(box.moved_to(tuple(edge + 6 for edge in box.xyxy)) for box in chosen), "duplicate"
+            tuple(box.moved_to(tuple(edge + ASIDE for edge in box.xyxy)) for box in chosen), "duplicate"
         )
 
     def copy_previous(self) -> None:
@@ -223,7 +234,7 @@ class LabelPage(QWidget):
             boxes = self.project.session.image(self._previous_key).boxes
             self._add_copies(boxes, "boxes of the previous picture")
 
-    def _add_copies(self, boxes: tuple[Box, ...], text: str) -> None:
+    def _add_copies(self, boxes: tuple[Box, ...], text: str, aside: float = ASIDE) -> None:
         if self.key is None or self.project is None:
             return
         width, height = self.project.session.image(self.key).size
@@ -235,7 +246,12 @@ class LabelPage(QWidget):
             x1, y1, x2, y2 = max(x1 + dx, 0), max(y1 + dy, 0), min(x2 + dx, width), min(y2 + dy, height)
             if x2 - x1 >= 1 and y2 - y1 >= 1:
                 inside.append(box.moved_to((x1, y1, x2, y2)))
-        if inside:
+        there = {box.xyxy for box in self.canvas.boxes}
+        if all(box.xyxy in there for box in inside) and aside:
+            # A copy that lies exactly on its original cannot be seen.
+            moved = tuple(box.moved_to(tuple(edge + aside for edge in box.xyxy)) for box in boxes)
+            self._add_copies(moved, text, aside=0)
+        elif inside:
             self.push(edits.paste_boxes(self.key, self.canvas.boxes, tuple(inside), text))
 
     # What is shown beside

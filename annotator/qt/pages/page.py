@@ -65,11 +65,13 @@ class TaskRow(QWidget):
         succeeded: The work's result.
         failed: Why it failed.
         ended: It is over, whatever the end.
+        staged: What the work does now (emitted by its thread).
     """
 
     succeeded = pyqtSignal(object)
     failed = pyqtSignal(str)
     ended = pyqtSignal()
+    staged = pyqtSignal(str)
 
     def __init__(self, text: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -86,6 +88,7 @@ class TaskRow(QWidget):
         layout.addWidget(self.cancel)
         layout.addWidget(self.note, 1)
         self.cancel.clicked.connect(self._cancel)
+        self.staged.connect(lambda what: self.bar.setFormat(f"{what}: %v of %m"))
         self.task: Task | None = None
         self._idle()
 
@@ -105,6 +108,10 @@ class TaskRow(QWidget):
         task.cancelled.connect(lambda: self.say("Cancelled; nothing was changed."))
         task.finished.connect(self._finished)
         self.task = task.start()
+
+    def stage(self, what: str) -> None:
+        """Name the part of the work that begins now; may be called from its thread."""
+        self.staged.emit(what)
 
     @property
     def is_running(self) -> bool:

@@ -13,6 +13,7 @@ from PyQt5.QtWidgets import (
     QLabel,
     QListWidget,
     QListWidgetItem,
+    QPushButton,
     QSlider,
     QSplitter,
     QVBoxLayout,
@@ -67,9 +68,11 @@ class PredictPage(QWidget):
 
     Signals:
         work_changed: Never emitted here; every page has it.
+        label_wanted: Key (in the open set) of a picture whose labels the person wants to mend.
     """
 
     work_changed = pyqtSignal()
+    label_wanted = pyqtSignal(str)
 
     def __init__(self, loader: ImageLoader, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -115,11 +118,15 @@ class PredictPage(QWidget):
         self.list.setMinimumWidth(170)
         self.truth = TruthView()
         self.guess = PredictionView()
+        self.mend = QPushButton("Open in Label")
+        self.mend.setToolTip("Go to this picture's labels (double click or Enter in the list does the same)")
+        self.mend.setEnabled(False)
         left = QWidget()
         column = QVBoxLayout(left)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.order)
         column.addWidget(self.list)
+        column.addWidget(self.mend)
         self.splitter = QSplitter(Qt.Horizontal)
         self.splitter.addWidget(left)
         for title, view in (
@@ -147,6 +154,8 @@ class PredictPage(QWidget):
         self.threshold.valueChanged.connect(self._threshold_changed)
         self.order.currentIndexChanged.connect(self._fill_list)
         self.list.currentItemChanged.connect(self._show_current)
+        self.list.itemActivated.connect(self._open_in_label)
+        self.mend.clicked.connect(self._open_in_label)
         self.loader.loaded.connect(self._loaded)
         self.loader.failed.connect(self._failed)
         self.truth.viewport_changed.connect(self.guess.follow)
@@ -172,13 +181,17 @@ class PredictPage(QWidget):
         index = next((i for i in range(self.run.count()) if _same(self.run.itemData(i), chosen)), 0)
         self.run.setCurrentIndex(index if self.run.count() else -1)
         self.run.blockSignals(False)
-        if not (_same(self.run.currentData(), chosen) and self.weights.count() == self._weights_count()):
+        if not (_same(self.run.currentData(), chosen) and self.weights.count() == len(self._weights())):
             self._run_changed()
         self._enable()
 
-    def _weights_count(self) -> int:
+    def _weights(self) -> list[SavedWeights]:
+        """The chosen run's weights, newest first; of those of one iteration (they are equal) the first."""
         run: RunFolder | None = self.run.currentData()
-        return len(run.weights()) if run is not None else 0
+        by_iteration: dict[int, SavedWeights] = {}
+        for weights in run.weights() if run is not None else []:
+            by_iteration.setdefault(weights.iteration, weights)
+        return [by_iteration[iteration] for iteration in sorted(by_iteration, reverse=True)]
 
     def choose_run(self, path: Path) -> None:
         """Choose a run by its folder (it has just ended)."""
@@ -188,10 +201,9 @@ class PredictPage(QWidget):
                 self.run.setCurrentIndex(index)
 
     def _run_changed(self) -> None:
-        run: RunFolder | None = self.run.currentData()
         self.weights.blockSignals(True)
         self.weights.clear()
-        for weights in reversed(run.weights() if run is not None else []):
+        for weights in self._weights():
             self.weights.addItem(f"iteration {weights.iteration} ({weights.kind})", weights)
         self.weights.blockSignals(False)
         self._forget()
@@ -217,6 +229,7 @@ class PredictPage(QWidget):
         self.predictions = {}
         self._comparisons = {}
         self.list.clear()
+        self.mend.setEnabled(False)
         self._show_nothing()
 
     # Predicting
@@ -283,6 +296,7 @@ class PredictPage(QWidget):
             item.setData(Qt.UserRole, each)
             self.list.addItem(item)
         self.list.blockSignals(False)
+        self.mend.setEnabled(self.list.count() > 0)
         self._select(key)
 
     def _select(self, key: str | None) -> None:
@@ -308,6 +322,11 @@ class PredictPage(QWidget):
         picture = self.loader.request(image.path)
         if picture is not None:
             self._show_picture(picture)
+
+    def _open_in_label(self, *_: object) -> None:
+        key = self._current_key()
+        if key is not None and self.project is not None:
+            self.label_wanted.emit(self.project.key_of(key) or key)
 
     def _show_picture(self, picture: QImage) -> None:
         for view in (self.truth, self.guess):

@@ -35,6 +35,7 @@ from converters.work import WorkFolder
 
 STUDY_NAMES = {"with_mask": "mask", "without_mask": "no_mask", "mask_weared_incorrect": "chin_diaper"}
 """What the study calls the classes of the Kaggle archive."""
+_STUDY_ORDER = {name: index for index, name in enumerate(STUDY_NAMES.values())}
 
 
 class SplitPage(Page):
@@ -146,7 +147,10 @@ class SplitPage(Page):
         elif work is None:
             self.state.setText("There is no training set yet.")
         elif self.project.work_is_stale():
-            self.state.setText(f"The training set in {work.root} is older than your labels: make it again.")
+            self.state.setText(
+                f"The training set lies in {work.root}. Labels were saved since it was made: if boxes "
+                "changed, make it again."
+            )
         else:
             self.state.setText(f"The training set lies in {work.root}.")
         if not self.make.is_running:
@@ -215,6 +219,8 @@ class SplitPage(Page):
                 renames.append(Rename(old, new))
             if new not in order:
                 order.append(new)
+        # The study's classes keep the study's order, whichever picture shows which first.
+        order.sort(key=lambda name: (name not in _STUDY_ORDER, _STUDY_ORDER.get(name, 0)))
         train, val, test = (float(self.parts[split].value()) for split in Split)
         target = Path(self.folder.text()).expanduser()
         options = ConvertOptions(
@@ -227,7 +233,8 @@ class SplitPage(Page):
         )
         source = self.project.session.root
         self.result.setText("")
-        self.make.run(_conversion(source, target, options), "%v of %m")
+        stage = self.make.stage
+        self.make.run(_conversion(source, target, options, stage), "%v of %m")
 
     def _made(self, outcome: tuple[ConvertResult, Report]) -> None:
         result, report = outcome
@@ -246,11 +253,11 @@ class SplitPage(Page):
 
 
 def _conversion(
-    source: Path, target: Path, options: ConvertOptions
+    source: Path, target: Path, options: ConvertOptions, on_stage: Callable[[str], None]
 ) -> Callable[..., tuple[ConvertResult, Report]]:
     def work(tell: Callable[[int, int], None]) -> tuple[ConvertResult, Report]:
         report = Report()
-        return convert_to_work(source, target, report, options, on_progress=tell), report
+        return convert_to_work(source, target, report, options, on_progress=tell, on_stage=on_stage), report
 
     return work
 

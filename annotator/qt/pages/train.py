@@ -137,7 +137,7 @@ class TrainPage(Page):
         middle = QFormLayout()
         middle.addRow("Iterations", self.max_batches)
         buttons = QHBoxLayout()
-        self.quick = QPushButton("Quick trial")
+        self.quick = QPushButton("Fill in a quick trial")
         self.quick.setToolTip(
             "Small numbers that go through in minutes on a processor: to see the loop, not to use it"
         )
@@ -250,6 +250,14 @@ class TrainPage(Page):
                 self.runs.selectRow(row)
         self.runs.blockSignals(False)
 
+    def _show_iteration(self) -> None:
+        """Keep the row of the running training up to date."""
+        for row in range(self.runs.rowCount()):
+            run: RunFolder = self.runs.item(row, 0).data(Qt.UserRole)
+            if run.path == self.model.run:
+                self.runs.item(row, 2).setText(f"{self.model.iteration} of {self.model.max_batches}")
+                return
+
     def _chosen_run(self) -> RunFolder | None:
         row = self.runs.currentRow()
         item = self.runs.item(row, 0) if row >= 0 else None
@@ -267,7 +275,11 @@ class TrainPage(Page):
             self.purpose.setText("There is no training set yet: make it on the Split page first.")
         else:
             stale = self.project is not None and self.project.work_is_stale()
-            note = " Labels were changed since it was made: make it again on the Split page." if stale else ""
+            note = ""
+            if stale:
+                note = (
+                    " Labels were saved since it was made: if boxes changed, make it again on the Split page."
+                )
             self.purpose.setText(f"Training set: {work.root}.{note}")
 
     def _network_changed(self, name: str) -> None:
@@ -380,15 +392,17 @@ class TrainPage(Page):
             return
         if not isinstance(event, dict):
             return
+        saved = self.model.saved
         self.model.take(event)
+        if self.model.saved != saved:
+            self.log.appendPlainText(f"Weights were saved at iteration {self.model.saved}.")
         if event.get("event") == "warning":
             self.log.appendPlainText(str(event.get("text", "")))
         elif event.get("event") == "iteration":
             self.chart.show_model(self.model)
+            self._show_iteration()
         elif event.get("event") in ("run", "saved"):
             self._list_runs()
-            if event["event"] == "saved":
-                self.log.appendPlainText(f"Weights were saved at iteration {self.model.saved}.")
         self._show_state()
 
     def request_stop(self) -> None:
@@ -412,6 +426,12 @@ class TrainPage(Page):
 
     def is_busy(self) -> bool:
         return self.model.is_busy
+
+    def what_a_stop_keeps(self) -> str:
+        """What is left of the running training if it is stopped now."""
+        if self.model.saved:
+            return f"The weights of iteration {self.model.saved} are kept, and it can be resumed from there."
+        return "Nothing was saved yet (Darknet saves every 100 iterations): it would have to begin anew."
 
     def stop(self) -> None:
         """Stop Darknet and wait for it (the window closes)."""

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PyQt5.QtCore import Qt
+from PyQt5.QtWidgets import QWidget
 
 from annotator import messages
 from annotator.core.session import Session
@@ -153,13 +154,22 @@ def test_list_searches_filters_and_steps(image_list: ImageList):
 
 
 def test_message_bar_shows_and_an_info_never_covers_an_error(qtbot):
-    bar = MessageBar()
-    qtbot.addWidget(bar)
-    messages.error("disk is full", "a\nb")
+    page = QWidget()
+    qtbot.addWidget(page)
+    page.resize(400, 300)
+    page.show()
+    bar = MessageBar(page)
+    messages.error("disk is full", "a\nb", topic="save")
     assert bar.isVisible() and bar.text.text() == "disk is full" and not bar.details.isHidden()
     messages.info("saved")
     assert bar.text.text() == "disk is full"
-    bar.hide()
+    assert bar.geometry().bottom() == 299 and bar.width() == 400
+    page.resize(300, 200)
+    assert bar.geometry().bottom() == 199 and bar.width() == 300
+    messages.settle("something else")
+    assert bar.isVisible()
+    messages.settle("save")
+    assert not bar.isVisible()
     messages.info("<b>saved</b>")
     assert bar.text.text() == "<b>saved</b>" and bar.text.textFormat() == Qt.PlainText
     bar.stop_listening()
