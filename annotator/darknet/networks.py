@@ -185,7 +185,9 @@ def _check(
         raise UsageError("a network needs at least one class.")
     if max_batches < 1:
         raise UsageError(f"max_batches must be at least 1, not {max_batches}.")
-    if batch < 1 or subdivisions < 1 or batch % subdivisions:
+    if batch < 1:
+        raise UsageError(f"a batch of {batch} pictures: must be at least 1.")
+    if subdivisions < 1 or batch % subdivisions:
         raise UsageError(
             f"subdivisions ({subdivisions}) must divide batch ({batch}).",
             hint=f"Leave it out (then it is {default_subdivisions(max(1, batch))}).",

@@ -40,22 +40,22 @@ def _body(argv: Sequence[str]) -> int:
     parser.add_argument("--csv", type=Path, metavar="FILE", help="also write a table of all boxes")
     options = parser.parse_args(argv)
     report = Report()
-    with Bar("reading labels") as bar, opened(options.set, report, on_progress=bar) as root:
+    with Bar("unpacking", unit="B") as bar, opened(options.set, report, on_progress=bar) as root:
         bar.stage("reading labels")
         dataset = registry.load(root, report, LoadOptions(on_progress=bar), format=options.format)
         work = WorkFolder(root)
         copies = count_copies(work, dataset.class_names, report) if work.exists() else None
     result = balance(dataset, copies)
+    print_report(report)
+    if options.json:
+        print_json(result.as_dict())
+    else:
+        print("\n".join(text_of(dataset, result, copies)), flush=True)
     if options.csv is not None:
         write_atomic(
             options.csv, boxes_frame(dataset).to_csv(index=False, lineterminator="\n", float_format="%.10g")
         )
         say(f"wrote {counted(dataset.box_count, 'box', 'boxes')} to {options.csv}")
-    print_report(report)
-    if options.json:
-        print_json(result.as_dict())
-    else:
-        print("\n".join(text_of(dataset, result, copies)))
     return ExitStatus.FINDINGS if report.errors else ExitStatus.OK
 
 

@@ -65,7 +65,7 @@ def _body(argv: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args(argv)
     report = Report()
-    with Bar() as bar, opened(options.set, report, on_progress=bar) as root:
+    with Bar("unpacking", unit="B") as bar, opened(options.set, report, on_progress=bar) as root:
         bar.stage("reading labels")
         load = LoadOptions(keep_good=options.keep_good, on_progress=bar)
         dataset = registry.load(root, report, load, format=options.format)

@@ -12,8 +12,9 @@ from typing import Any, Self
 class Bar:
     """A progress bar on a terminal, nothing elsewhere; call it with (done, total)."""
 
-    def __init__(self, what: str = "") -> None:
+    def __init__(self, what: str = "", unit: str = "") -> None:
         self._what = what
+        self._unit = unit
         self._bar: Any = None
         self._shown = sys.stderr.isatty()
 
@@ -21,6 +22,7 @@ class Bar:
         """Start over with another text."""
         self._close()
         self._what = what
+        self._unit = ""
 
     def __call__(self, done: int, total: int) -> None:
         """Show that ``done`` of ``total`` are finished."""
@@ -29,7 +31,15 @@ class Bar:
         if self._bar is None:
             from tqdm import tqdm
 
-            self._bar = tqdm(total=total, desc=self._what, file=sys.stderr, leave=False, dynamic_ncols=True)
+            self._bar = tqdm(
+                total=total,
+                desc=self._what,
+                unit=self._unit or "it",
+                unit_scale=bool(self._unit),
+                file=sys.stderr,
+                leave=False,
+                dynamic_ncols=True,
+            )
         self._bar.total = total
         self._bar.update(done - self._bar.n)
         if done >= total:

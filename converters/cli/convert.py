@@ -129,7 +129,7 @@ def _body(argv: Sequence[str]) -> int:
     )
     report = Report()
     try:
-        with Bar("unpacking") as bar:
+        with Bar("unpacking", unit="B") as bar:
             if given.to == "yolo":
                 result = convert_to_work(
                     given.source, given.target, report, options, on_progress=bar, on_stage=bar.stage

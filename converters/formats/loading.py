@@ -192,7 +192,7 @@ def edges_problem(xyxy: Xyxy, size: tuple[int, int], *, rounding: float = 0.0) -
             f"box {shown} {how} the picture of {width}x{height}.",
             fatal=True,
             outside=True,
-            hint="It may belong to another picture or another size of it.",
+            hint="It may belong to another picture or another size of it; convert-cli --fix-outside cuts it.",
         )
     pixels = max(-x1, -y1, x2 - width, y2 - height)
     return EdgesProblem(

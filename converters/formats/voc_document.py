@@ -277,7 +277,12 @@ class _Reader:
                 words = f"is not well-formed XML: {expat.ErrorString(error.code)}."
             elif self.root is None and "not closed" in words:
                 words = "holds no XML element."
-            raise FormatError(words, line=error.lineno, code="bad-xml") from error
+            raise FormatError(
+                words,
+                line=error.lineno,
+                code="bad-xml",
+                hint="Copy it again from its source, or delete it and draw its boxes anew.",
+            ) from error
 
     def _doctype(self, *_: object) -> None:
         raise FormatError(
