@@ -91,6 +91,11 @@ _COMPLAINTS = (
         fatal=False,
     ),
     _complaint(
+        r'image filename does not exist: "(.+?)"',
+        "image-missing",
+        "{0} is missing: put the picture back, or remove it from the lists.",
+    ),
+    _complaint(
         r"Can't open label file\..*: (.+?)\s*$",
         "label-missing",
         "{0} is missing, so its picture is trained as if nothing were in it.",

@@ -1,10 +1,10 @@
 """A trained network inside this process: OpenCV's importer, fed so that it sees what Darknet sees.
 
 Measured against Darknet on the same pictures and weights, nearly all of the difference comes from the
-resize (several pixels and several points of confidence), so Darknet's own is done here in NumPy. The
-importer also drops every score up to 0.2 unless the cfg says otherwise, takes another epsilon for batch
-normalisation, and reads the weights of another network without a word: all three are taken care of
-before it sees the files.
+resize (several pixels and several points of confidence), so Darknet's own is done here in NumPy, and
+OpenCV's only for the Darknet that uses that. The importer also drops every score up to 0.2 unless the cfg
+says otherwise, takes another epsilon for batch normalisation, and reads the weights of another network
+without a word: all three are taken care of before it sees the files.
 """
 
 from __future__ import annotations
@@ -59,6 +59,8 @@ class Predictor:
         class_names: The names file's classes, in order.
         letterbox: True for pjreddie's Darknet, which scales a picture inside the input and fills the rest
             with grey; False for AlexeyAB's and hank-ai's, which stretch it.
+        opencv_resize: True for hank-ai's Darknet, which resizes with OpenCV when it trains and measures mAP
+            (its ``detector test`` does it the old way, which then finds slightly other boxes).
         threshold: Confidence (objectness x class) that a prediction must exceed.
         nms_iou: IoU above which the less confident of two predictions of a class is dropped. Where the
             last [yolo] asks for it (``nms_kind``, as yolov4 does), the IoU is lowered by the distance of
@@ -76,6 +78,7 @@ class Predictor:
         class_names: Sequence[str],
         *,
         letterbox: bool,
+        opencv_resize: bool = False,
         threshold: float = LOWEST_CONFIDENCE,
         nms_iou: float = NMS_IOU,
     ) -> None:
@@ -90,6 +93,7 @@ class Predictor:
         self.weights = weights
         self.class_names = tuple(class_names)
         self.letterbox = letterbox
+        self.opencv_resize = opencv_resize
         self.threshold = threshold
         self.nms_iou = nms_iou
         self.width = network.net.get_int("width")
@@ -116,7 +120,9 @@ class Predictor:
         """
         lowest = self.threshold if threshold is None else threshold
         size = (rgb.shape[1], rgb.shape[0])
-        pixels = network_input(rgb, self.width, self.height, letterbox=self.letterbox)
+        pixels = network_input(
+            rgb, self.width, self.height, letterbox=self.letterbox, opencv_resize=self.opencv_resize
+        )
         with self._lock:
             self._net.setInput(pixels.transpose(2, 0, 1)[None])
             rows = np.concatenate(
@@ -131,7 +137,8 @@ class Predictor:
         self, edges: Floats, scores: Floats, lowest: float, size: tuple[int, int], clipped: bool
     ) -> tuple[Box, ...]:
         boxes: list[Box] = []
-        relative = edges / np.array([*size, *size], dtype=np.float32)
+        scale: Floats = np.array((*size, *size), dtype=np.float32)
+        relative = edges / scale
         for index, name in enumerate(self.class_names):
             found = np.flatnonzero(scores[:, index] > lowest)
             confidence = scores[found, index]
@@ -163,11 +170,25 @@ def open_run_predictor(
     from annotator.darknet.evaluation import default_weights
 
     chosen = weights if weights is not None else default_weights(run)
-    return Predictor(run.cfg, chosen, run.info.class_names, letterbox=run.info.letterbox, threshold=threshold)
+    return Predictor(
+        run.cfg,
+        chosen,
+        run.info.class_names,
+        letterbox=run.info.letterbox,
+        opencv_resize=run.info.darknet["dialect"] == "hank",
+        threshold=threshold,
+    )
 
 
-def network_input(rgb: RgbImage, width: int, height: int, *, letterbox: bool) -> Floats:
+def network_input(
+    rgb: RgbImage, width: int, height: int, *, letterbox: bool, opencv_resize: bool = False
+) -> Floats:
     """A picture as Darknet hands it to the network: float32, 0 to 1, shape (height, width, 3)."""
+    if opencv_resize and not letterbox:
+        import cv2
+
+        resized = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_LINEAR_EXACT)
+        return resized.astype(np.float32) / np.float32(255)
     pixels = rgb.astype(np.float32) / np.float32(255)
     if not letterbox:
         return darknet_resize(pixels, width, height)

@@ -207,7 +207,14 @@ while True: signal.pause()
 
 
 def test_saved_weights_have_their_iteration_whichever_stream_names_them(train):
-    code = "line(1); line(2)\nwith open('go') as go: go.read()\nsave('last', 2)\nsignal.pause()"
+    code = """
+line(1)
+with open("go") as go:  # open before the line is said that closes its other end
+    line(2)
+    go.read()
+save("last", 2)
+signal.pause()
+"""
     training = train(code)
     go = training.run_folder.path / "go"
     os.mkfifo(go)

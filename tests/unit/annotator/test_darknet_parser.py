@@ -142,6 +142,12 @@ def test_two_maps_do_not_mix():
             "data/a.png",
         ),
         (
+            '* Error message:  image filename does not exist: "../../obj/a40.png"',
+            "image-missing",
+            True,
+            "../../obj/a40.png is missing: put the picture back",
+        ),
+        (
             "Loading weights from nope.weights...Couldn't open file: nope.weights",
             "file-missing",
             True,

@@ -86,6 +86,17 @@ def test_letterbox_keeps_proportions_and_fills_with_grey() -> None:
     assert np.all(pixels[24:] == 0.5)
 
 
+def test_opencvs_resize_differs_from_darknets_at_the_edges() -> None:
+    # Two columns to four: OpenCV's samples lie at -0.25, 0.25, 0.75, 1.25, Darknet's at 0, 1/3, 2/3, 1.
+    rgb = np.zeros((4, 2, 3), np.uint8)
+    rgb[:, 1] = 240
+    opencv = network_input(rgb, 4, 4, letterbox=False, opencv_resize=True)
+    assert opencv.dtype == np.float32
+    assert np.allclose(opencv[0, :, 0] * 255, [0, 60, 180, 240])
+    darknet = network_input(rgb, 4, 4, letterbox=False)
+    assert np.allclose(darknet[0, :, 0] * 255, [0, 80, 160, 240])
+
+
 def test_letterboxed_box_comes_back_to_the_picture() -> None:
     # 20 x 10 in 32 x 32: scaled by 1.6, 8 rows of grey above.
     network = np.array([[0.5, 0.5, 0.5, 0.25]], np.float32)
@@ -274,6 +285,17 @@ def test_run_predictor_takes_the_final_weights_and_the_runs_resize(tmp_path: Pat
     predictor = open_run_predictor(run)
     assert predictor.weights == final
     assert predictor.letterbox is True
+
+
+@pytest.mark.parametrize(("dialect", "opencv"), [("alexeyab", False), ("hank", True)])
+def test_run_predictor_resizes_as_the_runs_darknet_measures(
+    tmp_path: Path, dialect: str, opencv: bool
+) -> None:
+    run = samples.make_run(tmp_path / "work")
+    run.update(letterbox=False, darknet={"path": "/opt/darknet", "dialect": dialect, "version": ""})
+    samples.add_weights(run, "net_final.weights", 400)
+    predictor = open_run_predictor(run)
+    assert (predictor.letterbox, predictor.opencv_resize) == (False, opencv)
 
 
 # ---- against a real Darknet --------------------------------------------------------------------------
