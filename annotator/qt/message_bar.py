@@ -77,7 +77,8 @@ class MessageBar(QFrame):
     def _place(self) -> None:
         """Along the lower edge of the parent, as high as the text needs."""
         parent = self.parentWidget()
-        height = max(self.layout().heightForWidth(parent.width()), self.sizeHint().height())
+        # Not the size hint: a label that wraps asks for the height of a much narrower one.
+        height = max(self.layout().totalHeightForWidth(parent.width()), self.details.sizeHint().height() + 10)
         self.setGeometry(0, parent.height() - height, parent.width(), height)
         self.raise_()
 
