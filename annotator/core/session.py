@@ -40,6 +40,7 @@ class Session:
         self.sidecar = sidecar
         self.keys: tuple[str, ...] = tuple(image.key for image in dataset)
         self._images = {image.key: image for image in dataset}
+        self._positions = {key: position for position, key in enumerate(self.keys)}
         self._saved: dict[str, tuple[Box, ...]] = {}
         self._base: dict[str, bytes | None] = {}
         self._on_disk: dict[str, bytes | None] = {}
@@ -82,10 +83,18 @@ class Session:
         images = tuple(self._images[key] for key in self.keys)
         return Dataset(self.root, self.codec.name, images, self.class_names)
 
+    def position(self, key: str) -> int:
+        """Place of an image in the set's order, from 0."""
+        return self._positions[key]
+
+    def is_dirty(self, key: str) -> bool:
+        """Whether an image's boxes differ from what is on disk."""
+        return key in self._dirty
+
     @property
     def dirty_keys(self) -> tuple[str, ...]:
         """Images whose boxes differ from what is on disk, in the set's order."""
-        return tuple(key for key in self.keys if key in self._dirty) if self._dirty else ()
+        return tuple(sorted(self._dirty, key=self.position))
 
     def __contains__(self, key: object) -> bool:
         return key in self._images

@@ -36,7 +36,6 @@ class ImageListModel(QAbstractListModel):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.session = session
-        self._rows = {key: row for row, key in enumerate(session.keys)}
         session.listen(self._changed)
 
     def rowCount(self, parent: QModelIndex | None = None) -> int:
@@ -57,12 +56,8 @@ class ImageListModel(QAbstractListModel):
             return self._tooltip(image)
         return None
 
-    def row_of(self, key: str) -> int:
-        """Row of an image."""
-        return self._rows[key]
-
     def _changed(self, key: str) -> None:
-        index = self.index(self._rows[key])
+        index = self.index(self.session.position(key))
         self.dataChanged.emit(index, index)
 
     def _tooltip(self, image: AnnotatedImage) -> str:
@@ -122,7 +117,7 @@ class _RowPainter(QStyledItemDelegate):
         metrics = QFontMetrics(option.font)
         role = option.palette.HighlightedText if selected else option.palette.Text
         painter.setPen(option.palette.color(role))
-        mark = "● " if image.key in self._session.dirty_keys else ""
+        mark = "● " if self._session.is_dirty(image.key) else ""
         name = metrics.elidedText(mark + image.name, Qt.ElideMiddle, area.width())
         painter.drawText(area, int(Qt.AlignTop | Qt.AlignLeft), name)
         line = QRect(area.left(), area.top() + metrics.height() + 2, area.width(), metrics.height())
@@ -219,11 +214,11 @@ class ImageList(QWidget):
 
     def go_to(self, key: str) -> None:
         """Select an image; where the filter hides it, the filter is taken away."""
-        index = self._proxy.mapFromSource(self._model.index(self._model.row_of(key)))
+        index = self._proxy.mapFromSource(self._model.index(self._model.session.position(key)))
         if not index.isValid():
             self.search.clear()
             self.filter.setCurrentIndex(0)
-            index = self._proxy.mapFromSource(self._model.index(self._model.row_of(key)))
+            index = self._proxy.mapFromSource(self._model.index(self._model.session.position(key)))
         self.view.setCurrentIndex(index)
         self.view.scrollTo(index)
 
@@ -254,7 +249,7 @@ class ImageList(QWidget):
         self.count.setText(pictures if shown == total else f"{shown} of {pictures}")
         # What is worked on stays; it is marked again as soon as the filter shows it.
         if self._key is not None and not self.view.currentIndex().isValid():
-            index = self._proxy.mapFromSource(self._model.index(self._model.row_of(self._key)))
+            index = self._proxy.mapFromSource(self._model.index(self._model.session.position(self._key)))
             if index.isValid():
                 self.view.setCurrentIndex(index)
         if self.view.currentIndex().isValid():

@@ -360,7 +360,7 @@ class MainWindow(QMainWindow):
 
     def _image_changed(self, key: str) -> None:
         if self.project is not None:
-            number = self.project.session.keys.index(key) + 1
+            number = self.project.session.position(key) + 1
             self.mode_label.setText(f"{number} of {len(self.project.session.keys)}")
 
     def _mode_changed(self, mode: Mode) -> None:

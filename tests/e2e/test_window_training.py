@@ -95,10 +95,17 @@ def test_from_labels_to_predictions(qtbot, window: MainWindow, demo: Path):
     qtbot.waitUntil(lambda: not train.model.is_busy and train.process is None, timeout=LONG)
     assert train.model.state is State.FINISHED and train.model.iterations[0] == 101
     assert train.model.iteration == 110
+    train.runs.selectRow(0)
+    assert not train.resume.isEnabled()
+    train.max_batches.setValue(112)
+    assert train.resume.isEnabled() and "112" in train.resume.text()
+    click(qtbot, train.resume)
+    qtbot.waitUntil(lambda: not train.model.is_busy and train.process is None, timeout=LONG)
+    assert train.model.state is State.FINISHED and train.model.iteration == 112
 
     predict = window.predict
     go_to(qtbot, window, predict)
-    assert predict.weights.itemText(0).startswith("iteration 110")
+    assert predict.weights.itemText(0).startswith("iteration 112")
     with qtbot.waitSignal(predict.predict.ended, timeout=LONG):
         click(qtbot, predict.predict.button)
     assert predict.list.count() == 6

@@ -181,7 +181,8 @@ class PredictPage(QWidget):
         index = next((i for i in range(self.run.count()) if _same(self.run.itemData(i), chosen)), 0)
         self.run.setCurrentIndex(index if self.run.count() else -1)
         self.run.blockSignals(False)
-        if not (_same(self.run.currentData(), chosen) and self.weights.count() == len(self._weights())):
+        listed = [self.weights.itemData(row) for row in range(self.weights.count())]
+        if not _same(self.run.currentData(), chosen) or listed != self._weights():
             self._run_changed()
         self._enable()
 

@@ -127,6 +127,7 @@ class TrainPage(Page):
         self.max_batches.setToolTip(
             "Iterations of the whole training; the rule is max(2000 × classes, pictures, 6000)"
         )
+        self.max_batches.valueChanged.connect(lambda: self._show_resume(self.model.is_busy))
         box = QGroupBox("New training")
         layout = QHBoxLayout(box)
         left, right = QFormLayout(), QFormLayout()
@@ -268,7 +269,7 @@ class TrainPage(Page):
         work = self._work()
         knows = self.darknet is not None and self.darknet.knows(self.network.currentText())
         self.start.setEnabled(work is not None and knows and not busy)
-        self.resume.setEnabled(self._chosen_run() is not None and self.darknet is not None and not busy)
+        self._show_resume(busy)
         self.stop_button.setEnabled(self.model.state in (State.STARTING, State.RUNNING))
         self.headline.setText(self.model.headline())
         if work is None:
@@ -281,6 +282,19 @@ class TrainPage(Page):
                     " Labels were saved since it was made: if boxes changed, make it again on the Split page."
                 )
             self.purpose.setText(f"Training set: {work.root}.{note}")
+
+    def _show_resume(self, busy: bool) -> None:
+        """What the button does with the chosen run: go on, or (where it is done) train it further."""
+        run = self._chosen_run()
+        possible = run is not None and self.darknet is not None and not busy
+        text = "Resume the chosen run"
+        if run is not None and run.info.iteration >= run.info.max_batches:
+            further = self.max_batches.value()
+            text = f"Train the chosen run on to {further} iterations"
+            if further <= run.info.max_batches:
+                text, possible = "The chosen run is done (raise Iterations to go on)", False
+        self.resume.setText(text)
+        self.resume.setEnabled(possible)
 
     def _network_changed(self, name: str) -> None:
         text = NETWORKS[name].description
@@ -362,7 +376,9 @@ class TrainPage(Page):
     def _resume(self) -> None:
         run = self._chosen_run()
         if run is not None:
-            self._launch(["resume", str(run.path)])
+            done = run.info.iteration >= run.info.max_batches
+            further = ["--max-batches", str(self.max_batches.value())] if done else []
+            self._launch(["resume", str(run.path), *further])
 
     def _launch(self, arguments: list[str]) -> None:
         if self.darknet is None or self.model.is_busy:
