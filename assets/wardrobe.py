@@ -149,7 +149,7 @@ def draw_hair_in_front(canvas: Canvas, person: Person, frame: Frame) -> None:
     canvas.fill(hair, lighter(person.hair_colour, 0.1), fade=darker(person.hair_colour, 0.12))
     inside = canvas.region(hair)
     if person.hair in ("curly", "afro"):
-        for x in np.linspace(-0.95, 0.95, 7):
+        for x in np.linspace(-0.95, 0.95, 7).tolist():
             y = -0.62 - 0.85 * np.sqrt(1 - (x / 1.1) ** 2)
             curl = frame.place(oval(x, y, 0.27, 0.27))
             canvas.fill(curl, lighter(person.hair_colour, 0.08), fade=darker(person.hair_colour, 0.1))
