@@ -100,7 +100,9 @@ class Deal:
         order = list(Split)
         wanted = (*sizes, left_out) if left_out else sizes
         self._wanted: Ints = np.array(wanted, dtype=np.int64)
-        self._target: Floats = np.outer(self._wanted / max(1, int(self._wanted.sum())), self._values.sum(axis=0))
+        self._target: Floats = np.outer(
+            self._wanted / max(1, int(self._wanted.sum())), self._values.sum(axis=0)
+        )
         self._weight: Floats = (self._wanted > 0)[:, None] * self._share / np.maximum(self._target, 1.0)
         self._needs = np.zeros((len(wanted), self._values.shape[1]), dtype=np.bool_)
         self._needs[:3] = self._everywhere & (self._wanted[:3] > 0)[:, None]
