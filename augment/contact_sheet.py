@@ -8,22 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from converters.colours import class_colour
 from converters.images import RgbImage
 from converters.model import Box
 
 BACKGROUND = (32, 32, 32)
 TEXT = (230, 230, 230)
-COLOURS = (
-    (0, 158, 115),
-    (213, 94, 0),
-    (86, 180, 233),
-    (230, 159, 0),
-    (204, 121, 167),
-    (240, 228, 66),
-    (0, 114, 178),
-)
-"""Told apart with any kind of colour vision (Okabe and Ito, Color Universal Design, 2008)."""
-
 _GAP = 8
 _LINE = 18
 
@@ -70,7 +60,9 @@ def contact_sheet(
         draw.text((left, top + cell + 2), _cut(picture.caption, font, cell), fill=TEXT, font=font)
     x = float(_GAP)
     for name in class_names:
-        draw.rectangle((x, height - _LINE + 2, x + 10, height - _LINE + 12), fill=_colour(name, class_names))
+        draw.rectangle(
+            (x, height - _LINE + 2, x + 10, height - _LINE + 12), fill=class_colour(class_names, name)
+        )
         draw.text((x + 15, height - _LINE), name, fill=TEXT, font=font)
         x += 30 + font.getlength(name)
     return np.asarray(sheet, dtype=np.uint8)
@@ -87,13 +79,8 @@ def _thumbnail(picture: Picture, class_names: Sequence[str], cell: int) -> Image
     for box in picture.boxes:
         x1, y1, x2, y2 = (np.array(box.xyxy) * factors).tolist()
         edges = (x1, y1, max(x1, x2 - 1), max(y1, y2 - 1))
-        draw.rectangle(edges, outline=_colour(box.label, class_names), width=2 if x2 - x1 > 24 else 1)
+        draw.rectangle(edges, outline=class_colour(class_names, box.label), width=2 if x2 - x1 > 24 else 1)
     return small
-
-
-def _colour(label: str, class_names: Sequence[str]) -> tuple[int, int, int]:
-    place = class_names.index(label) if label in class_names else len(class_names)
-    return COLOURS[place % len(COLOURS)]
 
 
 def _cut(text: str, font: ImageFont.ImageFont | ImageFont.FreeTypeFont, width: int) -> str:

@@ -225,9 +225,10 @@ class _Picture:
 
 def _predict(args: argparse.Namespace) -> int:
     from annotator.darknet.evaluation import default_weights
-    from annotator.darknet.pictures import class_colours, draw_predictions
+    from annotator.darknet.pictures import draw_predictions
     from annotator.darknet.predictor import open_run_predictor
     from annotator.darknet.runs import RunFolder
+    from converters.colours import class_colours
 
     run = RunFolder.open(args.run)
     report = Report()

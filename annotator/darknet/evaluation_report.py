@@ -16,8 +16,9 @@ from urllib.parse import quote
 
 from annotator.darknet.evaluation import Checkpoint, Evaluation, EvaluationFolder, ImageResult, Measured
 from annotator.darknet.metrics import ClassMetrics, Interval, Metrics
-from annotator.darknet.pictures import Colour, class_colours, jpeg_thumbnail, side_by_side
+from annotator.darknet.pictures import jpeg_thumbnail, side_by_side
 from annotator.darknet.runs import RunFolder
+from converters.colours import Rgb, class_colours
 from converters.errors import ImageError, WriteError
 from converters.files import make_folder, write_atomic, write_if_changed
 from converters.images import RgbImage, encode_png, load_rgb
@@ -148,7 +149,7 @@ def _write_pictures(
     return thumbnails
 
 
-def _sheet(run: RunFolder, image: ImageResult, conf_threshold: float, colours: dict[str, Colour]) -> RgbImage:
+def _sheet(run: RunFolder, image: ImageResult, conf_threshold: float, colours: dict[str, Rgb]) -> RgbImage:
     rgb = load_rgb(image.path_in(run))
     # Highest confidence first: what is above the threshold stands at the front, so indices stay.
     found = [box for box in image.predictions if (box.confidence or 0.0) > conf_threshold]

@@ -16,25 +16,13 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from annotator.darknet.metrics import ImageMatch
+from converters.colours import Rgb
 from converters.images import RgbImage
 from converters.model import Box
 
-Colour = tuple[int, int, int]
-
-# Told apart by colour-blind eyes too (after Okabe and Ito), light enough for dark text on them.
-PALETTE: tuple[Colour, ...] = (
-    (86, 180, 233),
-    (230, 159, 0),
-    (0, 190, 130),
-    (240, 228, 66),
-    (226, 130, 180),
-    (230, 110, 60),
-    (160, 160, 255),
-    (180, 220, 120),
-)
-_MISTAKE: Colour = (255, 70, 70)
-_DARK: Colour = (20, 20, 20)
-_PAPER: Colour = (255, 255, 255)
+_MISTAKE: Rgb = (255, 70, 70)
+_DARK: Rgb = (20, 20, 20)
+_PAPER: Rgb = (255, 255, 255)
 _WORK_SIDE = 720
 """Small pictures are enlarged to about this many pixels before drawing: text would hide their boxes."""
 
@@ -45,20 +33,15 @@ class _Mark:
 
     box: Box
     text: str
-    colour: Colour
+    colour: Rgb
     dashed: bool
     wide: bool = False
-
-
-def class_colours(class_names: Sequence[str]) -> dict[str, Colour]:
-    """A colour for each class, the same for the same order of classes."""
-    return {name: PALETTE[index % len(PALETTE)] for index, name in enumerate(class_names)}
 
 
 def draw_ground_truth(
     rgb: RgbImage,
     boxes: Sequence[Box],
-    colours: Mapping[str, Colour],
+    colours: Mapping[str, Rgb],
     *,
     missed: Sequence[int] = (),
     scale: int = 1,
@@ -88,7 +71,7 @@ def draw_ground_truth(
 def draw_predictions(
     rgb: RgbImage,
     boxes: Sequence[Box],
-    colours: Mapping[str, Colour],
+    colours: Mapping[str, Rgb],
     *,
     wrong: Sequence[int] = (),
     scale: int = 1,
@@ -119,7 +102,7 @@ def side_by_side(
     rgb: RgbImage,
     truths: Sequence[Box],
     predictions: Sequence[Box],
-    colours: Mapping[str, Colour],
+    colours: Mapping[str, Rgb],
     match: ImageMatch | None = None,
     *,
     scale: int | None = None,
@@ -205,7 +188,7 @@ def _dashes(
     start: tuple[float, float],
     end: tuple[float, float],
     dash: int,
-    colour: Colour,
+    colour: Rgb,
     width: int,
 ) -> None:
     length = math.dist(start, end)

@@ -16,7 +16,7 @@ from PyQt5.QtWidgets import (
     QWidget,
 )
 
-from annotator.core.colours import class_colour
+from converters.colours import class_colour
 from converters.model import Box
 
 

@@ -19,8 +19,8 @@ from PyQt5.QtWidgets import (
     QWidget,
 )
 
-from annotator.core.colours import class_colour, text_on
 from annotator.core.session import Session
+from converters.colours import class_colour, text_on
 from converters.model import AnnotatedImage, Split
 from converters.words import counted
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from PyQt5.QtCore import QPointF, QRectF, Qt
 from PyQt5.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen, QPixmap
 
-from annotator.core.colours import MATCHED, MISSED, WRONG, Rgb, class_colour, prediction_colour, text_on
+from annotator.core.colours import MATCHED, MISSED, WRONG, prediction_colour
 from annotator.core.hit import handle_positions
 from annotator.core.viewport import Viewport
+from converters.colours import Rgb, class_colour, text_on
 from converters.model import Box, Xyxy
 
 HANDLE = 7.0

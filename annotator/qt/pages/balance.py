@@ -17,11 +17,11 @@ from PyQt5.QtWidgets import (
 )
 
 from annotator import messages
-from annotator.core.colours import class_colour, text_on
 from annotator.qt.background import Task
 from annotator.qt.box_list import colour_icon
 from annotator.qt.pages.page import Page
 from converters import registry
+from converters.colours import class_colour, text_on
 from converters.model import Dataset, Split
 from converters.report import Report
 from converters.stats import Balance, ClassBalance, balance, count_copies

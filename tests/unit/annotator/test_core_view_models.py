@@ -2,10 +2,11 @@ import math
 from pathlib import Path
 
 from annotator import messages
-from annotator.core.colours import class_colour, prediction_colour, text_on
+from annotator.core.colours import prediction_colour
 from annotator.core.predictions import compare
 from annotator.core.training import State, TrainingModel, duration
 from annotator.settings import Settings
+from converters.colours import class_colour, text_on
 from converters.model import Box
 
 

@@ -7,13 +7,13 @@ from PIL import Image
 
 from annotator.darknet.metrics import match_image
 from annotator.darknet.pictures import (
-    class_colours,
     draw_ground_truth,
     draw_predictions,
     enlargement,
     jpeg_thumbnail,
     side_by_side,
 )
+from converters.colours import class_colours
 from converters.images import RgbImage
 from converters.model import Box
 

@@ -207,7 +207,7 @@ def test_boxes_are_painted_where_they_are_in_their_colour(qtbot):
     painter = QPainter(image)
     painting.paint_boxes(painter, (A, B), context, frozenset({0}))
     painter.end()
-    from annotator.core.colours import class_colour
+    from converters.colours import class_colour
 
     assert class_colour(("mask", "no_mask"), "no_mask") in colours_near(image, range(98, 103), [70])
     assert class_colour(("mask", "no_mask"), "mask") in colours_near(image, range(18, 23), [50])

@@ -1,6 +1,7 @@
 import numpy as np
 
-from augment.contact_sheet import COLOURS, Picture, contact_sheet
+from augment.contact_sheet import Picture, contact_sheet
+from converters.colours import PALETTE
 from converters.model import Box
 
 
@@ -11,7 +12,7 @@ def test_boxes_are_drawn_in_their_classs_colour_where_they_are():
     sheet = contact_sheet([Picture(rgb, boxes, "one")], columns=1, class_names=("mask", "no_mask"), cell=400)
     assert np.array_equal(rgb, before)
     top_left = (8, 8)  # the gap; the picture is doubled in size
-    for box, colour in zip(boxes, COLOURS, strict=False):
+    for box, colour in zip(boxes, PALETTE, strict=False):
         x, y = int(box.xyxy[0] * 2) + top_left[0], int(box.xyxy[1] + box.xyxy[3]) + top_left[1]
         assert tuple(sheet[y, x]) == colour
         assert tuple(sheet[y, x + 5]) == (90, 90, 90)
