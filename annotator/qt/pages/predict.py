@@ -187,11 +187,11 @@ class PredictPage(QWidget):
         self._enable()
 
     def _weights(self) -> list[SavedWeights]:
-        """The chosen run's weights, newest first; of those of one iteration (they are equal) the first."""
+        """The chosen run's weights, newest first, one of each iteration (those of one are equal)."""
         run: RunFolder | None = self.run.currentData()
         by_iteration: dict[int, SavedWeights] = {}
         for weights in run.weights() if run is not None else []:
-            by_iteration.setdefault(weights.iteration, weights)
+            by_iteration[weights.iteration] = weights  # the last of an iteration: final rather than backup
         return [by_iteration[iteration] for iteration in sorted(by_iteration, reverse=True)]
 
     def choose_run(self, path: Path) -> None:
