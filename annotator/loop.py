@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from annotator.core.demo import demo_copy
-from converters import archive, registry
+from converters import registry
 from converters.commands import ExitStatus, make_parser, run_command, say
 from converters.errors import DataError
 from converters.report import Report
+from converters.staging import opened
 
 MODULES = {
     "convert-cli": "converters.cli.convert",
@@ -133,17 +134,9 @@ def _step(command: list[str], *, may_find: bool = False) -> str:
 def _has_kaggle_names(data: Path) -> bool:
     """Whether the classes are those of the Kaggle archive, which the study renamed."""
     wanted = {part.split("=")[0] for part in RENAME.split(",")}
-    if archive.is_archive(data):
-        return _archive_has_kaggle_names(data, wanted)
-    return wanted <= set(registry.load(data, Report()).class_names)
-
-
-def _archive_has_kaggle_names(data: Path, wanted: set[str]) -> bool:
-    import tempfile
-
-    with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix=".look-") as folder:
-        archive.unpack(data, Path(folder) / "set")
-        return wanted <= set(registry.load(Path(folder) / "set", Report()).class_names)
+    report = Report()
+    with opened(data, report) as root:
+        return wanted <= set(registry.load(root, report).class_names)
 
 
 if __name__ == "__main__":

@@ -7,13 +7,12 @@ import dataclasses
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from augment.policy import STUDY, Policy, read_policy
-from converters.commands import ExitStatus, make_parser, print_json, print_report, run_command, say
+from converters.commands import Bar, ExitStatus, make_parser, print_json, print_report, run_command, say
 from converters.errors import UsageError
 
 if TYPE_CHECKING:
@@ -98,7 +97,7 @@ def _augment(args: argparse.Namespace, policy: Policy) -> int:
         made = plan.make_plan(args.work, copies=args.copies, seed=args.seed, policy=policy)
         result = runner.summarise(made, frozenset(copy.stem for copy in made.copies), 0)
     else:
-        with _bar("copies") as on_progress:
+        with Bar("copies") as on_progress:
             result = runner.augment(
                 args.work,
                 copies=args.copies,
@@ -179,23 +178,6 @@ def _preview(args: argparse.Namespace, policy: Policy) -> int:
         print_json({"preview": str(args.preview), "issues": [issue.as_dict() for issue in plan.report]})
     say(f"the preview is {args.preview}")
     return plan.report.exit_code()
-
-
-@contextmanager
-def _bar(what: str) -> Iterator[Callable[[int, int], None] | None]:
-    """A progress bar on a terminal, nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from tqdm import tqdm
-
-    with tqdm(desc=what, file=sys.stderr, leave=False, dynamic_ncols=True) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield show
 
 
 if __name__ == "__main__":

@@ -12,15 +12,13 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import IntEnum
-from types import FrameType
-from typing import Any, TypeVar
+from types import FrameType, TracebackType
+from typing import Any, Self
 
 from converters.errors import DataError, UsageError
 from converters.report import Report
-
-T = TypeVar("T")
 
 
 class ExitStatus(IntEnum):
@@ -60,14 +58,59 @@ def print_report(report: Report, *, to_stdout: bool = False) -> None:
         print(issue, file=stream)
 
 
-def progress(items: Iterable[T], *, total: int | None = None, what: str = "") -> Iterator[T]:
-    """Iterate with a progress bar on a terminal, silently elsewhere."""
-    if not sys.stderr.isatty():
-        yield from items
-        return
-    from tqdm import tqdm
+class Bar:
+    """A progress bar on a terminal, nothing elsewhere; call it with (done, total)."""
 
-    yield from tqdm(items, total=total, desc=what, file=sys.stderr, leave=False, dynamic_ncols=True)
+    def __init__(self, what: str = "", unit: str = "") -> None:
+        self._what = what
+        self._unit = unit
+        self._bar: Any = None
+        self._shown = sys.stderr.isatty()
+
+    def stage(self, what: str) -> None:
+        """Start over with another text; the same text goes on."""
+        if what == self._what:
+            return
+        self._close()
+        self._what = what
+        self._unit = ""
+
+    def __call__(self, done: int, total: int) -> None:
+        """Show that ``done`` of ``total`` are finished."""
+        if not self._shown:
+            return
+        if self._bar is None:
+            from tqdm import tqdm
+
+            self._bar = tqdm(
+                total=total,
+                desc=self._what,
+                unit=self._unit or "it",
+                unit_scale=bool(self._unit),
+                file=sys.stderr,
+                leave=False,
+                dynamic_ncols=True,
+            )
+        self._bar.total = total
+        self._bar.update(done - self._bar.n)
+        if done >= total:
+            self._close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
 
 
 def run_command(body: Callable[[Sequence[str]], int], argv: Sequence[str] | None = None) -> int:

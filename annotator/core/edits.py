@@ -38,11 +38,6 @@ def add_box(key: str, boxes: tuple[Box, ...], box: Box) -> SetBoxes:
     return SetBoxes(key, boxes, (*boxes, box), f"add {box.label} box")
 
 
-def replace_box(key: str, boxes: tuple[Box, ...], index: int, box: Box, text: str) -> SetBoxes:
-    """Put ``box`` in the place of box ``index``."""
-    return SetBoxes(key, boxes, (*boxes[:index], box, *boxes[index + 1 :]), text)
-
-
 def delete_boxes(key: str, boxes: tuple[Box, ...], indices: frozenset[int]) -> SetBoxes:
     """Remove the boxes at ``indices``."""
     after = tuple(box for index, box in enumerate(boxes) if index not in indices)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from converters.geometry import as_array, iou
+from annotator.darknet.metrics import match_image
 from converters.model import Box
 
 
@@ -45,7 +45,7 @@ class Comparison:
 def compare(
     truths: tuple[Box, ...], predictions: tuple[Box, ...], threshold: float, iou_threshold: float = 0.5
 ) -> Comparison:
-    """Match predictions with ground truth, the most confident first.
+    """Match predictions with ground truth, the most confident first, as the evaluation does.
 
     A prediction is right where the ground truth box of its class that it overlaps most has an IoU above
     ``iou_threshold`` and no more confident prediction took it: the rule of Darknet's ``detector map``.
@@ -56,14 +56,7 @@ def compare(
             key=lambda box: -(box.confidence or 0.0),
         )
     )
-    overlaps = iou(as_array(shown), as_array(truths))
-    taken: set[int] = set()
-    correct: list[bool] = []
-    for row, box in enumerate(shown):
-        same = [index for index, truth in enumerate(truths) if truth.label == box.label]
-        best = max(same, key=lambda index: overlaps[row, index], default=None)
-        right = best is not None and bool(overlaps[row, best] > iou_threshold) and best not in taken
-        if right and best is not None:
-            taken.add(best)
-        correct.append(right)
-    return Comparison(shown, tuple(correct), frozenset(range(len(truths))) - taken)
+    # All that is shown counts, also what lies just at the threshold.
+    match = match_image(truths, shown, iou_threshold=iou_threshold, conf_threshold=-1.0)
+    wrong = frozenset(match.fp)
+    return Comparison(shown, tuple(index not in wrong for index in range(len(shown))), frozenset(match.fn))

@@ -6,22 +6,21 @@ import argparse
 import csv
 import io
 import json
-import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from natsort import natsorted
 
-from converters.commands import print_json, print_report, progress, say
+from converters.commands import Bar, print_json, print_report, say
 from converters.errors import DataError, ImageError, UsageError
 from converters.files import make_folder, write_atomic
 from converters.images import encode_png, is_image, load_rgb
 from converters.model import Box
 from converters.report import Report
+from converters.words import counted
 
 if TYPE_CHECKING:
     from annotator.darknet.evaluation import Evaluation
@@ -138,10 +137,14 @@ def _evaluate(args: argparse.Namespace) -> int:
     from annotator.darknet.runs import RunFolder
 
     run = RunFolder.open(args.run)
-    with _bar() as bar:
-        evaluation = evaluate_run(run, on_progress=bar, weights=args.weights, conf_threshold=args.threshold)
-    with _bar() as bar:
-        page = write_report(run, evaluation, on_progress=lambda done, total: bar(done, total, "pictures"))
+    with Bar() as bar:
+
+        def tell(done: int, total: int, what: str) -> None:
+            bar.stage(what)
+            bar(done, total)
+
+        evaluation = evaluate_run(run, on_progress=tell, weights=args.weights, conf_threshold=args.threshold)
+        page = write_report(run, evaluation, on_progress=lambda done, total: tell(done, total, "pictures"))
     if args.json:
         print_json(evaluation.as_dict() | {"report": str(page)})
     else:
@@ -189,28 +192,6 @@ def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
     return lines
 
 
-class _BarCall(Protocol):
-    def __call__(self, done: int, total: int, what: str) -> None: ...
-
-
-@contextmanager
-def _bar() -> Iterator[_BarCall]:
-    """A progress bar on a terminal, silence elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda done, total, what: None
-        return
-    from tqdm import tqdm
-
-    with tqdm(file=sys.stderr, leave=False, dynamic_ncols=True) as bar:
-
-        def update(done: int, total: int, what: str) -> None:
-            bar.total = total
-            bar.set_description_str(what, refresh=False)
-            bar.update(done - bar.n)
-
-        yield update
-
-
 # ---- predict -----------------------------------------------------------------------------------------
 
 
@@ -238,16 +219,18 @@ def _predict(args: argparse.Namespace) -> int:
     colours = class_colours(predictor.class_names)
     make_folder(args.out)
     results: list[dict[str, Any]] = []
-    for picture in progress(pictures, what="predicting"):
-        try:
-            rgb = load_rgb(picture.path)
-        except ImageError as error:
-            report.add_exception(error)
-            continue
-        boxes = predictor.predict(rgb)
-        make_folder(picture.target.parent)
-        write_atomic(picture.target, encode_png(draw_predictions(rgb, boxes, colours)), durable=False)
-        results.append(_as_result(picture, (rgb.shape[1], rgb.shape[0]), boxes, args.out))
+    with Bar("predicting") as bar:
+        for number, picture in enumerate(pictures, 1):
+            bar(number, len(pictures))
+            try:
+                rgb = load_rgb(picture.path)
+            except ImageError as error:
+                report.add_exception(error)
+                continue
+            boxes = predictor.predict(rgb)
+            make_folder(picture.target.parent)
+            write_atomic(picture.target, encode_png(draw_predictions(rgb, boxes, colours)), durable=False)
+            results.append(_as_result(picture, (rgb.shape[1], rgb.shape[0]), boxes, args.out))
     _write_results(args.out, results, weights)
     if args.json:
         print_json(results)
@@ -255,8 +238,7 @@ def _predict(args: argparse.Namespace) -> int:
         for result in results:
             print(f"{result['image']}\t{_counted(result)}")
     print_report(report)
-    count = "1 picture" if len(results) == 1 else f"{len(results)} pictures"
-    say(f"{count} with {weights.name}: {args.out}")
+    say(f"{counted(len(results), 'picture')} with {weights.name}: {args.out}")
     return report.exit_code()
 
 

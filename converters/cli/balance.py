@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from converters import registry
-from converters.cli.common import Bar, table
-from converters.commands import ExitStatus, make_parser, print_json, print_report, run_command, say
+from converters.cli.common import table
+from converters.commands import Bar, ExitStatus, make_parser, print_json, print_report, run_command, say
 from converters.files import write_atomic
 from converters.formats.base import LoadOptions
 from converters.model import Dataset, Split

@@ -17,8 +17,8 @@ from converters.checks import (
     without_repeats,
 )
 from converters.checks_work import check_work
-from converters.cli.common import Bar, network_size, positive
-from converters.commands import make_parser, print_json, print_report, run_command, say
+from converters.cli.common import network_size, positive
+from converters.commands import Bar, make_parser, print_json, print_report, run_command, say
 from converters.fingerprint import Fingerprint
 from converters.formats.base import LoadOptions
 from converters.model import Dataset

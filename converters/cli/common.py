@@ -1,65 +1,9 @@
-"""What these commands share beside :mod:`converters.commands`: numbers as arguments, tables, a bar."""
+"""What these commands share beside :mod:`converters.commands`: numbers as arguments, and tables."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Any, Self
-
-
-class Bar:
-    """A progress bar on a terminal, nothing elsewhere; call it with (done, total)."""
-
-    def __init__(self, what: str = "", unit: str = "") -> None:
-        self._what = what
-        self._unit = unit
-        self._bar: Any = None
-        self._shown = sys.stderr.isatty()
-
-    def stage(self, what: str) -> None:
-        """Start over with another text."""
-        self._close()
-        self._what = what
-        self._unit = ""
-
-    def __call__(self, done: int, total: int) -> None:
-        """Show that ``done`` of ``total`` are finished."""
-        if not self._shown:
-            return
-        if self._bar is None:
-            from tqdm import tqdm
-
-            self._bar = tqdm(
-                total=total,
-                desc=self._what,
-                unit=self._unit or "it",
-                unit_scale=bool(self._unit),
-                file=sys.stderr,
-                leave=False,
-                dynamic_ncols=True,
-            )
-        self._bar.total = total
-        self._bar.update(done - self._bar.n)
-        if done >= total:
-            self._close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._close()
-
-    def _close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
 
 
 def positive(text: str) -> int:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from converters import registry
 from converters.baking import Bake
-from converters.cli.common import Bar, positive, table
-from converters.commands import make_parser, print_json, print_report, run_command
+from converters.cli.common import positive, table
+from converters.commands import Bar, make_parser, print_json, print_report, run_command
 from converters.convert import ConvertOptions, ConvertResult, convert_to_format, convert_to_work
 from converters.errors import UsageError
 from converters.model import Split

@@ -30,7 +30,7 @@ def move_first(session: Session, key: str = KEY) -> edits.SetBoxes:
     boxes = session.image(key).boxes
     box = boxes[0]
     moved = box.moved_to(tuple(edge + 1 for edge in box.xyxy))
-    return edits.replace_box(key, boxes, 0, moved, "move box")
+    return edits.SetBoxes(key, boxes, (moved, *boxes[1:]), "move box")
 
 
 def test_opening_and_looking_changes_no_file(small_demo: Path):
