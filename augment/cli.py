@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from augment.policy import STUDY, Policy, read_policy
+from augment.policy import STUDY, Policy
 from converters.commands import Bar, ExitStatus, make_parser, print_json, print_report, run_command, say
 from converters.errors import UsageError
 
@@ -22,8 +21,8 @@ _EXAMPLES = """\
   augment-cli work --copies 2 --seed 1            two copies of each training picture
   augment-cli work --copies 2 --seed 1 --dry-run  only count what there would be
   augment-cli work --preview sheet.png            look at some copies with their boxes
-  augment-cli --show-policy > my.json             write the policy down, change it, and
-  augment-cli work --policy my.json               use it
+  augment-cli --show-policy > my.yaml             write the policy down, change it, and
+  augment-cli work --policy my.yaml               use it
   augment-cli work --remove                       take all copies out again
 
 exit codes: 0 all made, 1 a picture has no copies or the run failed, 2 wrong use, 130 interrupted"""
@@ -48,14 +47,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--operations-per-copy", type=int, metavar="N", help="different operations a copy gets (default: 2)"
     )
-    parser.add_argument("--policy", type=Path, metavar="FILE", help="a policy in JSON (default: the study's)")
+    parser.add_argument(
+        "--policy", type=Path, metavar="FILE", help="a policy in YAML or JSON (default: the study's)"
+    )
     parser.add_argument("--jobs", type=int, metavar="N", help="worker processes (default: one for each core)")
     parser.add_argument(
         "--preview-count", type=int, default=6, metavar="N", help="pictures in a preview (default: 6)"
     )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--show-policy", action="store_true", help="print the policy as JSON and end")
+    what.add_argument("--show-policy", action="store_true", help="print the policy as YAML and end")
     what.add_argument("--dry-run", action="store_true", help="only count what there would be")
     what.add_argument(
         "--preview", type=Path, metavar="FILE.png", help="only draw a sheet of originals and copies"
@@ -72,7 +73,9 @@ def _body(argv: Sequence[str]) -> int:
         return int(end.code or 0)
     policy = _policy(args)
     if args.show_policy:
-        print(json.dumps(policy.as_dict(), indent=2))
+        from augment.policy_file import show_policy
+
+        print_json(policy.as_dict()) if args.json else print(show_policy(policy), end="")
         return ExitStatus.OK
     if args.work is None:
         raise UsageError("which data set? Give the folder that convert-cli made, e.g. augment-cli work")
@@ -84,7 +87,11 @@ def _body(argv: Sequence[str]) -> int:
 
 
 def _policy(args: argparse.Namespace) -> Policy:
-    policy = read_policy(args.policy) if args.policy is not None else STUDY
+    policy = STUDY
+    if args.policy is not None:
+        from augment.policy_file import read_policy
+
+        policy = read_policy(args.policy)
     if args.operations_per_copy is not None:
         policy = dataclasses.replace(policy, operations_per_copy=args.operations_per_copy)
     return policy

@@ -22,11 +22,13 @@ class Entry:
         picture: Digest of the copy's picture file.
         source: Digest of the file it was made from.
         operations: What was done.
+        donors: Digest of the file of each other picture that was used, by key.
     """
 
     picture: str
     source: str
     operations: list[Any]
+    donors: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,10 @@ def read(folder: Path) -> Manifest | None:
             return None
         entries = {
             Path(str(line["copy"])).stem: Entry(
-                str(line["digest"]), str(line["source_digest"]), list(line["operations"])
+                str(line["digest"]),
+                str(line["source_digest"]),
+                list(line["operations"]),
+                dict(line.get("donors", {})),
             )
             for line in data["copies"]
         }
@@ -96,4 +101,5 @@ def _line(copy: PlannedCopy, entry: Entry) -> dict[str, Any]:
         "dropped": [{"box": lost.box, "label": lost.label, "xyxy": lost.xyxy} for lost in copy.dropped],
         "digest": entry.picture,
         "source_digest": entry.source,
+        **({"donors": dict(entry.donors)} if entry.donors else {}),
     }

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from augment.policy import STUDY, Policy
 from augment.recipe import Recipe
-from converters import geometry, naming
+from augment.transforms import Donors, Scene
+from converters import naming
 from converters.errors import DataError, UsageError
 from converters.formats.base import LoadOptions, ProgressCallback
-from converters.model import AnnotatedImage, Box, Split, Xyxy
+from converters.formats.yolo import YoloCodec
+from converters.model import AnnotatedImage, Box, Dataset, Split, Xyxy
 from converters.report import Report
 from converters.work import WorkFolder, open_work
 
@@ -59,6 +61,7 @@ class PlannedCopy:
         index: Which copy of its original, from 1.
         image: The original.
         recipe: What is done to it.
+        donors: The other pictures that are needed for it.
         size: The copy's (width, height).
         boxes: The copy's boxes.
         dropped: Those of the original that it lost.
@@ -69,6 +72,7 @@ class PlannedCopy:
     index: int
     image: AnnotatedImage
     recipe: Recipe
+    donors: tuple[AnnotatedImage, ...]
     size: tuple[int, int]
     boxes: tuple[Box, ...]
     dropped: tuple[DroppedBox, ...]
@@ -111,7 +115,7 @@ class Plan:
 def make_plan(
     root: Path,
     *,
-    copies: int,
+    copies: int | Mapping[str, int],
     seed: int,
     policy: Policy = STUDY,
     on_progress: ProgressCallback | None = None,
@@ -120,7 +124,8 @@ def make_plan(
 
     Args:
         root: A Darknet data set (see :mod:`converters.work`).
-        copies: Copies of each training picture, 1 to :data:`MAX_COPIES`.
+        copies: Copies of each training picture, 1 to :data:`MAX_COPIES`; or of each by its key, 0 for those
+            that are not in it.
         seed: 0 to :data:`MAX_SEED`.
         policy: What a copy may get.
         on_progress: Told while the data set is read.
@@ -132,8 +137,9 @@ def make_plan(
     """
     from converters import registry  # brings every format along
 
-    if not 1 <= copies <= MAX_COPIES:
-        raise UsageError(f"{copies} copies of each picture: must be 1 to {MAX_COPIES}.")
+    for count in copies.values() if isinstance(copies, Mapping) else (copies,):
+        if not (0 if isinstance(copies, Mapping) else 1) <= count <= MAX_COPIES:
+            raise UsageError(f"{count} copies of each picture: must be 1 to {MAX_COPIES}.")
     if not 0 <= seed <= MAX_SEED:
         raise UsageError(f"the seed {seed} must be 0 to {MAX_SEED}.")
     work = open_work(root)
@@ -145,17 +151,17 @@ def make_plan(
             "there is no labelled training picture to make copies of.", path=work.split_csv, code="no-train"
         )
     stems = _stems(images)
-    codec = registry.FORMATS["yolo"]
+    donors = Donors(images)
     planned: list[PlannedCopy] = []
     for image in images:
+        scene = Scene(image.size, image.key, image.boxes, donors, dataset.class_names)
+        number = copies.get(image.key, 0) if isinstance(copies, Mapping) else copies
         try:
-            for index in range(1, copies + 1):
-                recipe = policy.draw(seed, image.name, index, (image.size[1], image.size[0]))
-                stem = f"{stems[image.key]}_c{index}"
-                size, boxes, dropped = _boxes_of_copy(image, recipe, f"{stem}.png")
-                copy = AnnotatedImage(key=stem, path=Path(f"{stem}.png"), size=size, boxes=boxes)
-                label = codec.render(copy, dataset.class_names, None)
-                planned.append(PlannedCopy(stem, index, image, recipe, size, boxes, dropped, label))
+            for index in range(1, number + 1):
+                recipe = policy.draw(seed, image.name, index, scene)
+                planned.append(
+                    _planned(f"{stems[image.key]}_c{index}", index, image, recipe, donors, dataset)
+                )
         except DataError as error:
             report.add_exception(error, key=image.key)
     return Plan(work, dataset.class_names, images, tuple(planned), seed, policy, report)
@@ -200,18 +206,20 @@ def _stems(images: tuple[AnnotatedImage, ...]) -> dict[str, str]:
     return dict(names)
 
 
-def _boxes_of_copy(
-    image: AnnotatedImage, recipe: Recipe, name: str
-) -> tuple[tuple[int, int], tuple[Box, ...], tuple[DroppedBox, ...]]:
-    """Size and boxes of a copy, and what it lost."""
-    edges, kept = recipe.apply_to_boxes(geometry.as_array(image.boxes), image.size)
-    boxes = tuple(
-        image.boxes[source].duplicated().moved_to((x1, y1, x2, y2))
-        for source, (x1, y1, x2, y2) in zip(kept.tolist(), edges.tolist(), strict=True)
-    )
+def _planned(
+    stem: str, index: int, image: AnnotatedImage, recipe: Recipe, donors: Donors, dataset: Dataset
+) -> PlannedCopy:
+    """A copy with its boxes and label file.
+
+    Raises:
+        FormatError: A box cannot be written.
+    """
+    others = tuple(donors.by_key[key] for key in recipe.donors)
+    placed = recipe.place(image.size, image.boxes, {other.key: other for other in others})
+    copy = AnnotatedImage(key=stem, path=Path(f"{stem}.png"), size=placed.size, boxes=placed.boxes)
     dropped = tuple(
-        DroppedBox(name, image.key, number, box.label, box.xyxy)
-        for number, box in enumerate(image.boxes)
-        if number not in set(kept.tolist())
+        DroppedBox(copy.name, image.key, number, image.boxes[number].label, image.boxes[number].xyxy)
+        for number in placed.dropped
     )
-    return recipe.canvas_size(image.size), boxes, dropped
+    label = YoloCodec().render(copy, dataset.class_names, None)
+    return PlannedCopy(stem, index, image, recipe, others, placed.size, placed.boxes, dropped, label)

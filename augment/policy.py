@@ -1,48 +1,55 @@
 """Policies: which operations a copy may get, how strong, and how boxes follow.
 
-A copy is a function of the image's name, the copy's index, the seed and the policy, and of nothing else.
+A copy is a function of the image's name, the copy's index, the seed and the policy, and of nothing else;
+one that uses other training pictures is a function of the training split too.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 
 from augment.functional import BoxRule, Canvas, Fill
+from augment.operations import TRANSFORMS, kind_named
+from augment.operations.colour import Blur, Brightness, Exposure
+from augment.operations.geometry import Rotation, Shear
 from augment.recipe import Recipe, Step
-from augment.transforms import TRANSFORMS, Blur, Brightness, Exposure, Range, Rotation, Shear, Transform
+from augment.transforms import Range, Scene, Transform
 from converters.errors import UsageError
 
 VERSION = 1
 """Of a policy's meaning: it goes up when the same policy and seed would give other copies."""
 
-_CHOICES = {"canvas": get_args(Canvas), "boxes": get_args(BoxRule), "fill": get_args(Fill)}
-_KEYS = ("version", "operations", "operations_per_copy", "canvas", "boxes", "min_visible", "fill")
+CHOICES = {"canvas": get_args(Canvas), "boxes": get_args(BoxRule), "fill": get_args(Fill)}
+_KEYS = ("version", "operations", "operations_per_copy", "also", "canvas", "boxes", "min_visible", "fill")
 
 
-def _known(data: Mapping[str, Any], keys: tuple[str, ...], where: str) -> Mapping[str, Any]:
-    for key in data:
-        if key not in keys:
-            raise UsageError(f"{where}{key}: no such key; there are {', '.join(keys)}.")
-    return data
+@dataclass(frozen=True)
+class Chance:
+    """An operation that a copy gets beside the drawn ones, with a probability.
 
+    Attributes:
+        transform: The operation.
+        probability: Above 0, up to 1.
+    """
 
-def _range(value: Any, where: str) -> Range:
-    if not isinstance(value, list | tuple) or len(value) != 2:
-        raise UsageError(f"{where}: must be two numbers, [smallest, largest], not {value!r}.")
-    return (_number(value[0], where), _number(value[1], where))
+    transform: Transform
+    probability: float = 1.0
 
+    def __post_init__(self) -> None:
+        """Check the probability.
 
-def _number(value: Any, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
-        raise UsageError(f"{where}: {value!r} is not a number.")
-    return float(value)
+        Raises:
+            UsageError: It is not above 0 and at most 1.
+        """
+        if not 0 < self.probability <= 1:
+            raise UsageError(
+                f"also.{self.transform.name}.probability: {self.probability!r} must be above 0, up to 1."
+            )
 
 
 @dataclass(frozen=True)
@@ -50,8 +57,9 @@ class Policy:
     """What augmentation does to a copy. :data:`STUDY` is the default.
 
     Attributes:
-        operations: What is drawn from; each kind once, kept in the order of :data:`TRANSFORMS`.
+        operations: What is drawn from; each kind once, kept in the order of the list of operations.
         operations_per_copy: How many different ones a copy gets.
+        also: What a copy gets beside them.
         canvas: ``grow`` (no face is lost) or ``same`` (size of the original).
         boxes: ``ellipse`` (hugs a turned face) or ``corners`` (holds the turned box).
         min_visible: A box of which a smaller part is left in the picture is dropped, 0 to 1.
@@ -61,6 +69,7 @@ class Policy:
 
     operations: tuple[Transform, ...] = (Blur(), Exposure(), Brightness(), Rotation(), Shear())
     operations_per_copy: int = 2
+    also: tuple[Chance, ...] = ()
     canvas: Canvas = "grow"
     boxes: BoxRule = "ellipse"
     min_visible: float = 0.3
@@ -73,21 +82,19 @@ class Policy:
         Raises:
             UsageError: Names the key that is wrong.
         """
-        names = [operation.name for operation in self.operations]
-        if not names:
+        if not self.operations and not self.also:
             raise UsageError("operations: a policy needs at least one.")
-        if len(set(names)) < len(names):
-            raise UsageError("operations: each kind may stand there once.")
-        order = list(TRANSFORMS)
-        ordered = sorted(self.operations, key=lambda operation: order.index(operation.name))
-        object.__setattr__(self, "operations", tuple(ordered))
-        count = self.operations_per_copy
-        if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= len(names):
+        object.__setattr__(self, "operations", _ordered(self.operations, "operations"))
+        chances = {chance.transform.name: chance for chance in self.also}
+        ordered = _ordered([chance.transform for chance in self.also], "also")
+        object.__setattr__(self, "also", tuple(chances[transform.name] for transform in ordered))
+        count, most = self.operations_per_copy, len(self.operations)
+        if isinstance(count, bool) or not isinstance(count, int) or not min(1, most) <= count <= most:
             raise UsageError(
-                f"operations_per_copy: {count!r} must be a whole number from 1 to {len(names)}, "
+                f"operations_per_copy: {count!r} must be a whole number from {min(1, most)} to {most}, "
                 "the number of operations in the policy."
             )
-        for key, choices in _CHOICES.items():
+        for key, choices in CHOICES.items():
             if getattr(self, key) not in choices:
                 raise UsageError(f"{key}: {getattr(self, key)!r} is none of {', '.join(choices)}.")
         if not 0 <= _number(self.min_visible, "min_visible") <= 1:
@@ -97,12 +104,22 @@ class Policy:
                 f"version: {self.version!r} is not known; this program writes and reads {VERSION}."
             )
 
+    @property
+    def all_transforms(self) -> tuple[Transform, ...]:
+        """Every operation a copy may get."""
+        return (*self.operations, *(chance.transform for chance in self.also))
+
     def as_dict(self) -> dict[str, Any]:
         """The policy in plain types; :meth:`from_dict` reads it back."""
+        also = {
+            chance.transform.name: {"probability": chance.probability, **chance.transform.as_dict()}
+            for chance in self.also
+        }
         return {
             "version": self.version,
             "operations": {operation.name: operation.as_dict() for operation in self.operations},
             "operations_per_copy": self.operations_per_copy,
+            **({"also": also} if also else {}),
             "canvas": self.canvas,
             "boxes": self.boxes,
             "min_visible": self.min_visible,
@@ -117,35 +134,46 @@ class Policy:
             UsageError: Names the key that is wrong.
         """
         if not isinstance(data, Mapping):
-            raise UsageError("a policy must be a JSON object.")
+            raise UsageError("a policy must be a mapping of keys to values.")
         values = dict(_known(data, _KEYS, ""))
         if "operations" in values:
-            operations = values["operations"]
-            if not isinstance(operations, Mapping):
-                raise UsageError("operations: must be an object of operations and their ranges.")
-            _known(operations, tuple(TRANSFORMS), "operations.")
-            values["operations"] = tuple(_operation(name, entry) for name, entry in operations.items())
+            entries = _entries(values["operations"], "operations")
+            values["operations"] = tuple(_operation(name, entry, "operations") for name, entry in entries)
+            if not values["operations"]:
+                values.setdefault("operations_per_copy", 0)
+            values.setdefault("operations_per_copy", min(2, len(values["operations"])))
+        if "also" in values:
+            values["also"] = tuple(_chance(name, entry) for name, entry in _entries(values["also"], "also"))
         return cls(**values)
 
-    def draw(self, seed: int, name: str, index: int, shape: tuple[int, ...]) -> Recipe:
+    def draw(self, seed: int, name: str, index: int, scene: Scene, further: Sequence[Step] = ()) -> Recipe:
         """Draw what one copy gets.
+
+        An operation that cannot be done to this picture (there is no face to put a hat on) makes way for
+        another one.
 
         Args:
             seed: The run's seed, at least 0.
             name: File name of the picture, the same on every machine.
             index: Which copy, from 1.
-            shape: The picture's (height, width, …).
+            scene: The picture and the others.
+            further: Steps that this copy gets beside those of the policy.
         """
         rng = copy_rng(seed, name, index)
         pool = list(self.operations)
+        steps = list(further)
         # Drawn without replacement with nothing but random(): the one stream NumPy does not change.
-        chosen = [pool.pop(int(rng.random() * len(pool))) for _ in range(self.operations_per_copy)]
-        steps = tuple(Step(transform, transform.get_params(rng, shape)) for transform in chosen)
-        return Recipe(steps, self.canvas, self.boxes, self.min_visible, self.fill)
-
-
-STUDY = Policy()
-"""The study's: two of blur to 2 px, exposure ±50 %, brightness ±40 %, rotation 0–90°, shear ±15°."""
+        if len(pool) <= self.operations_per_copy or not any(operation.depends for operation in pool):
+            chosen = [pool.pop(int(rng.random() * len(pool))) for _ in range(self.operations_per_copy)]
+            steps += _drawn(chosen, rng, scene)
+        else:
+            wanted = len(steps) + self.operations_per_copy
+            while pool and len(steps) < wanted:
+                steps += _drawn([pool.pop(int(rng.random() * len(pool)))], rng, scene)
+        for chance in self.also:
+            if rng.random() < chance.probability:
+                steps += _drawn([chance.transform], rng, scene)
+        return Recipe(tuple(steps), self.canvas, self.boxes, self.min_visible, self.fill)
 
 
 def stable_hash(name: str) -> int:
@@ -161,39 +189,96 @@ def copy_rng(seed: int, name: str, index: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(sequence))
 
 
-def read_policy(path: Path) -> Policy:
-    """The policy in a JSON file.
+def _drawn(transforms: Sequence[Transform], rng: np.random.Generator, scene: Scene) -> list[Step]:
+    """Steps of those that can be done to this picture."""
+    drawn = ((transform, transform.get_params(rng, scene)) for transform in transforms)
+    return [Step(transform, params) for transform, params in drawn if params is not None]
 
-    Raises:
-        UsageError: It cannot be read, is no JSON, or a key in it is wrong.
-    """
+
+def _ordered(transforms: Sequence[Transform], where: str) -> tuple[Transform, ...]:
+    names = [transform.name for transform in transforms]
+    if len(set(names)) < len(names):
+        raise UsageError(f"{where}: each kind may stand there once.")
+    order = {name: place for place, name in enumerate(TRANSFORMS)}
+    return tuple(sorted(transforms, key=lambda one: (order.get(one.name, len(order)), one.name)))
+
+
+def _known(data: Mapping[str, Any], keys: tuple[str, ...], where: str) -> Mapping[str, Any]:
+    for key in data:
+        if key not in keys:
+            raise UsageError(f"{where}{key}: no such key; there are {', '.join(keys)}.")
+    return data
+
+
+def _entries(value: Any, where: str) -> list[tuple[str, Mapping[str, Any]]]:
+    if not isinstance(value, Mapping):
+        raise UsageError(f"{where}: must be a mapping of operations to their settings.")
+    entries: list[tuple[str, Mapping[str, Any]]] = []
+    for name, entry in value.items():
+        if not isinstance(entry, Mapping | None):
+            raise UsageError(f"{where}.{name}: must be a mapping of settings, not {entry!r}.")
+        entries.append((str(name), entry or {}))
+    return entries
+
+
+def _chance(name: str, entry: Mapping[str, Any]) -> Chance:
+    settings = dict(entry)
+    probability = _number(settings.pop("probability", 1.0), f"also.{name}.probability")
+    return Chance(_operation(name, settings, "also"), probability)
+
+
+def _operation(name: str, entry: Mapping[str, Any], where: str) -> Transform:
+    """An operation from its settings in a policy."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise UsageError(f"the policy cannot be read: {error.strerror}.", path=path) from error
-    except json.JSONDecodeError as error:
-        raise UsageError(f"is not JSON: {error.msg}.", path=path, line=error.lineno) from error
-    except (UnicodeDecodeError, RecursionError) as error:
-        raise UsageError("is not JSON text in UTF-8.", path=path) from error
-    try:
-        return Policy.from_dict(data)
+        kind = kind_named(name)
     except UsageError as error:
-        raise UsageError(
-            error.message, path=path, hint="augment-cli --show-policy prints a valid one."
-        ) from error
-
-
-def _operation(name: str, entry: Any) -> Transform:
-    kind = TRANSFORMS[name]
-    where = f"operations.{name}"
-    if not isinstance(entry, Mapping):
-        raise UsageError(f"{where}: must be an object of ranges.")
-    ranges = tuple(kind().ranges())
-    _known(entry, (*ranges, "minimum"), f"{where}.")
-    values: dict[str, Any] = {}
-    for key, value in entry.items():
-        values[key] = _range(value, f"{where}.{key}") if key in ranges else _number(value, f"{where}.{key}")
+        raise UsageError(f"{where}.{error.message}", hint=error.hint) from error
+    where = f"{where}.{name}"
     try:
-        return kind(**values)
+        return kind.from_settings(name, entry, where, _setting)
     except UsageError as error:
-        raise UsageError(f"operations.{error.message}") from error
+        message = (
+            error.message
+            if error.message.startswith(where)
+            else f"{where.rpartition('.')[0]}.{error.message}"
+        )
+        raise UsageError(message, hint=error.hint) from error
+
+
+def _setting(default: Any, value: Any, where: str) -> Any:
+    """A value of the kind that the default is."""
+    if isinstance(default, bool):
+        if not isinstance(value, bool):
+            raise UsageError(f"{where}: {value!r} must be true or false.")
+        return value
+    if isinstance(default, int):
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise UsageError(f"{where}: {value!r} must be a whole number.")
+        return value
+    if isinstance(default, float):
+        return _number(value, where)
+    if isinstance(default, str):
+        if not isinstance(value, str):
+            raise UsageError(f"{where}: {value!r} must be a word.")
+        return value
+    if where.endswith("_range"):
+        return _range(value, where)
+    if not isinstance(value, list | tuple) or not all(isinstance(entry, str) for entry in value):
+        raise UsageError(f"{where}: {value!r} must be a list of names.")
+    return tuple(value)
+
+
+def _range(value: Any, where: str) -> Range:
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise UsageError(f"{where}: must be two numbers, [smallest, largest], not {value!r}.")
+    return (_number(value[0], where), _number(value[1], where))
+
+
+def _number(value: Any, where: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+        raise UsageError(f"{where}: {value!r} is not a number.")
+    return float(value)
+
+
+STUDY = Policy()
+"""The study's: two of blur to 2 px, exposure ±50 %, brightness ±40 %, rotation 0–90°, shear ±15°."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from augment.contact_sheet import Picture, contact_sheet
 from augment.plan import Plan, PlannedCopy
+from augment.workers import load_picture, picture_of
 from converters.errors import ImageError
-from converters.images import RgbImage, load_rgb
+from converters.images import RgbImage
 
 MAX_CELL = 400
 MAX_SHEET = 12_000
@@ -35,11 +36,13 @@ def sheet_of(plan: Plan, count: int) -> RgbImage:
 
 def _row(copies: list[PlannedCopy]) -> list[Picture]:
     image = copies[0].image
-    rgb = load_rgb(image.path)
-    return [
-        Picture(rgb, image.boxes, f"{image.name}  {image.size[0]}x{image.size[1]}"),
-        *(Picture(copy.recipe.apply(rgb), copy.boxes, copy.recipe.caption()) for copy in copies),
-    ]
+    rgb = load_picture(image)
+    row = [Picture(rgb, image.boxes, f"{image.name}  {image.size[0]}x{image.size[1]}")]
+    for copy in copies:
+        donors = {donor.key: donor for donor in copy.donors}
+        made = copy.recipe.apply(rgb, image.boxes, donors, picture_of(donors))
+        row.append(Picture(made, copy.boxes, copy.recipe.caption()))
+    return row
 
 
 def _spread(keys: list[str], count: int) -> list[str]:

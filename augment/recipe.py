@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from augment import functional
-from augment.functional import BoxRule, Canvas, Fill
-from augment.transforms import Params, Transform
+from augment.combining import Layout, boxes_on_tile, compose
+from augment.functional import BoxRule, Canvas, Fill, Table
+from augment.transforms import (
+    ColourTransform,
+    CombineTransform,
+    EraseTransform,
+    LinearTransform,
+    Params,
+    PasteTransform,
+    PictureOf,
+    SensorTransform,
+    Transform,
+    WindowTransform,
+)
+from converters import geometry
+from converters.errors import UsageError
 from converters.geometry import FloatArray
 from converters.images import RgbImage
+from converters.model import AnnotatedImage, Box
+
+_Kind = TypeVar("_Kind", bound=Transform)
+
+MIN_SIDE = 1.0
+"""Pixels; a box with a shorter side does not stay in a copy."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +45,61 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """The operations of one copy. No randomness: the same picture gives the same copy.
+class Placed:
+    """What can be known of a copy without decoding a picture.
 
-    Colours come first, in their order, on the picture as it was; then all operations on geometry, composed
-    in their order, in one resampling.
+    Attributes:
+        size: The copy's (width, height).
+        boxes: The boxes it has.
+        dropped: Those of the original of which too little is seen, by their index there.
+    """
+
+    size: tuple[int, int]
+    boxes: tuple[Box, ...]
+    dropped: tuple[int, ...]
+
+
+class _Canvas:
+    """Size and boxes while the stages are gone through."""
+
+    def __init__(self, size: tuple[int, int], boxes: Sequence[Box]) -> None:
+        self.size = size
+        self.boxes = list(boxes)
+        self.origins: list[int | None] = list(range(len(boxes)))
+        self.xyxy = geometry.as_array(boxes)
+        self.seen = np.ones(len(boxes))
+        self.moved = False
+
+    def add(self, boxes: Sequence[Box]) -> None:
+        """Boxes that are not the picture's own."""
+        self.boxes += boxes
+        self.origins += [None] * len(boxes)
+        self.xyxy = np.concatenate([self.xyxy, geometry.as_array(boxes)])
+        self.seen = np.concatenate([self.seen, np.ones(len(boxes))])
+
+    def move(self, mapped: FloatArray, size: tuple[int, int]) -> None:
+        """The boxes went there; what lies outside the canvas is cut."""
+        whole, clipped = geometry.area(mapped), geometry.clip(mapped, size)
+        left = np.divide(geometry.area(clipped), whole, out=np.zeros_like(whole), where=whole > 0)
+        self.xyxy, self.size, self.seen, self.moved = clipped, size, self.seen * left, True
+
+
+@dataclass(frozen=True)
+class _Mapping:
+    """Where the whole picture goes in one resampling."""
+
+    matrix: FloatArray
+    size: tuple[int, int]
+    rule: Callable[[FloatArray, FloatArray], FloatArray]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The operations of one copy. No randomness: the same pictures give the same copy.
+
+    The stages are gone through in their order (:class:`augment.transforms.Stage`), operations of one stage
+    in the order in which they were drawn. All operations on geometry are one resampling, neighbouring
+    look-up tables one table.
 
     Attributes:
         steps: In the order in which they were drawn.
@@ -46,54 +116,91 @@ class Recipe:
     fill: Fill
 
     @cached_property
+    def donors(self) -> tuple[str, ...]:
+        """Keys of the other pictures whose pixels or boxes are needed."""
+        keys = (key for step in self.steps for key in step.transform.donors_in(step.params))
+        return tuple(dict.fromkeys(keys))
+
+    @cached_property
     def linear(self) -> FloatArray | None:
-        """The composed 2 × 2 matrix, None where nothing is moved."""
-        matrices = [m for step in self.steps if (m := step.transform.linear(step.params)) is not None]
-        if not matrices:
-            return None
-        composed = np.eye(2)
-        for matrix in matrices:
-            composed = matrix @ composed
+        """The composed 2 × 2 matrix, None where nothing is turned, sheared or scaled."""
+        composed: FloatArray | None = None
+        for transform, params in self._of(LinearTransform):
+            matrix = transform.linear(params)
+            composed = matrix if composed is None else matrix @ composed
         return composed
 
-    def canvas_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """(width, height) of the copy of a picture of ``size``."""
-        if self.linear is None:
-            return size
-        return functional.place_on_canvas(self.linear, size, self.canvas)[1]
+    def place(
+        self,
+        size: tuple[int, int],
+        boxes: Sequence[Box],
+        donors: Mapping[str, AnnotatedImage] | None = None,
+    ) -> Placed:
+        """Work out the copy's size and boxes.
 
-    def apply(self, rgb: RgbImage) -> RgbImage:
+        Args:
+            size: The picture's (width, height).
+            boxes: Its boxes.
+            donors: The pictures of :attr:`donors`, by key.
+
+        Returns:
+            Boxes inside the copy of which at least ``min_visible`` is seen, each side at least a pixel.
+            Where nothing is moved or hidden every box stays as it is.
+        """
+        state = _Canvas(size, boxes)
+        self._carry_out(state, None, donors or {}, _nobody)
+        return self._settle(state)
+
+    def apply(
+        self,
+        rgb: RgbImage,
+        boxes: Sequence[Box] = (),
+        donors: Mapping[str, AnnotatedImage] | None = None,
+        picture_of: PictureOf | None = None,
+    ) -> RgbImage:
         """The copy's pixels.
+
+        Args:
+            rgb: The picture.
+            boxes: Its boxes: some operations look at them.
+            donors: The pictures of :attr:`donors`, by key.
+            picture_of: Gives their pixels.
 
         Raises:
             ImageError: The picture is too large to be turned.
         """
-        for step in self.steps:
-            if step.transform.linear(step.params) is None:
-                rgb = step.transform.apply(rgb, step.params)
-        if self.linear is None:
-            return rgb.copy() if not self.steps else rgb
-        matrix, size = functional.place_on_canvas(self.linear, (rgb.shape[1], rgb.shape[0]), self.canvas)
-        return functional.warp(rgb, matrix, size, self.fill)
+        state = _Canvas((rgb.shape[1], rgb.shape[0]), boxes)
+        made = self._carry_out(state, rgb, donors or {}, picture_of or _nobody)
+        return rgb.copy() if made is rgb or made is None else made
 
-    def apply_to_boxes(
-        self, xyxy: FloatArray, size: tuple[int, int]
-    ) -> tuple[FloatArray, npt.NDArray[np.intp]]:
-        """The copy's boxes.
-
-        Args:
-            xyxy: The picture's boxes, shape (N, 4).
-            size: The picture's (width, height).
-
-        Returns:
-            The boxes that stay, shape (M, 4), inside the copy, and their indices in ``xyxy``. Where nothing
-            is moved every box stays as it is.
-        """
-        if self.linear is None:
-            return xyxy.copy(), np.arange(len(xyxy))
-        matrix, new_size = functional.place_on_canvas(self.linear, size, self.canvas)
-        rule = functional.boxes_of_ellipses if self.boxes == "ellipse" else functional.boxes_of_corners
-        return functional.keep_visible(rule(xyxy, matrix), new_size, self.min_visible)
+    def _carry_out(
+        self,
+        state: _Canvas,
+        rgb: RgbImage | None,
+        donors: Mapping[str, AnnotatedImage],
+        picture_of: PictureOf,
+    ) -> RgbImage | None:
+        """Go through the stages on boxes and, where there are any, on pixels: both take the same way."""
+        for paste, params in self._of(PasteTransform):
+            rgb = paste.paste(rgb, params, picture_of) if rgb is not None else None
+            state.seen = state.seen * (1.0 - paste.hidden(params, state.xyxy))
+            state.add(paste.added(params))
+        if rgb is not None:
+            rgb = _coloured(rgb, [pair for pair in self._of(ColourTransform) if not _is_sensor(pair[0])])
+        mapping = self._mapping(state.size, state.xyxy)
+        if mapping is not None:
+            rgb = functional.warp(rgb, mapping.matrix, mapping.size, self.fill) if rgb is not None else None
+            state.move(mapping.rule(state.xyxy, mapping.matrix), mapping.size)
+        for combine, params in self._of(CombineTransform):
+            keys = combine.donors_in(params)
+            layout = combine.layout(params, state.size, {key: donors[key].size for key in keys})
+            rgb = compose(layout, rgb, picture_of) if rgb is not None else None
+            _lay_out(state, layout, donors)
+        for erase, params in self._of(EraseTransform):
+            holes = erase.holes(params, state.size, state.xyxy)
+            rgb = erase.erase(rgb, params, holes) if rgb is not None else None
+            state.seen = state.seen * (1.0 - functional.covered(state.xyxy, holes))
+        return _coloured(rgb, self._of(SensorTransform)) if rgb is not None else None
 
     def as_list(self) -> list[dict[str, Any]]:
         """The steps in plain types, for the manifest."""
@@ -101,9 +208,88 @@ class Recipe:
 
     def caption(self) -> str:
         """The steps in a line, e.g. ``rotation 34.2 + blur 1.3``."""
-        parts = []
-        for step in self.steps:
-            several = len(step.params) > 1
-            values = [f"{key} {v:+.2g}" if several else f"{v:+.2g}" for key, v in step.params.items() if v]
-            parts.append(" ".join([step.transform.name, *values]))
-        return " + ".join(parts)
+        return " + ".join(_caption(step) for step in self.steps)
+
+    def _of(self, kind: type[_Kind]) -> list[tuple[_Kind, Params]]:
+        return [(s.transform, s.params) for s in self.steps if isinstance(s.transform, kind)]
+
+    def _mapping(self, size: tuple[int, int], xyxy: FloatArray) -> _Mapping | None:
+        """The one map of all operations on geometry; None where there are none."""
+        windows = self._of(WindowTransform)
+        if self.linear is None and not windows:
+            return None
+        matrix, rule = np.column_stack([np.eye(2), np.zeros(2)]), functional.boxes_of_corners
+        if self.linear is not None:
+            matrix, size = functional.place_on_canvas(self.linear, size, self.canvas)
+            if self.boxes == "ellipse":
+                rule = functional.boxes_of_ellipses
+        for window, params in windows:
+            step, size = window.window(params, size, rule(xyxy, matrix))
+            matrix = np.column_stack([step[:, :2] @ matrix[:, :2], step[:, :2] @ matrix[:, 2] + step[:, 2]])
+        return _Mapping(matrix, size, rule)
+
+    def _settle(self, state: _Canvas) -> Placed:
+        """Which boxes stay."""
+        changed = state.moved or bool((state.seen < 1).any())
+        sides = (state.xyxy[:, 2:] - state.xyxy[:, :2]).min(axis=1, initial=np.inf)
+        stays = (sides >= MIN_SIDE) & (state.seen >= self.min_visible - 1e-9)
+        kept: list[Box] = []
+        dropped: list[int] = []
+        for place, (box, origin) in enumerate(zip(state.boxes, state.origins, strict=True)):
+            if not changed or stays[place]:
+                x1, y1, x2, y2 = state.xyxy[place].tolist()
+                kept.append(box.duplicated().moved_to((x1, y1, x2, y2)))
+            elif origin is not None:
+                dropped.append(origin)
+        return Placed(state.size, tuple(kept), tuple(dropped))
+
+
+def _lay_out(state: _Canvas, layout: Layout, donors: Mapping[str, AnnotatedImage]) -> None:
+    """Put the boxes of all tiles where their pictures go."""
+    boxes: list[Box] = []
+    origins: list[int | None] = []
+    edges: list[FloatArray] = []
+    seen: list[FloatArray] = []
+    for place, tile in enumerate(layout.tiles):
+        if tile.donor is None:
+            here, known, part = state.boxes, state.origins, state.seen
+            xyxy = state.xyxy
+        else:
+            here = list(donors[tile.donor].boxes)
+            known, part, xyxy = [None] * len(here), np.ones(len(here)), geometry.as_array(here)
+        cut, left = boxes_on_tile(layout, place, xyxy)
+        boxes += here
+        origins += known
+        edges.append(cut)
+        seen.append(left * part)
+    state.size, state.boxes, state.origins, state.moved = layout.size, boxes, origins, True
+    state.xyxy, state.seen = np.concatenate(edges), np.concatenate(seen)
+
+
+def _coloured(rgb: RgbImage, steps: Sequence[tuple[ColourTransform, Params]]) -> RgbImage:
+    """Operations on colour in their order; neighbouring tables are looked up as one."""
+    waiting: Table | None = None
+    for transform, params in steps:
+        table = transform.table(params)
+        if table is not None:
+            waiting = table if waiting is None else table[waiting]
+            continue
+        if waiting is not None:
+            rgb, waiting = functional.apply_table(rgb, waiting), None
+        rgb = transform.apply(rgb, params)
+    return rgb if waiting is None else functional.apply_table(rgb, waiting)
+
+
+def _is_sensor(transform: Transform) -> bool:
+    return isinstance(transform, SensorTransform)
+
+
+def _nobody(key: str) -> RgbImage:
+    raise UsageError(f"the copy needs pixels of {key}, and no other picture was given.")
+
+
+def _caption(step: Step) -> str:
+    numbers = {key: v for key, v in step.params.items() if isinstance(v, int | float) and v}
+    several = sum(isinstance(v, int | float) for v in step.params.values()) > 1
+    shown = [f"{key} {v:+.2g}" if several else f"{v:+.2g}" for key, v in numbers.items() if key != "seed"]
+    return " ".join([step.transform.name, *shown])

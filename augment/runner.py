@@ -11,9 +11,10 @@ import errno
 import fcntl
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ class AugmentResult:
 def augment(
     root: Path,
     *,
-    copies: int,
+    copies: int | Mapping[str, int],
     seed: int,
     policy: Policy = STUDY,
     jobs: int | None = None,
@@ -84,7 +85,7 @@ def augment(
 
     Args:
         root: A Darknet data set (see :mod:`converters.work`).
-        copies: Copies of each training picture, from 1.
+        copies: Copies of each training picture, from 1; or of each by its key.
         seed: The same seed and policy give the same bytes, with any number of workers.
         policy: What a copy may get.
         jobs: Worker processes (1: none); None: one for each core, none for a small set.
@@ -233,17 +234,16 @@ def _intact(plan: Plan, old: Manifest | None) -> dict[str, Entry]:
     """The copies of an earlier run whose picture can stay, by stem."""
     if old is None or old.settings != manifest.settings_of(plan):
         return {}
-    sources: dict[Path, str] = {}
+    digest_of = lru_cache(maxsize=None)(_digest_of)
     kept: dict[str, Entry] = {}
     for copy in plan.copies:
         entry = old.entries.get(copy.stem)
-        if entry is None or entry.operations != copy.recipe.as_list():
-            continue
-        path = copy.image.path
-        if path not in sources:
-            sources[path] = _digest_of(path)
-        if entry.source == sources[path] and entry.picture == _digest_of(
-            plan.work.augmented / copy.picture_name
+        if (
+            entry is not None
+            and entry.operations == copy.recipe.as_list()
+            and entry.source == digest_of(copy.image.path)
+            and entry.donors == {other.key: digest_of(other.path) for other in copy.donors}
+            and entry.picture == _digest_of(plan.work.augmented / copy.picture_name)
         ):
             kept[copy.stem] = entry
     return kept
@@ -303,12 +303,10 @@ def _make_missing(
             missing.setdefault(copy.image.key, []).append(copy)
     tasks = [
         SourceTask(
-            key,
-            copies[0].image.path,
-            copies[0].image.size,
-            tuple(CopyTask(part / copy.picture_name, copy.recipe) for copy in copies),
+            copies[0].image,
+            tuple(CopyTask(part / copy.picture_name, copy.recipe, copy.donors) for copy in copies),
         )
-        for key, copies in missing.items()
+        for copies in missing.values()
     ]
     tell = on_progress or (lambda done, total: None)
     total, done = sum(map(len, missing.values())), 0
@@ -319,7 +317,8 @@ def _make_missing(
             if outcome.error is not None:
                 plan.report.add_exception(outcome.error, key=outcome.key)
             for copy, picture in zip(missing[outcome.key], outcome.digests, strict=False):
-                entries[copy.stem] = Entry(picture, outcome.source_digest, copy.recipe.as_list())
+                used = {other.key: outcome.donor_digests[other.key] for other in copy.donors}
+                entries[copy.stem] = Entry(picture, outcome.source_digest, copy.recipe.as_list(), used)
             done += outcome.copies
             tell(done, total)
     return entries

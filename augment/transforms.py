@@ -1,26 +1,118 @@
-"""The operations: each a small frozen value with its ranges.
+"""What an operation is: a small frozen value with its ranges.
 
-``get_params(rng, shape)`` draws what one copy gets and is the only place with randomness; what follows is
-a pure function of the parameters. Operations on colour have ``apply``; those on geometry give a 2 × 2
-matrix, so that all of a copy's can be composed into one resampling (:mod:`augment.recipe`).
+``get_params(rng, scene)`` draws what one copy gets and is the only place with randomness; everything after
+it is a pure function of the parameters, which are plain values that a manifest can hold. An operation says
+by its :class:`Stage` when its turn comes (:mod:`augment.recipe` goes through the stages in their order) and
+by its kind how it is carried out:
+
+- :class:`PasteTransform` draws something on the picture as it was, with boxes of its own;
+- :class:`ColourTransform` moves nothing; a look-up table where it can be one;
+- :class:`LinearTransform` and :class:`WindowTransform` are composed into one resampling;
+- :class:`CombineTransform` lays several pictures out on one;
+- :class:`EraseTransform` hides parts.
+
+The operations themselves are in :mod:`augment.operations`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from enum import IntEnum
+from functools import cached_property
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
 from augment import functional
+from augment.combining import Layout
+from augment.functional import Table
 from converters.errors import UsageError
 from converters.geometry import FloatArray
 from converters.images import RgbImage
+from converters.model import AnnotatedImage, Box
 
-Params = Mapping[str, float]
+T = TypeVar("T")
+
+Params = Mapping[str, Any]
+"""What was drawn: numbers, strings, lists and mappings of them, as JSON holds them."""
+
 Range = tuple[float, float]
+
+PictureOf = Callable[[str], RgbImage]
+"""Gives the pixels of a training picture by its key."""
+
+
+class Stage(IntEnum):
+    """When an operation's turn comes, whatever the order in which they were drawn."""
+
+    PASTE = 1
+    COLOUR = 2
+    GEOMETRY = 3
+    COMBINE = 4
+    ERASE = 5
+    SENSOR = 6
+
+
+@dataclass(frozen=True)
+class Donors:
+    """The training pictures of which parts may be used in copies of others.
+
+    Attributes:
+        images: Labelled pictures in natural order.
+        uses: How often each face, (key, index of the box), was pasted so far in this plan.
+    """
+
+    images: tuple[AnnotatedImage, ...] = ()
+    uses: Counter[tuple[str, int]] = field(default_factory=Counter, compare=False)
+
+    @cached_property
+    def by_key(self) -> dict[str, AnnotatedImage]:
+        """The pictures by key."""
+        return {image.key: image for image in self.images}
+
+    @cached_property
+    def by_label(self) -> dict[str, list[tuple[str, int]]]:
+        """Every box as (key, index), by label, in natural order."""
+        found: dict[str, list[tuple[str, int]]] = {}
+        for image in self.images:
+            for index, box in enumerate(image.boxes):
+                found.setdefault(box.label, []).append((image.key, index))
+        return found
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {image.key: place for place, image in enumerate(self.images)}
+
+    def draw_other(self, rng: np.random.Generator, key: str) -> AnnotatedImage | None:
+        """Draw a picture that is not the one with this key; None where there is no other."""
+        own = self._places.get(key)
+        count = len(self.images) - (own is not None)
+        if count < 1:
+            return None
+        place = int(rng.random() * count)
+        return self.images[place + (own is not None and place >= own)]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What an operation may look at while it draws.
+
+    Attributes:
+        key: Key of the picture that is copied.
+        size: Its (width, height).
+        boxes: Its boxes.
+        donors: The training pictures.
+        class_names: The set's classes in order.
+    """
+
+    size: tuple[int, int]
+    key: str = ""
+    boxes: tuple[Box, ...] = ()
+    donors: Donors = field(default_factory=Donors)
+    class_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -28,21 +120,32 @@ class Transform:
     """One operation.
 
     Every drawn strength lies in its ``*_range`` and, so that no copy is its source again by chance, is at
-    least ``minimum`` from 0. Both ends belong to a range.
+    least ``minimum`` from ``neutral``. Both ends belong to a range.
 
     Attributes:
         name: Its name in a policy.
-        unit: What the ranges count, for people.
-        limits: What a range may hold at most.
+        title: What it does, in a few words.
+        unit: What the ranges count, for people (for ranges of different kinds: by field).
+        limits: What a range may hold at most (or by field).
+        stage: When its turn comes.
+        neutral: The strength that changes nothing.
+        remarks: What settings that are no ranges mean, for people.
+        depends: Whether it depends on the picture if it can be done at all (it needs a face, or others).
+        minimum: Least distance from ``neutral`` that is drawn; 0 where an operation has no use for it.
     """
 
     name: ClassVar[str]
-    unit: ClassVar[str]
-    limits: ClassVar[Range]
+    title: ClassVar[str] = ""
+    unit: ClassVar[str | Mapping[str, str]] = ""
+    limits: ClassVar[Range | Mapping[str, Range]]
+    stage: ClassVar[Stage]
+    neutral: ClassVar[float] = 0.0
+    remarks: ClassVar[Mapping[str, str]] = {}
+    depends: ClassVar[bool] = False
     minimum: float = 0.0
 
     def __post_init__(self) -> None:
-        """Check the ranges.
+        """Check the ranges and whatever else the operation has.
 
         Raises:
             UsageError: A range is upside down, beyond the limits, or all of it is weaker than the minimum.
@@ -51,37 +154,126 @@ class Transform:
             raise UsageError(f"{self.name}.minimum: {self.minimum!r} must be a number of at least 0.")
         ranges = self.ranges()
         for key, (low, high) in ranges.items():
-            if not (self.limits[0] <= low <= high <= self.limits[1]):
+            least, most = self.limits_of(key)
+            if not (least <= low <= high <= most):
                 raise UsageError(
                     f"{self.name}.{key}: [{low:g}, {high:g}] must be two numbers, the smaller first, "
-                    f"within {self.limits[0]:g} to {self.limits[1]:g} ({self.unit})."
+                    f"within {least:g} to {most:g} ({self.unit_of(key)})."
                 )
-        reach = max(max(abs(low), abs(high)) for low, high in ranges.values())
-        if reach == 0 or reach < self.minimum:
+        reach = max((abs(end - self.neutral) for pair in ranges.values() for end in pair), default=math.inf)
+        if reach < self.minimum or (reach == 0 and type(self).minimum > 0):
             raise UsageError(
-                f"{self.name}: its range ends at {reach:g}, weaker than its minimum of {self.minimum:g}: "
-                "it would change nothing."
+                f"{self.name}: its range ends {reach:g} from {self.neutral:g}, less than its minimum of "
+                f"{self.minimum:g}: it would change nothing."
             )
+        self.check()
+
+    def check(self) -> None:
+        """Check what is no range.
+
+        Raises:
+            UsageError: Names the key that is wrong.
+        """
+
+    @classmethod
+    def from_settings(
+        cls, name: str, entry: Mapping[str, Any], where: str, setting: Callable[[Any, Any, str], Any]
+    ) -> Transform:
+        """An operation from its settings in a policy.
+
+        Args:
+            name: Its name there.
+            entry: Its settings.
+            where: Path of its key, for messages.
+            setting: Checks a value against the default's kind, and converts it: (default, value, where).
+
+        Raises:
+            UsageError: Names the key that is wrong.
+        """
+        del name
+        known = {f.name: getattr(cls, f.name) for f in fields(cls)}
+        if not cls.minimum:
+            del known["minimum"]
+        for key in entry:
+            if key not in known:
+                keys = ", ".join(sorted(known, key=lambda one: one == "minimum"))
+                raise UsageError(f"{where}.{key}: no such key; there are {keys or 'none'}.")
+        values = {key: setting(known[key], value, f"{where}.{key}") for key, value in entry.items()}
+        return cls(**values)
 
     def ranges(self) -> dict[str, Range]:
         """The ranges by their field's name."""
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name.endswith("_range")}
 
-    def as_dict(self) -> dict[str, Any]:
-        """Ranges and minimum in plain types."""
-        return {**{key: list(value) for key, value in self.ranges().items()}, "minimum": self.minimum}
+    @classmethod
+    def limits_of(cls, key: str) -> Range:
+        """What the range of this field may hold."""
+        return cls.limits[key] if isinstance(cls.limits, Mapping) else cls.limits
 
-    def get_params(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Params:
-        """Draw the parameters of one copy.
+    @classmethod
+    def unit_of(cls, key: str) -> str:
+        """What the range of this field counts."""
+        return cls.unit.get(key, "") if isinstance(cls.unit, Mapping) else cls.unit
+
+    def as_dict(self) -> dict[str, Any]:
+        """Its settings in plain types; the minimum only where the operation knows one."""
+        plain: dict[str, Any] = {}
+        for f in fields(self):
+            value = getattr(self, f.name)
+            plain[f.name] = list(value) if isinstance(value, tuple) else value
+        minimum = plain.pop("minimum")  # last: people look at the ranges first
+        return {**plain, "minimum": minimum} if minimum or type(self).minimum else plain
+
+    def get_params(self, rng: np.random.Generator, scene: Scene) -> Params | None:
+        """Draw the parameters of one copy, with nothing but ``rng.random()``, whose stream NumPy keeps.
 
         Args:
             rng: The copy's own generator.
-            shape: The picture's (height, width, …).
+            scene: The picture that is copied, and the others.
+
+        Returns:
+            Plain values; None where the operation cannot be done to this picture.
         """
         raise NotImplementedError
 
+    def donors_in(self, params: Params) -> tuple[str, ...]:
+        """Keys of the other pictures whose pixels are needed."""
+        del params
+        return ()
+
+
+class ColourTransform(Transform):
+    """An operation that moves nothing."""
+
+    stage: ClassVar[Stage] = Stage.COLOUR
+
+    def table(self, params: Params) -> Table | None:
+        """The look-up table of 256 that does it, None where no table can."""
+        del params
+        return None
+
     def apply(self, rgb: RgbImage, params: Params) -> RgbImage:
         """The picture after the operation; the input stays as it is."""
+        table = self.table(params)
+        return rgb.copy() if table is None else functional.apply_table(rgb, table)
+
+    def apply_to_boxes(self, xyxy: FloatArray, params: Params, size: tuple[int, int]) -> FloatArray:
+        """The same boxes, in an array of their own."""
+        del params, size
+        return xyxy.copy()
+
+
+class LinearTransform(Transform):
+    """An operation on geometry about the picture's centre."""
+
+    stage: ClassVar[Stage] = Stage.GEOMETRY
+
+    def linear(self, params: Params) -> FloatArray:
+        """The 2 × 2 matrix."""
+        raise NotImplementedError
+
+    def apply(self, rgb: RgbImage, params: Params) -> RgbImage:
+        """The picture after the operation alone, on a growing canvas; the input stays as it is."""
         matrix, size = self._alone(params, (rgb.shape[1], rgb.shape[0]))
         return functional.warp(rgb, matrix, size, "smooth")
 
@@ -95,151 +287,114 @@ class Transform:
         """
         return functional.boxes_of_ellipses(xyxy, self._alone(params, size)[0])
 
-    def linear(self, params: Params) -> FloatArray | None:
-        """The 2 × 2 matrix of an operation on geometry, None for one on colour."""
-        del params
-        return None
-
     def _alone(self, params: Params, size: tuple[int, int]) -> tuple[FloatArray, tuple[int, int]]:
-        linear = self.linear(params)
-        return functional.place_on_canvas(np.eye(2) if linear is None else linear, size, "grow")
+        return functional.place_on_canvas(self.linear(params), size, "grow")
 
 
-class ColourTransform(Transform):
-    """An operation that moves nothing."""
+class WindowTransform(Transform):
+    """An operation that looks at another part of the canvas, after all linear ones."""
 
-    def apply_to_boxes(self, xyxy: FloatArray, params: Params, size: tuple[int, int]) -> FloatArray:
-        """The same boxes, in an array of their own."""
-        del params, size
-        return xyxy.copy()
+    stage: ClassVar[Stage] = Stage.GEOMETRY
 
+    def window(
+        self, params: Params, size: tuple[int, int], xyxy: FloatArray
+    ) -> tuple[FloatArray, tuple[int, int]]:
+        """Where the canvas goes.
 
-@dataclass(frozen=True)
-class Blur(ColourTransform):
-    """Gaussian blur; a sigma under half a pixel cannot be seen."""
+        Args:
+            params: What was drawn.
+            size: (width, height) of the canvas so far.
+            xyxy: The boxes on it, shape (N, 4).
 
-    name: ClassVar[str] = "blur"
-    unit: ClassVar[str] = "sigma in pixels"
-    limits: ClassVar[Range] = (0.0, 50.0)
-    minimum: float = 0.5
-    sigma_range: Range = (0.0, 2.0)
-
-    def get_params(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Params:
-        """Draw ``sigma``."""
-        del shape
-        return {"sigma": _draw(rng, self.sigma_range, self.minimum)}
-
-    def apply(self, rgb: RgbImage, params: Params) -> RgbImage:
-        """Blur."""
-        return functional.gaussian_blur(rgb, params["sigma"])
+        Returns:
+            A 2 × 3 matrix from the canvas so far to the new one, and the new one's (width, height).
+        """
+        raise NotImplementedError
 
 
-@dataclass(frozen=True)
-class Exposure(ColourTransform):
-    """More or less light, multiplied in linear light."""
+class PasteTransform(Transform):
+    """An operation that draws something on the picture as it was."""
 
-    name: ClassVar[str] = "exposure"
-    unit: ClassVar[str] = "fraction of the light added or taken"
-    limits: ClassVar[Range] = (-0.95, 10.0)
-    minimum: float = 0.05
-    change_range: Range = (-0.5, 0.5)
+    stage: ClassVar[Stage] = Stage.PASTE
 
-    def get_params(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Params:
-        """Draw ``change``."""
-        del shape
-        return {"change": _draw(rng, self.change_range, self.minimum)}
+    def added(self, params: Params) -> tuple[Box, ...]:
+        """Boxes of what it draws."""
+        del params
+        return ()
 
-    def apply(self, rgb: RgbImage, params: Params) -> RgbImage:
-        """Multiply the light."""
-        return functional.apply_table(rgb, functional.exposure_table(params["change"]))
+    def hidden(self, params: Params, xyxy: FloatArray) -> FloatArray:
+        """Which part of each box it hides.
 
+        Args:
+            params: What was drawn.
+            xyxy: Boxes of the picture, shape (N, 4).
 
-@dataclass(frozen=True)
-class Brightness(ColourTransform):
-    """Lighter or darker, added to what is displayed."""
+        Returns:
+            0 to 1 for each box, shape (N,).
+        """
+        del params
+        return np.zeros(len(xyxy))
 
-    name: ClassVar[str] = "brightness"
-    unit: ClassVar[str] = "fraction of 255"
-    limits: ClassVar[Range] = (-0.95, 0.95)
-    minimum: float = 0.05
-    change_range: Range = (-0.4, 0.4)
-
-    def get_params(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Params:
-        """Draw ``change``."""
-        del shape
-        return {"change": _draw(rng, self.change_range, self.minimum)}
-
-    def apply(self, rgb: RgbImage, params: Params) -> RgbImage:
-        """Add."""
-        return functional.apply_table(rgb, functional.brightness_table(params["change"]))
+    def paste(self, rgb: RgbImage, params: Params, picture_of: PictureOf) -> RgbImage:
+        """The picture with it; the input stays as it is."""
+        raise NotImplementedError
 
 
-@dataclass(frozen=True)
-class Rotation(Transform):
-    """A turn about the centre, clockwise as seen for a positive angle."""
+class CombineTransform(Transform):
+    """An operation that puts parts of other training pictures beside or over this one."""
 
-    name: ClassVar[str] = "rotation"
-    unit: ClassVar[str] = "degrees"
-    limits: ClassVar[Range] = (-360.0, 360.0)
-    minimum: float = 3.0
-    angle_range: Range = (0.0, 90.0)
+    stage: ClassVar[Stage] = Stage.COMBINE
 
-    def get_params(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Params:
-        """Draw ``angle``."""
-        del shape
-        return {"angle": _draw(rng, self.angle_range, self.minimum)}
+    def layout(self, params: Params, size: tuple[int, int], sizes: Mapping[str, tuple[int, int]]) -> Layout:
+        """Which picture goes where.
 
-    def linear(self, params: Params) -> FloatArray:
-        """The rotation's matrix."""
-        return functional.rotation(params["angle"])
+        Args:
+            params: What was drawn.
+            size: (width, height) of the copy so far.
+            sizes: Of the other pictures, by key.
+        """
+        raise NotImplementedError
 
 
-@dataclass(frozen=True)
-class Shear(Transform):
-    """A shear along one axis: a copy leans sideways or slides up and down, each as likely as the other.
+class EraseTransform(Transform):
+    """An operation that hides parts of the copy."""
 
-    Never both at once: two shears of opposite sign are nearly a turn, and could undo one. An axis whose
-    range is (0, 0) is not used.
-    """
+    stage: ClassVar[Stage] = Stage.ERASE
 
-    name: ClassVar[str] = "shear"
-    unit: ClassVar[str] = "degrees"
-    limits: ClassVar[Range] = (-60.0, 60.0)
-    minimum: float = 2.0
-    horizontal_range: Range = (-15.0, 15.0)
-    vertical_range: Range = (-15.0, 15.0)
+    def holes(self, params: Params, size: tuple[int, int], xyxy: FloatArray) -> FloatArray:
+        """What is hidden.
 
-    def get_params(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Params:
-        """Draw an axis, then the angle along it; the other of ``horizontal`` and ``vertical`` is 0."""
-        del shape
-        usable = [
-            key
-            for key, (low, high) in (("horizontal", self.horizontal_range), ("vertical", self.vertical_range))
-            if max(abs(low), abs(high)) >= max(self.minimum, 1e-9)
-        ]
-        axis = usable[int(rng.random() * len(usable))]
-        drawn = _draw(rng, getattr(self, f"{axis}_range"), self.minimum)
-        return {"horizontal": 0.0, "vertical": 0.0, axis: drawn}
+        Args:
+            params: What was drawn.
+            size: (width, height) of the copy.
+            xyxy: Its boxes, shape (N, 4).
 
-    def linear(self, params: Params) -> FloatArray:
-        """The shear's matrix."""
-        return functional.shear(params["horizontal"], params["vertical"])
+        Returns:
+            Rectangles on whole pixels, shape (M, 4); they may overlap.
+        """
+        raise NotImplementedError
+
+    def erase(self, rgb: RgbImage, params: Params, holes: FloatArray) -> RgbImage:
+        """The picture with the holes filled; the input stays as it is."""
+        raise NotImplementedError
 
 
-TRANSFORMS: dict[str, type[Transform]] = {
-    kind.name: kind for kind in (Blur, Exposure, Brightness, Rotation, Shear)
-}
-"""Every operation by its name, in the order in which a policy lists them."""
+class SensorTransform(ColourTransform):
+    """An operation of the camera or the file: the last thing that happens to a picture."""
+
+    stage: ClassVar[Stage] = Stage.SENSOR
 
 
-def _draw(rng: np.random.Generator, limits: Range, minimum: float) -> float:
-    """A number evenly drawn from a range without what lies nearer to 0 than ``minimum``.
+def draw(rng: np.random.Generator, limits: Range, minimum: float = 0.0, neutral: float = 0.0) -> float:
+    """A number evenly drawn from a range without what lies nearer to ``neutral`` than ``minimum``.
 
     Only ``rng.random()`` is used, whose stream NumPy keeps. Four decimals are kept: a manifest says exactly
     what was done, and people can read it.
     """
     low, high = limits
-    parts = [(low, min(high, -minimum)), (max(low, minimum), high)] if minimum > 0 else [limits]
+    parts = [limits]
+    if minimum > 0:
+        parts = [(low, min(high, neutral - minimum)), (max(low, neutral + minimum), high)]
     parts = [(a, b) for a, b in parts if a <= b]
     at = rng.random() * sum(b - a for a, b in parts)
     for start, end in parts[:-1]:
@@ -248,3 +403,8 @@ def _draw(rng: np.random.Generator, limits: Range, minimum: float) -> float:
         at -= end - start
     start, end = parts[-1]
     return min(round(start + at, 4), end)
+
+
+def draw_one(rng: np.random.Generator, choices: Sequence[T]) -> T:
+    """One of several, each as likely as the others."""
+    return choices[int(rng.random() * len(choices))]

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from augment.recipe import Recipe
+from augment.transforms import PictureOf
 from converters.errors import DataError, ImageError
 from converters.files import write_atomic
-from converters.images import encode_png, load_rgb
+from converters.images import RgbImage, encode_png, load_rgb
+from converters.model import AnnotatedImage
 from converters.workers import run_tasks
 
 
 @dataclass(frozen=True)
 class CopyTask:
-    """A copy to make: its file, and how."""
+    """A copy to make.
+
+    Attributes:
+        target: Its file.
+        recipe: How it is made.
+        donors: The other pictures that are needed.
+    """
 
     target: Path
     recipe: Recipe
+    donors: tuple[AnnotatedImage, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -27,15 +36,11 @@ class SourceTask:
     """The copies of one picture: it is decoded once.
 
     Attributes:
-        key: The picture's key.
-        path: The picture.
-        size: Its (width, height) in the data set.
+        image: The picture.
         copies: What to make of it.
     """
 
-    key: str
-    path: Path
-    size: tuple[int, int]
+    image: AnnotatedImage
     copies: tuple[CopyTask, ...]
 
 
@@ -48,6 +53,7 @@ class Outcome:
         copies: How many copies were asked for.
         source_digest: Digest of the picture's file, empty with an error.
         digests: Digest of each copy's file, in order.
+        donor_digests: Digest of the file of each other picture that was used, by key.
         error: Why there is no copy.
     """
 
@@ -55,6 +61,7 @@ class Outcome:
     copies: int
     source_digest: str = ""
     digests: tuple[str, ...] = ()
+    donor_digests: Mapping[str, str] = field(default_factory=dict)
     error: DataError | None = None
 
 
@@ -69,20 +76,23 @@ def make_copies(task: SourceTask) -> Outcome:
     Raises:
         WriteError: A copy cannot be written. (That the picture cannot be read is in the outcome.)
     """
+    key, count, path = task.image.key, len(task.copies), task.image.path
+    others = {donor.key: donor for copy in task.copies for donor in copy.donors}
     try:
         encoded = _encode_copies(task)
-        source = digest(task.path.read_bytes())
+        source = digest(path.read_bytes())
+        used = {other.key: digest(other.path.read_bytes()) for other in others.values()}
     except ImageError as error:
-        return Outcome(task.key, len(task.copies), error=_about(error, task.path))
+        return Outcome(key, count, error=_about(error, path))
     except OSError as error:
-        reason = ImageError(f"cannot be read: {error.strerror}.", path=task.path)
-        return Outcome(task.key, len(task.copies), error=reason)
+        reason = ImageError(f"cannot be read: {error.strerror}.", path=Path(error.filename or path))
+        return Outcome(key, count, error=reason)
     except MemoryError:
-        reason = ImageError("is too large for this computer's memory.", path=task.path, code="no-memory")
-        return Outcome(task.key, len(task.copies), error=reason)
+        reason = ImageError("is too large for this computer's memory.", path=path, code="no-memory")
+        return Outcome(key, count, error=reason)
     for copy, data in zip(task.copies, encoded, strict=True):
         write_atomic(copy.target, data, durable=False)
-    return Outcome(task.key, len(task.copies), source, tuple(map(digest, encoded)))
+    return Outcome(key, count, source, tuple(map(digest, encoded)), used)
 
 
 def run(tasks: Sequence[SourceTask], jobs: int | None) -> Generator[Outcome, None, None]:
@@ -102,10 +112,41 @@ def run(tasks: Sequence[SourceTask], jobs: int | None) -> Generator[Outcome, Non
 
 
 def _encode_copies(task: SourceTask) -> list[bytes]:
-    rgb = load_rgb(task.path)
-    if (rgb.shape[1], rgb.shape[0]) != task.size:
-        raise ImageError("was changed by another program just now.", path=task.path, hint="Run it again.")
-    return [encode_png(copy.recipe.apply(rgb)) for copy in task.copies]
+    loaded: dict[Path, RgbImage] = {}
+
+    def pixels_of(image: AnnotatedImage) -> RgbImage:
+        if image.path not in loaded:
+            loaded[image.path] = load_picture(image)
+        return loaded[image.path]
+
+    encoded: list[bytes] = []
+    for copy in task.copies:
+        donors = {donor.key: donor for donor in copy.donors}
+        made = copy.recipe.apply(
+            pixels_of(task.image), task.image.boxes, donors, picture_of(donors, pixels_of)
+        )
+        encoded.append(encode_png(made))
+    return encoded
+
+
+def load_picture(image: AnnotatedImage) -> RgbImage:
+    """The pixels of a training picture.
+
+    Raises:
+        ImageError: It cannot be read, or has another size than it had when the run was planned.
+    """
+    rgb = load_rgb(image.path)
+    if (rgb.shape[1], rgb.shape[0]) != image.size:
+        raise ImageError("was changed by another program just now.", path=image.path, hint="Run it again.")
+    rgb.setflags(write=False)  # one array for all who ask
+    return rgb
+
+
+def picture_of(
+    donors: Mapping[str, AnnotatedImage], load: Callable[[AnnotatedImage], RgbImage] = load_picture
+) -> PictureOf:
+    """Gives the pixels of other training pictures by their keys."""
+    return lambda key: load(donors[key])
 
 
 def _about(error: ImageError, path: Path) -> ImageError:

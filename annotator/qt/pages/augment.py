@@ -218,10 +218,11 @@ def _describe_one(operation: Transform) -> str:
     """``blur (0 to 2 sigma in pixels)``, ``exposure (±50 %)``, ``shear (±15°)``."""
     ranges = (value for value in operation.as_dict().values() if isinstance(value, list | tuple))
     low, high = next(ranges)
-    if operation.unit.startswith("fraction"):
+    counted = operation.unit_of(next(iter(operation.ranges())))
+    if counted.startswith("fraction"):
         low, high, unit = 100 * low, 100 * high, " %"
     else:
-        unit = "°" if operation.unit == "degrees" else f" {operation.unit}"
+        unit = "°" if counted.startswith("degrees") else f" {counted}"
     limits = f"±{high:g}" if low == -high else f"{low:g} to {high:g}"
     return f"{operation.name} ({limits}{unit})"
 

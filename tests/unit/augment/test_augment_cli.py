@@ -6,6 +6,7 @@ import pytest
 
 from augment.cli import main
 from augment.policy import STUDY, Policy
+from augment.policy_file import read_policy
 from converters.images import load_rgb
 
 
@@ -52,12 +53,15 @@ def test_dry_run_counts_the_same_and_makes_nothing(make_work, capsys):
 
 def test_show_policy_is_a_policy_file(make_work, capsys, tmp_path):
     assert main(["--show-policy"]) == 0
-    text = capsys.readouterr().out
-    assert Policy.from_dict(json.loads(text)) == STUDY
-    file = tmp_path / "policy.json"
-    file.write_text(text)
-    assert main(["--policy", str(file), "--operations-per-copy", "3", "--show-policy"]) == 0
-    assert json.loads(capsys.readouterr().out)["operations_per_copy"] == 3
+    file = tmp_path / "policy.yaml"
+    file.write_text(capsys.readouterr().out)
+    assert read_policy(file) == STUDY
+    options = ["--policy", str(file), "--operations-per-copy", "3", "--show-policy", "--json"]
+    assert main(options) == 0
+    changed = json.loads(capsys.readouterr().out)
+    assert changed["operations_per_copy"] == 3
+    file.with_suffix(".json").write_text(json.dumps(changed))
+    assert read_policy(file.with_suffix(".json")) == Policy(operations_per_copy=3)
     work = make_work()
     assert main([str(work.root), "--copies", "1"]) == 0
     assert main([str(work.root), "--copies", "1", "--policy", str(file)]) == 0

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from augment import runner
+from augment.operations.colour import Blur
+from augment.operations.geometry import Rotation
 from augment.plan import make_plan
 from augment.policy import STUDY, Policy
 from augment.runner import augment, remove
-from augment.transforms import Blur, Rotation
 from converters import registry
 from converters.errors import DataError, NotADatasetError, UsageError, WriteError
 from converters.images import load_rgb
