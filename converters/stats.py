@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import combinations
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -186,6 +187,86 @@ def balance(dataset: Dataset, copies: CopyCounts | None = None) -> Balance:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class SizeCounts:
+    """Boxes of one class by size, as COCO divides them (small below 32², large from 96² pixels of area).
+
+    Attributes:
+        label: The class.
+        small: Boxes under 32² square pixels.
+        medium: Boxes from 32² to under 96².
+        large: Boxes from 96².
+        median_size: Median (width, height) in pixels; None without a box.
+    """
+
+    label: str
+    small: int
+    medium: int
+    large: int
+    median_size: tuple[float, float] | None
+
+
+def sizes_at(dataset: Dataset, network_size: tuple[int, int]) -> tuple[SizeCounts, ...]:
+    """Sizes of the boxes as a network sees them whose input each picture is stretched to.
+
+    Args:
+        dataset: The set.
+        network_size: (width, height) of the input in pixels.
+    """
+    sizes: dict[str, list[tuple[float, float]]] = {name: [] for name in dataset.class_names}
+    for image in dataset:
+        across, down = network_size[0] / image.size[0], network_size[1] / image.size[1]
+        for box in image.boxes:
+            sizes.setdefault(box.label, []).append((box.width * across, box.height * down))
+    return tuple(_size_counts(label, of_class) for label, of_class in sizes.items())
+
+
+@dataclass(frozen=True, slots=True)
+class CoOccurrence:
+    """Which classes stand on the same pictures.
+
+    Attributes:
+        images: Pictures with a box of the class.
+        alone: Pictures on which no other class stands.
+        together: Pictures with both classes, by pair of classes in the order of the class names; pairs
+            that never meet are left out.
+    """
+
+    images: Mapping[str, int]
+    alone: Mapping[str, int]
+    together: Mapping[tuple[str, str], int]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain types for JSON."""
+        return {
+            "images": dict(self.images),
+            "alone": dict(self.alone),
+            "together": [{"classes": list(pair), "images": n} for pair, n in self.together.items()],
+        }
+
+
+def co_occurrence(dataset: Dataset) -> CoOccurrence:
+    """Count which classes stand on the same pictures."""
+    order = {name: place for place, name in enumerate(dataset.class_names)}
+    images: Counter[str] = Counter()
+    alone: Counter[str] = Counter()
+    together: Counter[tuple[str, str]] = Counter()
+    for image in dataset:
+        found = {box.label for box in image.boxes}
+        labels = sorted(found, key=lambda label: (order.get(label, len(order)), label))
+        images.update(labels)
+        alone.update(labels if len(labels) == 1 else ())
+        together.update(combinations(labels, 2))
+    names = dict.fromkeys([*dataset.class_names, *sorted(images)])
+    place = {name: number for number, name in enumerate(names)}
+    pairs = sorted(together, key=lambda pair: (place[pair[0]], place[pair[1]]))
+    return CoOccurrence(
+        images={name: images[name] for name in names},
+        alone={name: alone[name] for name in names},
+        together={pair: together[pair] for pair in pairs},
+    )
+
+
 def count_copies(work: WorkFolder, class_names: tuple[str, ...], report: Report) -> CopyCounts:
     """Count boxes in the augmented copies of a Darknet data set from their label files.
 
@@ -265,9 +346,7 @@ def _class_balance(
     most: int,
     copies: CopyCounts,
 ) -> ClassBalance:
-    areas = [box.width * box.height for box in boxes]
-    small = sum(area < SMALL_AREA for area in areas)
-    large = sum(area >= LARGE_AREA for area in areas)
+    sizes = _size_counts(label, [(box.width, box.height) for box in boxes])
     return ClassBalance(
         label=label,
         boxes=len(boxes),
@@ -275,13 +354,20 @@ def _class_balance(
         split_boxes=split_boxes,
         split_images=split_images,
         ratio=most / len(boxes) if boxes else None,
-        small=small,
-        medium=len(boxes) - small - large,
-        large=large,
-        median_size=(median(b.width for b in boxes), median(b.height for b in boxes)) if boxes else None,
+        small=sizes.small,
+        medium=sizes.medium,
+        large=sizes.large,
+        median_size=sizes.median_size,
         copy_boxes=copies.boxes[label],
         copy_images=copies.images[label],
     )
+
+
+def _size_counts(label: str, sizes: list[tuple[float, float]]) -> SizeCounts:
+    small = sum(width * height < SMALL_AREA for width, height in sizes)
+    large = sum(width * height >= LARGE_AREA for width, height in sizes)
+    middle = (median(size[0] for size in sizes), median(size[1] for size in sizes)) if sizes else None
+    return SizeCounts(label, small, len(sizes) - small - large, large, middle)
 
 
 def _class_dict(c: ClassBalance) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import pytest
 
 from converters.model import AnnotatedImage, Box, Dataset, Split
 from converters.report import Report
-from converters.stats import aspect, balance, boxes_frame, count_copies
+from converters.stats import aspect, balance, boxes_frame, co_occurrence, count_copies, sizes_at
 from converters.work import WorkFolder
 
 
@@ -116,3 +116,32 @@ def test_frame_has_a_row_for_each_box() -> None:
 
 def test_aspect_of_nothing_is_infinite() -> None:
     assert aspect(box("mask", 0, 5)) == float("inf")
+
+
+def test_sizes_as_the_network_sees_them() -> None:
+    data = dataset(image("a", box("mask", 20, 20), box("mask", 10, 10), box("no_mask", 60, 60)))
+    mask, no_mask, chin = sizes_at(data, (400, 400))  # twice as wide, four times as high
+    assert (mask.small, mask.medium, mask.large) == (1, 1, 0)
+    assert mask.median_size == (30, 60)
+    assert (no_mask.small, no_mask.medium, no_mask.large) == (0, 0, 1)
+    assert (chin.small, chin.median_size) == (0, None)
+
+
+def test_classes_that_share_pictures() -> None:
+    data = dataset(
+        image("a", box("chin"), box("mask"), box("mask")),
+        image("b", box("mask"), box("no_mask"), box("chin")),
+        image("c", box("mask")),
+        image("d"),
+        image("e", box("dog"), box("mask")),
+    )
+    found = co_occurrence(data)
+    assert found.images == {"mask": 4, "no_mask": 1, "chin": 2, "dog": 1}
+    assert found.alone == {"mask": 1, "no_mask": 0, "chin": 0, "dog": 0}
+    assert list(found.together.items()) == [
+        (("mask", "no_mask"), 1),
+        (("mask", "chin"), 2),
+        (("mask", "dog"), 1),
+        (("no_mask", "chin"), 1),
+    ]
+    assert found.as_dict()["together"][1] == {"classes": ["mask", "chin"], "images": 2}
