@@ -19,11 +19,15 @@ from pathlib import Path
 from typing import IO
 
 from converters.archive_readers import COMPRESSED_SUFFIXES, Entry, Reader, kind_of, open_reader
-from converters.errors import ArchiveError, NotADatasetError, WriteError
+from converters.errors import ArchiveError, NotADatasetError, UsageError, WriteError
 from converters.formats.base import ProgressCallback
+from converters.portable import name_problem, path_problem
 
 MAX_ENTRIES = 500_000
-MAX_BYTES = 20 * 2**30
+MAX_BYTES = 2 * 2**30
+MAX_MEMBER_BYTES = 2**30
+"""Larger archives are a person's own to unpack: what is refused here was not asked for by anybody."""
+
 MAX_RATIO = 64
 """Pictures do not shrink; label files shrink to a tenth. A bomb shrinks to a thousandth and less."""
 
@@ -33,7 +37,8 @@ RATIO_MATTERS_FROM = 100 * 10**6
 _CHUNK = 1 << 20
 _SPARE_BYTES = 64 * 2**20
 _MARKER = (".annotator", "source.json")
-_IGNORED_NAMES = frozenset({".ds_store", "thumbs.db"})
+_IGNORED_NAMES = frozenset({".ds_store", "thumbs.db", "desktop.ini", "icon\r"})
+_UNPACK = "Nothing was unpacked. If you trust it, unpack it yourself and name the folder."
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -82,14 +87,15 @@ def open_for_editing(path: Path, *, on_progress: ProgressCallback | None = None)
     The archive is unpacked the first time; later its working folder is opened with all edits in it.
 
     Raises:
-        NotADatasetError: There is nothing there, or a file that is no archive.
+        UsageError: There is nothing there.
+        NotADatasetError: It is a file that is no archive.
         ArchiveError: The archive is refused; see :func:`unpack`.
         WriteError: The working folder cannot be made.
     """
     if path.is_dir():
         return path
     if not path.exists():
-        raise NotADatasetError("there is no such folder or archive.", path=path)
+        raise UsageError("there is no such folder or archive.", path=path)
     if not is_archive(path):
         raise NotADatasetError(
             "is neither a folder nor an archive.", path=path, hint="Choose a folder, a .zip or a .tar."
@@ -121,7 +127,7 @@ class _Plan:
         parts = self._parts(entry)
         if entry.problem:
             raise self._refuse(f"entry {_shown(entry.name)} {entry.problem}.", "refused-entry")
-        if not parts or "__MACOSX" in parts or parts[-1].casefold() in _IGNORED_NAMES:
+        if not parts or _is_rubbish(parts):
             return
         for depth in range(1, len(parts)):
             self._claim(parts[:depth], entry, folder=True)
@@ -129,6 +135,12 @@ class _Plan:
         if entry.is_folder:
             self.folders.add(parts)
             return
+        if entry.size < 0:
+            raise self._refuse(f"entry {_shown(entry.name)} has a size below 0.", "damaged")
+        if entry.size > MAX_MEMBER_BYTES:
+            raise self._refuse(
+                f"entry {_shown(entry.name)} is larger than {_gib(MAX_MEMBER_BYTES)}.", "too-large", _UNPACK
+            )
         self.folders.add(parts[:-1])
         self.files.append((entry, parts))
         self.total += entry.size
@@ -137,7 +149,7 @@ class _Plan:
     def check_total(self, total: int) -> None:
         """Refuse a bomb."""
         if total > MAX_BYTES:
-            raise self._refuse(f"unpacks to more than {_gib(MAX_BYTES)}.", "too-large")
+            raise self._refuse(f"unpacks to more than {_gib(MAX_BYTES)}.", "too-large", _UNPACK)
         if total > RATIO_MATTERS_FROM and total > MAX_RATIO * self.archive_size:
             raise self._refuse(
                 f"unpacks to more than {MAX_RATIO} times its size, as no set of pictures does.", "bomb"
@@ -161,17 +173,16 @@ class _Plan:
     def _parts(self, entry: Entry) -> tuple[str, ...]:
         name = entry.name
         shown = _shown(name)
-        if any(unicodedata.category(c) in ("Cc", "Cs") for c in name):
-            raise self._refuse(f"entry {shown} has a control character in its name.", "refused-entry")
-        if "\\" in name:
-            raise self._refuse(f"entry {shown} has a backslash in its name.", "refused-entry")
         if name.startswith("/") or _DRIVE.match(name):
             raise self._refuse(f"entry {shown} has an absolute name.", "refused-entry")
         parts = tuple(part for part in name.split("/") if part not in ("", "."))
         if ".." in parts:
             raise self._refuse(f"entry {shown} leaves the folder (..).", "refused-entry")
-        if any(len(part.encode("utf-8")) > 255 for part in parts):
-            raise self._refuse(f"entry {shown} has a name longer than 255 bytes.", "refused-entry")
+        if _is_rubbish(parts):
+            return parts
+        for problem in (path_problem(name), *map(name_problem, parts)):
+            if problem:
+                raise self._refuse(f"entry {shown} has {problem}.", "refused-entry")
         if not parts and not entry.is_folder:
             raise self._refuse("has an entry without a name.", "refused-entry")
         return parts
@@ -190,8 +201,13 @@ class _Plan:
         if known[2] is not entry and not (known[1] and folder):
             raise self._refuse(f"has two entries named {_shown(name)}.", "same-name")
 
-    def _refuse(self, message: str, code: str) -> ArchiveError:
-        return ArchiveError(message, path=self.archive, code=code, hint="Nothing was unpacked.")
+    def _refuse(self, message: str, code: str, hint: str = "Nothing was unpacked.") -> ArchiveError:
+        return ArchiveError(message, path=self.archive, code=code, hint=hint)
+
+
+def _is_rubbish(parts: tuple[str, ...]) -> bool:
+    """Whether an entry is what systems leave in archives, which is not unpacked."""
+    return bool(parts) and ("__MACOSX" in parts or parts[-1].casefold() in _IGNORED_NAMES)
 
 
 def _unpack(
@@ -203,6 +219,8 @@ def _unpack(
         plan = _Plan(archive, max(archive.stat().st_size, 1))
         for entry in reader.entries():
             plan.add(entry)
+        if not plan.files:
+            raise ArchiveError("is an archive without any file in it.", path=archive, code="empty")
         plan.check_space(target.parent)
         with _new_folder(target) as folder:
             _write(plan, reader, folder, on_progress)

@@ -34,6 +34,9 @@ COMPRESSED_SUFFIXES = (
 
 _AGAIN = "Download or copy the archive again."
 _READ_AT_ONCE = 32 * 2**20
+_END_BYTES = 65535 + 22 + 20 + 56
+"""At a zip's end: its last record with the longest comment, and before it the two of large archives."""
+_MAX_DIRECTORY_BYTES = 64 * 2**20
 _ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _MAGIC = {
     b"\x1f\x8b": "gz",
@@ -106,6 +109,8 @@ class Reader(ABC):
         except _BROKEN as error:
             if "encrypted" in str(error) or "password" in str(error):
                 raise _error("is encrypted.", self.path, "encrypted", "Unpack it yourself first.") from error
+            if isinstance(error, RecursionError):
+                raise _error("has headers of headers without end.", self.path, "damaged", "") from error
             if isinstance(error, NotImplementedError):
                 text = f"is compressed in a way that is not supported ({error})."
                 raise _error(text, self.path, "unsupported", "Unpack it yourself first.") from error
@@ -165,6 +170,12 @@ def open_reader(path: Path) -> Iterator[Reader]:
 class _ZipReader(Reader):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
+        with self.explained():
+            length = _directory_bytes(path)
+        if length > _MAX_DIRECTORY_BYTES:
+            # It would be read into memory as a whole, before the first entry could be looked at.
+            text = f"has a table of contents of {length // 2**20} MiB, more than any set needs."
+            raise _error(text, path, "too-many-entries", "Nothing was unpacked.")
         try:
             with self.explained():
                 self._zip = zipfile.ZipFile(path)
@@ -304,6 +315,23 @@ class _Limited(io.RawIOBase):
 
     def seekable(self) -> bool:
         return True
+
+
+def _directory_bytes(path: Path) -> int:
+    """Length of a zip's table of contents, as its end says (APPNOTE 4.3.14 to 4.3.16), or 0."""
+    with path.open("rb") as file:
+        size = file.seek(0, io.SEEK_END)
+        file.seek(max(0, size - _END_BYTES))
+        tail = file.read(_END_BYTES)
+    place = tail.rfind(b"PK\x05\x06")
+    if place < 0 or place + 22 > len(tail):
+        return 0
+    (length,) = struct.unpack_from("<I", tail, place + 12)
+    # Larger ones stand in a record of 56 bytes, behind which 20 bytes say where it is.
+    record = place - 20 - 56
+    if record >= 0 and tail[record : record + 4] == b"PK\x06\x06":
+        (length,) = struct.unpack_from("<Q", tail, record + 40)
+    return int(length) if length <= size else 0
 
 
 def _zip_name(info: zipfile.ZipInfo) -> str:

@@ -7,13 +7,13 @@ the same are in :func:`check_alike`, those about a Darknet data set in :mod:`con
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from converters.agreement import AGREE_IOU, SAME_IOU, unmatched
 from converters.fingerprint import Fingerprint, pairs
 from converters.geometry import as_array, clip, iou
 from converters.model import AnnotatedImage, Box, Dataset
@@ -31,7 +31,9 @@ NEAR_DUPLICATE_IOU = 0.70
 SLIVER = 1e-3
 """Pixels that a box may pass an edge by: rounding of normalised coordinates, not a mistake."""
 
-_TOLD_BY_CODECS = frozenset({"box-outside", "box-empty", "image-without-label"})
+_TOLD_BY_CODECS = frozenset(
+    {"box-outside", "box-far-outside", "box-empty", "box-swapped", "image-without-label"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +69,23 @@ def check_classes(dataset: Dataset, report: Report) -> None:
         alike["".join(name.casefold().split()).replace("_", "").replace("-", "")].append(name)
     for names in alike.values():
         if len(names) > 1:
+            kept = min(names, key=lambda name: name != name.strip())
+            renames = ",".join(f"{name.strip()}={kept}" for name in names if name.strip() != kept)
             report.warning(
                 "class-names-alike",
                 f"classes {_listed(names)} differ only by case, blanks, - or _.",
                 path=dataset.root,
-                hint=f"If they mean the same: --rename {','.join(f'{n}={names[0]}' for n in names[1:])}",
+                hint=f"If they mean the same: --rename {renames}"
+                if renames
+                else "convert-cli makes them one.",
+            )
+    for name in dataset.class_names:
+        if name != name.strip():
+            report.warning(
+                "class-blanks",
+                f"class name {name!r} has blanks around it.",
+                path=dataset.root,
+                hint="A names file cannot hold them; convert-cli and check-cli --fix take them away.",
             )
     used = {box.label for image in dataset for box in image.boxes}
     for name in dataset.class_names:
@@ -98,15 +112,10 @@ def check_alike(dataset: Dataset, fingerprints: Mapping[str, Fingerprint], repor
     images = {image.key: image for image in dataset}
     for pair in pairs({key: mark for key, mark in fingerprints.items() if key in images}):
         first, second = images[pair.first], images[pair.second]
-        counts = ""
-        if len(first.boxes) != len(second.boxes):
-            counts = f" (with other boxes: {len(first.boxes)} there, {len(second.boxes)} here)"
-        elif [(b.xyxy, b.label) for b in first.boxes] != [(b.xyxy, b.label) for b in second.boxes]:
-            counts = " (with its boxes drawn otherwise)"
         if pair.identical:
-            code, what = "image-identical", f"has exactly the pixels of {first.name}{counts}."
+            code, what = "image-identical", f"has exactly the pixels of {first.name}."
         else:
-            code, what = "image-near-identical", f"shows nearly the same as {first.name}{counts}."
+            code, what = "image-near-identical", f"shows nearly the same as {first.name}."
         report.warning(
             code,
             what,
@@ -114,6 +123,18 @@ def check_alike(dataset: Dataset, fingerprints: Mapping[str, Fingerprint], repor
             key=second.key,
             hint="Keep one of them, or keep both in the same split (convert-cli does).",
         )
+        # The very same picture has one right answer; of two shots of a scene the boxes may differ a little.
+        there, here = unmatched(first, second, SAME_IOU if pair.identical else AGREE_IOU)
+        if first.labelled and second.labelled and (there or here):
+            report.warning(
+                "boxes-differ",
+                f"{'has exactly' if pair.identical else 'shows nearly'} what {first.name} shows, but "
+                f"{here} of {len(second.boxes)} boxes here and {there} of {len(first.boxes)} there have no "
+                "counterpart.",
+                path=second.annotation or second.path,
+                key=second.key,
+                hint="One of the two is labelled wrongly, or less carefully.",
+            )
 
 
 def without_repeats(report: Report) -> Report:
@@ -126,43 +147,6 @@ def without_repeats(report: Report) -> Report:
             result.issues.append(issue)
         told.add(name)
     return result
-
-
-def with_lines(report: Report, dataset: Dataset) -> Report:
-    """The same report, with the label file's line where a finding names a box but no line."""
-    images = {image.key: image for image in dataset}
-    cache: dict[Path, list[int]] = {}
-    result = Report(fail_fast=report.fail_fast)
-    for issue in report:
-        image = images.get(issue.key or "")
-        path, index = issue.path, issue.box
-        if issue.line is None and path is not None and index is not None and image is not None:
-            if path not in cache:
-                cache[path] = lines_of(path)
-            origin = image.boxes[index].origin if index < len(image.boxes) else None
-            if path == image.annotation and origin is not None and origin < len(cache[path]):
-                issue = replace(issue, line=cache[path][origin])
-        result.issues.append(issue)
-    return result
-
-
-def lines_of(annotation: Path) -> list[int]:
-    """1-based line of each box in a label file, in its order; empty where the kind of file is unknown."""
-    try:
-        raw = annotation.read_bytes()
-    except OSError:
-        return []
-    if annotation.suffix.lower() == ".txt":
-        return [number for number, line in enumerate(raw.splitlines(), 1) if line.strip()]
-    if annotation.suffix.lower() == ".xml":
-        from lxml import etree
-
-        parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, recover=True)
-        root = etree.fromstring(raw, parser)
-        if root is not None:
-            lines = [element.sourceline for element in root.iterfind("object")]
-            return [line if isinstance(line, int) else 1 for line in lines]
-    return []
 
 
 def summary_lines(report: Report) -> list[str]:
@@ -180,15 +164,15 @@ def _check_box(image: AnnotatedImage, index: int, box: Box, report: Report, opti
     x1, y1, x2, y2 = box.xyxy
     name = f"{box.label} box at {x1:.5g},{y1:.5g} {x2:.5g},{y2:.5g}"
     if not x1 < x2 or not y1 < y2:
-        swapped = x1 > x2 or y1 > y2
-        kind = "has its edges swapped" if swapped else "has no area"
-        report.error("box-empty", f"{name} {kind}.", **where, hint="Draw it again, or delete it.")
+        swapped = x1 != x2 and y1 != y2
+        code, kind = ("box-swapped", "has its edges swapped") if swapped else ("box-empty", "has no area")
+        report.error(code, f"{name} {kind}.", **where, hint="Draw it again, or delete it.")
         return False
     inside = clip(as_array([box]), image.size)[0]
     width, height = float(inside[2] - inside[0]), float(inside[3] - inside[1])
     size = f"{image.size[0]}x{image.size[1]}"
     if width <= 0 or height <= 0:
-        report.error("box-outside", f"{name} lies outside the {size} picture.", **where)
+        report.error("box-far-outside", f"{name} lies outside the {size} picture.", **where)
         return False
     over = float(np.abs(as_array([box])[0] - inside).max())
     if over > SLIVER:
@@ -214,24 +198,41 @@ def _check_box(image: AnnotatedImage, index: int, box: Box, report: Report, opti
     return True
 
 
-def _check_pairs(image: AnnotatedImage, sound: list[int], report: Report) -> None:
-    """Boxes that lie on each other: one object that was labelled twice."""
-    boxes = [image.boxes[index] for index in sound]
-    if len(boxes) < 2:
-        return
-    edges = as_array(boxes)
+def duplicates(image: AnnotatedImage) -> list[tuple[int, int, float]]:
+    """Boxes that say the same twice: (first, later, their IoU), each later one once.
+
+    Of several that repeat each other the first in the file is the one that counts.
+    """
+    found: list[tuple[int, int, float]] = []
+    repeated: set[int] = set()
+    for first, later, overlap in _overlapping(image, range(len(image.boxes))):
+        same = image.boxes[first].label == image.boxes[later].label and overlap > DUPLICATE_IOU
+        if same and first not in repeated and later not in repeated:
+            repeated.add(later)
+            found.append((first, later, overlap))
+    return found
+
+
+def _overlapping(image: AnnotatedImage, indices: Sequence[int]) -> list[tuple[int, int, float]]:
+    """Pairs (earlier, later) of boxes that nearly cover each other, with their IoU."""
+    if len(indices) < 2:
+        return []
+    edges = as_array(image.boxes[index] for index in indices)
     overlap = np.triu(iou(edges, edges), 1)
-    for i, j in zip(*np.nonzero(overlap > NEAR_DUPLICATE_IOU), strict=True):
-        a, b = boxes[i], boxes[j]
-        where: dict[str, Any] = {"path": image.annotation or image.path, "key": image.key, "box": sound[j]}
-        value = float(overlap[i, j])
+    places = zip(*np.nonzero(overlap > NEAR_DUPLICATE_IOU), strict=True)
+    return [(indices[i], indices[j], float(overlap[i, j])) for i, j in places]
+
+
+def _check_pairs(image: AnnotatedImage, sound: Sequence[int], report: Report) -> None:
+    """Boxes that lie on each other: one object that was labelled twice."""
+    for first, later, value in _overlapping(image, sound):
+        a, b = image.boxes[first], image.boxes[later]
+        where: dict[str, Any] = {"path": image.annotation or image.path, "key": image.key, "box": later}
         if a.label == b.label and value > DUPLICATE_IOU:
-            text = f"{b.label} box {sound[j] + 1} repeats box {sound[i] + 1} (IoU {value:.2f})."
+            text = f"{b.label} box {later + 1} repeats box {first + 1} (IoU {value:.2f})."
             report.warning("box-duplicate", text, **where, hint="Delete one of them.")
         else:
-            text = (
-                f"{b.label} box {sound[j] + 1} lies almost on {a.label} box {sound[i] + 1} (IoU {value:.2f})."
-            )
+            text = f"{b.label} box {later + 1} lies almost on {a.label} box {first + 1} (IoU {value:.2f})."
             report.warning("box-near-duplicate", text, **where, hint="Is it one object?")
 
 

@@ -13,9 +13,11 @@ from converters.model import Dataset, Split
 from converters.report import Report
 from converters.work import SplitRow, WorkFolder, copies_in, read_names, read_split
 
-_CLASSES = re.compile(r"^\s*classes\s*=\s*(\d+)\s*$", re.MULTILINE)
+CLASSES = re.compile(r"^\s*classes\s*=\s*(\d+)\s*$", re.MULTILINE)
+"""The line of obj.data that says how many classes there are."""
+
 _COPY_STEM = re.compile(r"(.+)_c\d+")
-_REMAKE = "Make it again: augment-cli and convert-cli --force do, and so does saving in the window."
+_REMAKE = "Make it again: check-cli --fix."
 
 
 def check_work(
@@ -100,7 +102,7 @@ def _check_lists(work: WorkFolder, rows: list[SplitRow], report: Report) -> None
 
 def _check_classes(work: WorkFolder, names: tuple[str, ...], report: Report) -> None:
     try:
-        found = _CLASSES.search(work.data.read_text(encoding="utf-8"))
+        found = CLASSES.search(work.data.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         report.error("data-unreadable", f"cannot be read: {error}.", path=work.data, hint=_REMAKE)
         return

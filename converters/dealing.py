@@ -8,6 +8,7 @@ pictures without a box, so that all three are spread.
 from __future__ import annotations
 
 import hashlib
+from bisect import insort
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -197,11 +198,12 @@ class Deal:
 
     def _exchange(self) -> None:
         """Swap units of equal size between bins as long as that lowers the cost."""
+        stock = _Stock(self._bin, self._images, self._kind, ~self._fixed)
         for _ in range(_SWAPS):
             best: tuple[float, int, int] | None = None
             for s in range(len(self._wanted)):
                 for t in range(s + 1, len(self._wanted)):
-                    swap = self._best_swap(s, t)
+                    swap = self._best_swap(s, t, stock)
                     if swap is not None and (best is None or swap[0] < best[0]):
                         best = swap
             if best is None:
@@ -210,12 +212,14 @@ class Deal:
             s, t = int(self._bin[a]), int(self._bin[b])
             self._put(a, t)
             self._put(b, s)
+            stock.move(a, s, t)
+            stock.move(b, t, s)
 
-    def _best_swap(self, s: int, t: int) -> tuple[float, int, int] | None:
+    def _best_swap(self, s: int, t: int, stock: _Stock) -> tuple[float, int, int] | None:
         """The swap between two bins that lowers the cost most: (change, unit of s, unit of t)."""
         best: tuple[float, int, int] | None = None
-        for images in np.unique(self._images):
-            left, right = self._kinds(s, images), self._kinds(t, images)
+        for images in stock.sizes:
+            left, right = stock.kinds(s, images), stock.kinds(t, images)
             if not len(left) or not len(right):
                 continue
             change = self._change(s, t, left, right)
@@ -223,15 +227,6 @@ class Deal:
             if change[i, j] < -_GAIN and (best is None or change[i, j] < best[0]):
                 best = float(change[i, j]), int(left[i]), int(right[j])
         return best
-
-    def _kinds(self, place: int, images: int) -> Ints:
-        """One unit of each different content in a bin: which of equals is swapped does not matter."""
-        units = np.flatnonzero((self._bin == place) & (self._images == images) & ~self._fixed)
-        if not len(units):
-            return units
-        _, first = np.unique(self._kind[units], return_index=True)
-        result: Ints = units[np.sort(first)[:_KINDS]]
-        return result
 
     def _change(self, s: int, t: int, left: Ints, right: Ints) -> Floats:
         """Change of the cost, shape (len(left), len(right)), of every swap.
@@ -252,6 +247,48 @@ class Deal:
                 change = change + (cost if place == s else cost.T)
         result: Floats = change
         return result
+
+
+class _Stock:
+    """What each bin holds, by number of pictures and by content, kept up while units are swapped.
+
+    Looking through all units for each swap would take longer the more there are, squared.
+
+    Args:
+        bins: Bin of each unit.
+        images: Pictures of each unit.
+        kinds: Number of its content; units of one number are interchangeable.
+        free: Whether it may be moved.
+    """
+
+    def __init__(self, bins: Ints, images: Ints, kinds: Ints, free: npt.NDArray[np.bool_]) -> None:
+        self._images = images
+        self._kinds = kinds
+        self._units: dict[tuple[int, int], dict[int, list[int]]] = {}
+        self._firsts: dict[tuple[int, int], Ints] = {}
+        self.sizes = [int(size) for size in np.unique(images)]
+        for unit in np.flatnonzero(free).tolist():
+            held = self._units.setdefault((int(bins[unit]), int(images[unit])), {})
+            held.setdefault(int(kinds[unit]), []).append(unit)
+
+    def kinds(self, place: int, images: int) -> Ints:
+        """One unit of each different content in a bin: which of equals is swapped does not matter."""
+        where = place, images
+        if where not in self._firsts:
+            firsts = sorted(units[0] for units in self._units.get(where, {}).values())
+            self._firsts[where] = np.array(firsts[:_KINDS], dtype=np.int64)
+        return self._firsts[where]
+
+    def move(self, unit: int, old: int, new: int) -> None:
+        """A unit went from one bin to another."""
+        images, kind = int(self._images[unit]), int(self._kinds[unit])
+        held = self._units[old, images]
+        held[kind].remove(unit)
+        if not held[kind]:
+            del held[kind]
+        insort(self._units.setdefault((new, images), {}).setdefault(kind, []), unit)
+        for where in ((old, images), (new, images)):
+            self._firsts.pop(where, None)
 
 
 def _shared_folders(keys: Sequence[str]) -> int:

@@ -27,11 +27,18 @@ from converters.model import Split
 from converters.reading import read_text
 from converters.report import Report
 
-IGNORED_FOLDERS = frozenset({"runs", "augmented", "__macosx", "@eadir"})
-"""Folders without pictures of the set: trainings, copies, and what systems leave behind (case-blind)."""
+IGNORED_FOLDERS = frozenset(
+    {"runs", "augmented", "__macosx", "@eadir", "segmentationclass", "segmentationobject", "visualization"}
+    | {"segmentationclassvisualization", "segmentationobjectvisualization", "annotationsvisualization"}
+)
+"""Folders without pictures of the set (case-blind): trainings, copies, what systems leave behind, and masks and
+drawings of the labels as they stand beside the pictures in the VOC devkit and in what labelme writes."""
 
 IMAGE_FOLDERS = frozenset({"images", "jpegimages", "image", "imgs", "img", "pictures", "photos"})
 """Folders that have a folder of labels beside them (case-blind)."""
+
+SHARED_SUFFIXES = frozenset({".json", ".csv", ".tsv", ".xml"})
+"""Of label files that hold many pictures, and so may be named instead of their folder (lower case)."""
 
 _SPLIT_FOLDERS = {
     "train": Split.TRAIN,
@@ -159,11 +166,13 @@ def scan(root: Path) -> Tree:
     """List a folder with its subfolders (links to folders are followed, loops are not).
 
     Raises:
-        NotADatasetError: There is no such folder, or it cannot be listed.
+        UsageError: There is no such folder.
+        NotADatasetError: It is a file, or cannot be listed.
     """
     if not root.is_dir():
-        text = "is a file, not a folder." if root.exists() else "there is no such folder."
-        raise NotADatasetError(text, path=root)
+        if not root.exists():
+            raise UsageError("there is no such folder.", path=root)
+        raise NotADatasetError("is a file, not a folder.", path=root)
     files: list[str] = []
     folders: list[str] = []
     unreadable: list[tuple[str, str]] = []

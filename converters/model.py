@@ -77,6 +77,8 @@ class AnnotatedImage:
         split: Which part of the set it is in, or None while the set is not split.
         annotation: The label file that belongs to the picture (whether or not it exists yet).
         labelled: True where a label file exists (an empty one says "nothing here"), else False.
+        origin: Index of the picture's entry in a label file that holds many pictures. Like the origin of a
+            box it says where the image came from and is no part of equality.
     """
 
     key: str
@@ -86,6 +88,7 @@ class AnnotatedImage:
     split: Split | None = None
     annotation: Path | None = None
     labelled: bool = True
+    origin: int | None = field(default=None, compare=False)
 
     @property
     def name(self) -> str:
@@ -103,7 +106,7 @@ class Dataset:
 
     Attributes:
         root: The folder the set lies in.
-        format: Name of the codec it was read with (``voc``, ``yolo``).
+        format: Name of the codec it was read with (``voc``, ``yolo``, …).
         images: In natural order of their keys.
         class_names: Every class, also those without a box.
     """

@@ -17,25 +17,29 @@ _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?
 _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)(?:\([^)]*\))?", re.IGNORECASE)
 
 
-def read_small_file(path: Path) -> bytes:
+def read_small_file(path: Path, limit: int = MAX_LABEL_BYTES) -> bytes:
     """The bytes of a label, list or names file.
+
+    Args:
+        path: The file.
+        limit: Most bytes that it may have; more is refused unread.
 
     Raises:
         FormatError: It is missing, unreadable, no regular file (reading a pipe would wait forever), or
-            larger than :data:`MAX_LABEL_BYTES`.
+            larger than ``limit``.
     """
     try:
         info = path.stat()
         if not stat.S_ISREG(info.st_mode):
             raise FormatError("is not a regular file.", path=path, code="unreadable")
-        if info.st_size <= MAX_LABEL_BYTES:
+        if info.st_size <= limit:
             with path.open("rb") as file:
-                data = file.read(MAX_LABEL_BYTES + 1)
-            if len(data) <= MAX_LABEL_BYTES:
+                data = file.read(limit + 1)
+            if len(data) <= limit:
                 return data
         raise FormatError(
-            f"is {max(info.st_size, MAX_LABEL_BYTES) / 2**20:.0f} MiB large; "
-            f"a label file has at most {MAX_LABEL_BYTES // 2**20} MiB.",
+            f"is {max(info.st_size, limit) / 2**20:,.0f} MiB large; "
+            f"such a file has at most {limit / 2**20:,.3g} MiB.",
             path=path,
             code="too-large",
         )

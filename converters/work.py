@@ -20,10 +20,11 @@ from pathlib import Path
 
 from natsort import natsorted
 
-from converters.errors import FormatError, NotADatasetError
+from converters.errors import FormatError, NotADatasetError, UsageError
 from converters.files import write_if_changed
 from converters.images import DARKNET_SUFFIXES
 from converters.model import Split
+from converters.swap import finish
 
 _COLUMNS = ("image", "split", "group", "source")
 
@@ -93,9 +94,16 @@ class WorkFolder:
 def open_work(root: Path) -> WorkFolder:
     """The Darknet data set in ``root``.
 
+    What an interrupted change left there is finished first.
+
     Raises:
+        UsageError: There is no such folder.
         NotADatasetError: It is none.
+        DataError: Another program is changing it.
     """
+    if not root.exists():
+        raise UsageError("there is no such folder.", path=root)
+    finish(root)
     work = WorkFolder(root)
     if not work.exists():
         raise NotADatasetError(
@@ -185,6 +193,23 @@ def copies_in(work: WorkFolder) -> list[str]:
     return [f"augmented/{name}" for name in natsorted(names) if not name.startswith(".")]
 
 
+def list_texts(work: WorkFolder, rows: Iterable[SplitRow]) -> dict[str, str]:
+    """What the three lists have to say by these rows, by file name; copies follow in train.txt."""
+    listed = list(rows)
+    texts: dict[str, str] = {}
+    for split in Split:
+        paths = [row.image for row in listed if row.split is split]
+        if split is Split.TRAIN:
+            paths += copies_in(work)
+        texts[work.list_of(split).name] = "".join(f"{path}\n" for path in paths)
+    return texts
+
+
+def data_text(classes: int) -> str:
+    """What obj.data has to say for so many classes."""
+    return f"classes = {classes}\ntrain = train.txt\nvalid = val.txt\nnames = obj.names\nbackup = runs\n"
+
+
 def write_lists(work: WorkFolder) -> None:
     """Derive train.txt, val.txt, test.txt and obj.data from split.csv, the copies and obj.names.
 
@@ -192,14 +217,6 @@ def write_lists(work: WorkFolder) -> None:
         FormatError: split.csv or obj.names is broken.
         WriteError: A list cannot be written.
     """
-    rows = read_split(work)
-    for split in Split:
-        paths = [row.image for row in rows if row.split is split]
-        if split is Split.TRAIN:
-            paths += copies_in(work)
-        write_if_changed(work.list_of(split), "".join(f"{path}\n" for path in paths))
-    data = (
-        f"classes = {len(read_names(work.names))}\n"
-        "train = train.txt\nvalid = val.txt\nnames = obj.names\nbackup = runs\n"
-    )
-    write_if_changed(work.data, data)
+    for name, text in list_texts(work, read_split(work)).items():
+        write_if_changed(work.root / name, text)
+    write_if_changed(work.data, data_text(len(read_names(work.names))))

@@ -7,16 +7,12 @@ fork would copy in any state.
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
 import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
-from multiprocessing import connection
 from typing import TypeVar
 
 from converters.errors import DataError
@@ -84,6 +80,11 @@ def _processes(jobs: int | None, tasks: int, size: int) -> int:
 
 
 def _pooled(function: Callable[[T], R], tasks: Sequence[T], processes: int) -> Generator[R, None, None]:
+    # Most commands end without a second process: what starts them is imported here.
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+
     step = max(1, min(_CHUNK, len(tasks) // (processes * _TURNS)))
     chunks = [tasks[start : start + step] for start in range(0, len(tasks), step)]
     context = multiprocessing.get_context("spawn")
@@ -123,6 +124,8 @@ def _without_ctrl_c() -> Iterator[None]:
 
 def _start_worker() -> None:
     """Set up a worker process."""
+    import multiprocessing
+
     import cv2
 
     cv2.setNumThreads(0)  # the processors are taken by the other workers
@@ -135,5 +138,7 @@ def _start_worker() -> None:
 
 def _end_with(sentinel: int) -> None:
     """End this process when its parent was killed: it would wait for work for ever."""
+    from multiprocessing import connection
+
     connection.wait([sentinel])
     os._exit(1)

@@ -9,7 +9,7 @@ from pathlib import Path
 from annotator.core.edits import SetBoxes
 from annotator.core.sidecar import Sidecar
 from converters import archive, registry
-from converters.errors import DataError, FormatError, WriteError
+from converters.errors import DataError, FormatError, UsageError, WriteError
 from converters.files import make_folder, write_if_changed
 from converters.formats.base import Codec, LoadOptions, ProgressCallback
 from converters.model import AnnotatedImage, Box, Dataset, Split
@@ -18,12 +18,16 @@ from converters.work import WorkFolder, write_lists
 
 Listener = Callable[[str], None]
 
+_IDS_IN_FILES = ("yolo", "ultralytics")
+"""Formats whose label files hold class ids, which the set's own list of names alone gives a meaning."""
+
 
 class Session:
     """An open data set.
 
     Every label file is written from the bytes it had when the set was opened (its base) and the boxes as
-    they are now, so undoing everything gives back the very file that was opened.
+    they are now, so undoing everything gives back the very file that was opened. A file may hold the labels
+    of one picture or of many.
 
     Attributes:
         root: The set's folder.
@@ -42,13 +46,18 @@ class Session:
         self._images = {image.key: image for image in dataset}
         self._positions = {key: position for position, key in enumerate(self.keys)}
         self._saved: dict[str, tuple[Box, ...]] = {}
-        self._base: dict[str, bytes | None] = {}
-        self._on_disk: dict[str, bytes | None] = {}
+        self._loaded = {image.key: image.labelled for image in dataset}
+        self._in_file: dict[Path, list[str]] = {}
+        for image in dataset:
+            if image.annotation is not None:
+                self._in_file.setdefault(image.annotation, []).append(image.key)
+        self._base: dict[Path, bytes | None] = {}
+        self._on_disk: dict[Path, bytes | None] = {}
         self._dirty: set[str] = set()
         self._listeners: list[Listener] = []
         pinned = sidecar.class_names()
         self.class_names = (*pinned, *(name for name in dataset.class_names if name not in pinned))
-        if dataset.format == "yolo":
+        if dataset.format in _IDS_IN_FILES:
             # Ids stand in the files: the names file alone decides.
             self.class_names = dataset.class_names
 
@@ -58,11 +67,19 @@ class Session:
 
         Raises:
             DataError: It holds no picture, cannot be read, or the archive is refused.
+            UsageError: It holds predictions, which are looked at on a page of their own.
         """
         root = archive.open_for_editing(path, on_progress=on_progress)
         report = Report()
         dataset = registry.load(root, report, LoadOptions(on_progress=on_progress))
-        return cls(dataset, registry.codec_of(dataset), report, Sidecar(dataset.root))
+        codec = registry.codec_of(dataset)
+        if codec.keeps.confidence and any(b.confidence is not None for i in dataset for b in i.boxes):
+            raise UsageError(
+                f"holds predictions ({codec.title}), not labels.",
+                path=path,
+                hint=f"To go on from them as labels, convert them first: convert-cli {path} NEW --to voc",
+            )
+        return cls(dataset, codec, report, Sidecar(dataset.root))
 
     def close(self) -> None:
         """Release the lock. Unsaved edits are lost: save first."""
@@ -126,7 +143,10 @@ class Session:
             if other.casefold() == name.casefold():
                 raise FormatError(f"the class {other!r} exists already.")
         names = (*self.class_names, name)
-        self.codec.write_class_names(self.root, names)
+        if registry.is_shared(self.codec):
+            self._name_in_label_files(names)
+        else:
+            self.codec.write_class_names(self.root, names)
         work = WorkFolder(self.root)
         if work.exists():
             write_lists(work)  # obj.data says how many classes there are
@@ -160,17 +180,42 @@ class Session:
 
     def _remember_base(self, key: str) -> None:
         """Before an image's first edit: keep its file's bytes, and check that they are what was loaded."""
-        if key in self._base:
-            return
         image = self._images[key]
-        base = _read(image.annotation) if image.annotation is not None else None
-        changed = base is not None and not image.labelled
-        if base is not None and image.labelled:
-            changed = self.codec.render(image, self.class_names, base) != base
-        if changed or (base is None and image.labelled):
+        path = image.annotation
+        if path is None:
+            raise WriteError("has no label file to write to.", path=image.path)
+        if path in self._base:
+            return
+        base = _read(path)
+        labelled = any(self._loaded[other] for other in self._in_file[path])
+        if labelled if base is None else self._render(path, base) != base or not labelled:
             raise self._conflict(image, "Read the set again (F5) to see its boxes, then make the edit.")
-        self._base[key] = self._on_disk[key] = base
-        self._saved[key] = image.boxes
+        self._base[path] = self._on_disk[path] = base
+        for other in self._in_file[path]:
+            self._saved[other] = self._images[other].boxes
+
+    def _render(self, path: Path, base: bytes | None) -> bytes:
+        """A label file's bytes with the boxes as they are now."""
+        images = [self._images[key] for key in self._in_file[path]]
+        if registry.is_shared(self.codec):
+            return self.codec.render_file(path, images, self.class_names, base)
+        return registry.image_codec(self.codec.name).render(images[0], self.class_names, base)
+
+    def _name_in_label_files(self, names: tuple[str, ...]) -> None:
+        """Write the class names into label files that hold them, edited or not."""
+        before = self.class_names
+        for keys in self._in_file.values():
+            self._remember_base(keys[0])
+        self.class_names = names
+        try:
+            for path in self._in_file:
+                if self._base[path] is not None:
+                    self._write(path, self._render(path, self._base[path]), overwrite=False)
+            # Some formats have a place beside the label files for them; the files themselves say them by now.
+            self.codec.write_class_names(self.root, names)
+        except DataError:
+            self.class_names = before
+            raise
 
     def _conflict(self, image: AnnotatedImage, hint: str) -> DataError:
         return DataError(
@@ -193,36 +238,49 @@ class Session:
             An error for each file that could not be written; these images stay dirty.
         """
         errors: list[DataError] = []
-        for key in self.dirty_keys if keys is None else keys:
-            if key not in self._dirty:
-                continue
+        wanted = self.dirty_keys if keys is None else [key for key in keys if key in self._dirty]
+        paths = dict.fromkeys(path for key in wanted if (path := self._images[key].annotation) is not None)
+        for path in paths:
             try:
-                self._save_one(key, overwrite=overwrite)
+                self._save_file(path, overwrite=overwrite)
             except DataError as error:
                 errors.append(error)
-        if self.codec.name != "yolo" and not errors:
+        if self.codec.name not in _IDS_IN_FILES and not errors:
             self.sidecar.pin_class_names(self.class_names)
         return errors
 
-    def _save_one(self, key: str, *, overwrite: bool) -> None:
-        image = self._images[key]
-        if image.annotation is None:
-            raise WriteError("has no label file to write to.", path=image.path)
-        data = self.codec.render(image, self.class_names, self._base[key])
-        if not overwrite and _read(image.annotation) != self._on_disk[key]:
-            raise self._conflict(image, "Keep your boxes with File > Overwrite changed files.")
-        if not image.boxes and self._base[key] is None:
-            # Everything drawn was undone: an image that had no label file has none again.
-            _remove(image.annotation)
-            self._on_disk[key] = None
+    def _save_file(self, path: Path, *, overwrite: bool) -> None:
+        """Write one label file: with it, all its images are saved."""
+        here = self._in_file[path]
+        if self._base[path] is None and not any(self._images[key].boxes for key in here):
+            # Everything drawn was undone: what had no label file has none again.
+            self._check_unchanged(path, overwrite=overwrite)
+            _remove(path)
+            self._on_disk[path] = None
         else:
-            make_folder(image.annotation.parent)
-            write_if_changed(image.annotation, data)
-            self._on_disk[key] = data
-        self._saved[key] = image.boxes
-        self._dirty.discard(key)
-        self._images[key] = replace(image, labelled=self._on_disk[key] is not None)
-        self._changed(key)
+            self._write(path, self._render(path, self._base[path]), overwrite=overwrite)
+        for key in here:
+            image = self._images[key]
+            labelled = self._on_disk[path] is not None
+            if registry.is_shared(self.codec):  # a shared file says of each picture whether it was looked at
+                labelled = self._loaded[key] or bool(image.boxes)
+            edited = key in self._dirty
+            self._saved[key] = image.boxes
+            self._dirty.discard(key)
+            if edited or labelled != image.labelled:
+                self._images[key] = replace(image, labelled=labelled)
+                self._changed(key)
+
+    def _write(self, path: Path, data: bytes, *, overwrite: bool) -> None:
+        self._check_unchanged(path, overwrite=overwrite)
+        make_folder(path.parent)
+        write_if_changed(path, data)
+        self._on_disk[path] = data
+
+    def _check_unchanged(self, path: Path, *, overwrite: bool) -> None:
+        if not overwrite and _read(path) != self._on_disk[path]:
+            image = self._images[self._in_file[path][0]]
+            raise self._conflict(image, "Keep your boxes with File > Overwrite changed files.")
 
 
 def _read(path: Path) -> bytes | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
 
 def positive(text: str) -> int:
@@ -12,6 +13,27 @@ def positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return value
+
+
+def add_images(parser: argparse.ArgumentParser) -> None:
+    """Add ``--images``: where the pictures of a set lie whose label files name them."""
+    parser.add_argument(
+        "--images",
+        type=Path,
+        metavar="FOLDER",
+        help="where the pictures are, for formats whose label files name them (default: in the set)",
+    )
+
+
+def add_voc_edges(parser: argparse._ActionsContainer) -> None:
+    """Add ``--voc-edges``: how edges are counted in Pascal VOC files."""
+    parser.add_argument(
+        "--voc-edges",
+        choices=("as-is", "one-based"),
+        default="as-is",
+        help="in Pascal VOC files, read or written: the numbers are edges from 0 (as-is, the default), or "
+        "first and last pixel counted from 1, as the VOC challenge has them (one-based)",
+    )
 
 
 def network_size(text: str) -> tuple[int, int]:

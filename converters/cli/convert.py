@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from converters import registry
 from converters.baking import Bake
-from converters.cli.common import positive, table
+from converters.cli.common import add_images, add_voc_edges, positive
+from converters.cli.convert_text import text_of, text_of_addition
 from converters.commands import Bar, make_parser, print_json, print_report, run_command
-from converters.convert import ConvertOptions, ConvertResult, convert_to_format, convert_to_work
+from converters.conversion import AddOptions, ConvertOptions
 from converters.errors import UsageError
-from converters.model import Split
 from converters.remap import parse_names, parse_rename
 from converters.report import Report
-from converters.split import SplitQuality, parse_split
-from converters.words import counted
+from converters.split import parse_split
 
 _EXAMPLES = """  convert-cli archive.zip work --split 70/15/15
   convert-cli archive work --rename with_mask=mask,without_mask=no_mask,mask_weared_incorrect=chin_diaper
   convert-cli archive work --split 608,120,120 --seed 7
   convert-cli archive work --force          new labels into the same data set: the split and runs/ stay
+  convert-cli more work --add               more pictures: what is there stays, the split is kept
+  convert-cli more work --add --rename masked=mask,bare=no_mask
+  convert-cli pictures work --unlabelled keep --classes mask,no_mask     plain pictures, nothing in them
   convert-cli work masks_voc --to voc
 
-The source is never changed. TARGET appears only when it is complete. Findings go to stderr.
+The source is never changed. TARGET appears, or changes, only when all is complete. Findings go to stderr.
 
 exit codes:
   0 all was converted   1 something was left out (all that is good is there)   2 wrong use"""
@@ -39,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = make_parser("convert-cli", "Convert a set of labelled pictures.", _EXAMPLES)
-    parser.add_argument("source", type=Path, metavar="SOURCE", help="folder or archive (zip, tar)")
+    parser.add_argument("source", type=Path, metavar="SOURCE", help="folder, archive or label file")
     parser.add_argument("target", type=Path, metavar="TARGET", help="folder to make")
     formats = sorted(registry.FORMATS)
     parser.add_argument(
@@ -48,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--from", dest="format", choices=formats, help="format of the source (default: recognised)"
     )
+    add_images(parser)
     classes = parser.add_argument_group("classes")
     classes.add_argument(
         "--rename", metavar="OLD=NEW,…", help="other names; two with one new name become one class"
@@ -67,16 +69,47 @@ def _parser() -> argparse.ArgumentParser:
     split.add_argument(
         "--groups", type=Path, metavar="FILE", help="CSV of picture,group: what must stay together"
     )
+    split.add_argument(
+        "--no-similar",
+        action="store_true",
+        help="do not look for pictures that show the same: quicker, but a split may tear them apart",
+    )
     split.add_argument("--resplit", action="store_true", help="with --force: do not keep the split there is")
     _add_leniency(parser)
-    parser.add_argument(
-        "--force", action="store_true", help="replace the Darknet data set in TARGET; its runs/ stay"
-    )
+    _add_targets(parser)
     parser.add_argument(
         "--jobs", type=positive, metavar="N", help="processes (default: one for each processor)"
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser
+
+
+def _add_targets(parser: argparse.ArgumentParser) -> None:
+    """Options about a Darknet data set that is in TARGET already."""
+    there = parser.add_argument_group("a Darknet data set that is in TARGET already")
+    mode = there.add_mutually_exclusive_group()
+    mode.add_argument(
+        "--add", action="store_true", help="add the pictures of SOURCE to it; what is there stays as it is"
+    )
+    mode.add_argument(
+        "--force",
+        action="store_true",
+        help="replace it; its runs/ stay, and so do pictures added from other sets",
+    )
+    there.add_argument(
+        "--new-classes",
+        action="store_true",
+        help="with --add: append classes that it does not know to obj.names (default: an error)",
+    )
+    there.add_argument(
+        "--identical",
+        choices=("skip", "keep"),
+        default="skip",
+        help="with --add: pictures of which the very same is there: leave out (default), or take",
+    )
+    there.add_argument(
+        "--drop-added", action="store_true", help="with --force: pictures added from other sets go, too"
+    )
 
 
 def _add_leniency(parser: argparse.ArgumentParser) -> None:
@@ -101,16 +134,20 @@ def _add_leniency(parser: argparse.ArgumentParser) -> None:
         help="where a label file says another size than its picture has: leave the picture out (default), "
         "or scale the boxes from the size it says (xml), or take them as they are (image)",
     )
+    add_voc_edges(what)
     what.add_argument(
         "--bake",
         choices=[str(bake) for bake in Bake],
         default="auto",
-        help="write pictures anew as 8-bit RGB PNG: those that Darknets read differently (default), or all",
+        help="write pictures anew as 8-bit RGB PNG: all that are not such already (auto, the default), all, "
+        "or only those that a Darknet cannot open (needed)",
     )
 
 
 def _body(argv: Sequence[str]) -> int:
     given = _parser().parse_args(argv)
+    from converters.convert import convert_to_format, convert_to_work  # asking for --help needs none of it
+
     options = ConvertOptions(
         rename=parse_rename(given.rename) if given.rename is not None else (),
         classes=parse_names(given.classes) if given.classes is not None else None,
@@ -121,12 +158,22 @@ def _body(argv: Sequence[str]) -> int:
         keep_good=given.keep_good,
         fix_outside=given.fix_outside,
         trust_size=given.trust_size,
+        voc_edges=given.voc_edges,
         keep_unlabelled=given.unlabelled == "keep",
         bake=Bake(given.bake),
+        similar=not given.no_similar,
         jobs=given.jobs,
         format=given.format,
+        images=given.images,
         force=given.force,
+        drop_added=given.drop_added,
     )
+    if given.add:
+        return _add(given, options)
+    if given.new_classes or given.identical != "skip":
+        raise UsageError("--new-classes and --identical are for --add.")
+    if given.drop_added and not given.force:
+        raise UsageError("--drop-added is for --force.")
     report = Report()
     try:
         with Bar("unpacking", unit="B") as bar:
@@ -149,108 +196,40 @@ def _body(argv: Sequence[str]) -> int:
     return report.exit_code()
 
 
-def text_of(result: ConvertResult, report: Report) -> list[str]:
-    """The lines that are printed for people."""
-    dataset = result.dataset
-    lines = [
-        f"{result.target}: {counted(len(dataset), 'picture')}, {counted(dataset.box_count, 'box', 'boxes')}, "
-        f"{counted(len(dataset.class_names), 'class', 'classes')} "
-        f"({result.source_format} → {result.target_format})",
-        "",
-    ]
-    lines += _boxes(result)
-    if result.quality is not None:
-        lines += ["", *_split_lines(result.quality, result)]
-    notes = _notes(result)
-    if notes:
-        lines += ["", *notes]
-    if result.loses:
-        lines += ["", f"{result.target_format} does not keep: {', '.join(result.loses)}"]
-    if len(report):
-        lines += ["", f"{report.summary()} (see above, or check-cli)"]
-    return lines
+def _add(given: argparse.Namespace, options: ConvertOptions) -> int:
+    """``--add``."""
+    from converters.adding import add_to_work
 
-
-def _boxes(result: ConvertResult) -> list[str]:
-    dataset, quality = result.dataset, result.quality
-    boxes = Counter(box.label for image in dataset for box in image.boxes)
-    splits = [split for split in Split if quality is not None and quality.sizes[split]]
-    rows = [["class", "boxes", *(text for split in splits for text in (str(split), "%"))]]
-    for name in dataset.class_names:
-        row = [name, f"{boxes[name]:,}"]
-        for split in splits:
-            cell = quality.cell(name, split) if quality is not None else None
-            row += [f"{cell.boxes:,}", f"{cell.share:.1%}"[:-1]] if cell is not None else ["0", "-"]
-        rows.append(row)
-    total = ["(pictures)", f"{len(dataset):,}"]
-    for split in splits:
-        size = quality.sizes[split] if quality is not None else 0
-        total += [f"{size:,}", f"{size / max(1, len(dataset)):.1%}"[:-1]]
-    return table([*rows, total])
-
-
-def _split_lines(quality: SplitQuality, result: ConvertResult) -> list[str]:
-    lines: list[str] = []
-    worst = quality.worst
-    if worst is not None:
-        more = "more" if worst.error >= 0 else "fewer"
-        lines.append(
-            f"the split is off by {quality.worst_error:.1%} at worst: {worst.split} has {more} {worst.label} "
-            f"boxes ({worst.boxes}) than its part of the pictures"
+    if given.to != "yolo":
+        raise UsageError(f"--add is for Darknet data sets, not for {given.to}.")
+    if given.classes is not None:
+        raise UsageError(
+            "--classes does not go with --add: the classes are those that are there.",
+            hint="--rename says which of them others are, --new-classes appends new ones.",
         )
-    if quality.sizes != quality.wanted:
-        wanted = "/".join(str(quality.wanted[split]) for split in Split)
-        lines.append(f"sizes wanted were {wanted}: groups, or an earlier split, stood in the way")
-    if result.groups:
-        pictures = sum(len(keys) for keys in result.groups.values())
-        lines.append(
-            f"{counted(len(result.groups), 'group')} of pictures that show the same "
-            f"({pictures} pictures) were kept together"
-        )
-    if quality.torn_groups:
-        lines.append(f"groups in more than one split: {', '.join(quality.torn_groups)}")
-    if result.kept_splits:
-        lines.append(
-            f"{counted(result.kept_splits, 'picture')} stay in the split they had (--resplit divides anew)"
-        )
-    return lines
-
-
-def _notes(result: ConvertResult) -> list[str]:
-    notes: list[str] = []
-    if result.baked:
-        notes.append(
-            f"{counted(result.baked, 'picture')} written anew as 8-bit RGB PNG, {result.linked:,} as they are"
-        )
-    elif result.linked:
-        notes.append(f"{counted(result.linked, 'picture')} linked or copied as they are")
-    if result.renamed:
-        notes.append(
-            f"{counted(len(result.renamed), 'file name')} made plain (split.csv names the originals):"
-        )
-        shown = list(result.renamed.items())[:5]
-        notes += [f"  {old} → {new}" for old, new in shown]
-        if len(result.renamed) > len(shown):
-            notes.append(f"  and {len(result.renamed) - len(shown)} more")
-    for keys, why in (
-        (result.unlabelled, "without a label file (--unlabelled keep takes them as empty)"),
-        (result.rejected, "with an error in the label file or picture"),
-        (result.unreadable, "that cannot be read"),
-        (result.surplus, "more than asked for, in no split"),
-    ):
-        if keys:
-            names = ", ".join(keys[:6]) + (", …" if len(keys) > 6 else "")
-            notes.append(f"left out: {counted(len(keys), 'picture')} {why}: {names}")
-    if result.clipped:
-        notes.append(f"{counted(result.clipped, 'box', 'boxes')} cut to the picture")
-    if result.dropped:
-        notes.append(f"{counted(result.dropped, 'box', 'boxes')} outside the picture dropped")
-    if result.removed_copies:
-        notes.append(
-            f"{counted(result.removed_copies, 'augmented copy', 'augmented copies')} of the replaced set "
-            "removed: make them again with augment-cli"
-        )
-    return notes
+    if given.resplit or given.drop_added:
+        raise UsageError("--resplit and --drop-added are for --force.")
+    if given.no_similar:
+        raise UsageError("--no-similar does not go with --add: what is new is compared with what is there.")
+    report = Report()
+    try:
+        with Bar("unpacking", unit="B") as bar:
+            result = add_to_work(
+                given.source,
+                given.target,
+                report,
+                options,
+                AddOptions(given.new_classes, given.identical == "keep"),
+                on_progress=bar,
+                on_stage=bar.stage,
+            )
+    finally:
+        print_report(report)
+    if given.json:
+        print_json({**result.as_dict(), "issues": [issue.as_dict() for issue in report]})
+    else:
+        print("\n".join(text_of_addition(result, report)))
+    return report.exit_code()
 
 
 if __name__ == "__main__":

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+from converters.formats.mending import Mend
+from converters.layout import Tree
 from converters.model import AnnotatedImage, Dataset
 from converters.report import Report
 
 ProgressCallback = Callable[[int, int], None]
 """Called with (done, total). It may raise to cancel."""
+
+VocEdges = Literal["as-is", "one-based"]
+"""How edges in Pascal VOC files are counted; see :func:`converters.formats.voc_document.edges_from_file`."""
 
 TrustSize = Literal["error", "xml", "image"]
 """Which size holds where a label file and its picture disagree."""
@@ -32,6 +37,13 @@ class LoadOptions:
             leave the image out. ``image``: its edges are pixels of the picture as it is. ``xml``: its edges
             are pixels of a picture of the size it gives, and are scaled.
         fix_outside: Cut boxes that pass the picture's edge back to it, with a warning.
+        images: Another folder in which the pictures lie, for formats whose label files name their pictures.
+        labels: Read this one label file alone, of a format that keeps many pictures in one file. Pictures
+            that it does not name are no part of the set then.
+        voc_edges: How edges in Pascal VOC files are counted.
+        mends: Where given, boxes whose edges are wrong in a way that has one right answer are taken as they
+            were meant (swapped edges, edges just outside; with ``fix_outside`` also far outside) or left out
+            (no area), and each is noted here instead of reported.
     """
 
     class_names: tuple[str, ...] | None = None
@@ -41,9 +53,32 @@ class LoadOptions:
     drop_unknown: bool = False
     trust_size: TrustSize = "error"
     fix_outside: bool = False
+    images: Path | None = None
+    labels: Path | None = None
+    voc_edges: VocEdges = "as-is"
+    mends: list[Mend] | None = None
 
 
 DEFAULT_OPTIONS = LoadOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Keeps:
+    """What of the model a format can hold; what it cannot is counted by :mod:`converters.losses`.
+
+    Attributes:
+        confidence: The confidence of predictions.
+        flags: Names of the flags it has a place for.
+        split: Which part of the set a picture is in.
+        classes: All class names in their order, also of classes without a box.
+        empty: Pictures that were looked at and hold nothing, told apart from those not labelled yet.
+    """
+
+    confidence: bool = False
+    flags: frozenset[str] = frozenset()
+    split: bool = True
+    classes: bool = True
+    empty: bool = True
 
 
 class Codec(Protocol):
@@ -61,8 +96,18 @@ class Codec(Protocol):
     def loses(self) -> tuple[str, ...]:
         """What of the model this format cannot hold, each a few words."""
 
+    @property
+    def keeps(self) -> Keeps:
+        """The same for the program."""
+
     def detect(self, root: Path) -> bool:
         """Whether the folder looks like this format. Quick: looks at names and a few files."""
+
+    def claims(self, tree: Tree) -> int:
+        """For how many of its pictures a set seems to have labels in this format (0: for none).
+
+        Quick: looks at names and at the first 64 KiB of files that may be label files.
+        """
 
     def load(self, root: Path, report: Report, options: LoadOptions = DEFAULT_OPTIONS) -> Dataset:
         """Read the set. Findings go to ``report``; an image whose label file was rejected is left out.
@@ -71,6 +116,27 @@ class Codec(Protocol):
             NotADatasetError: There is no picture at all.
             DataError: Nothing of the set can be used (its names file is broken, say).
         """
+
+    def write_class_names(self, root: Path, class_names: tuple[str, ...]) -> None:
+        """Let the set at ``root`` name these classes, where its format has a place for that.
+
+        Only the names are written: appending a class is safe, another order needs :meth:`save`.
+
+        Raises:
+            FormatError: A name cannot stand in a names file.
+            WriteError: The file cannot be written.
+        """
+
+    def save(self, dataset: Dataset, root: Path, report: Report) -> None:
+        """Write label files (and names file) of a whole set under an existing folder; pictures too.
+
+        Raises:
+            WriteError: A file cannot be written.
+        """
+
+
+class ImageCodec(Codec, Protocol):
+    """A format with a label file for each picture."""
 
     def label_path(self, image_path: Path, root: Path) -> Path:
         """The label file of a picture in the set at ``root``: the one there is, else where it would be.
@@ -91,19 +157,37 @@ class Codec(Protocol):
             FormatError: A box cannot be written (a label that is no class, a label with a newline).
         """
 
-    def write_class_names(self, root: Path, class_names: tuple[str, ...]) -> None:
-        """Let the set at ``root`` name these classes, where its format has a place for that.
 
-        Only the names file is written: appending a class is safe, another order needs :meth:`save`.
+class SharedCodec(Codec, Protocol):
+    """A format that keeps the labels of many pictures in one file."""
 
-        Raises:
-            FormatError: A name cannot stand in a names file.
-            WriteError: The file cannot be written.
+    def recognises(self, path: Path) -> bool:
+        """Whether a file is a label file of this format, by its name and its first 64 KiB."""
+
+    def entry_lines(self, path: Path) -> list[int]:
+        """1-based line of each entry that an ``origin`` of a box can mean, by that number.
+
+        Empty where the file cannot be read.
         """
 
-    def save(self, dataset: Dataset, root: Path, report: Report) -> None:
-        """Write label files (and names file) of a whole set under an existing folder; pictures too.
+    def render_file(
+        self,
+        path: Path,
+        images: Sequence[AnnotatedImage],
+        class_names: tuple[str, ...],
+        base: bytes | None,
+    ) -> bytes:
+        """The bytes of one label file.
+
+        Args:
+            path: The file; references to pictures are written as seen from there.
+            images: All images of the set whose ``annotation`` it is, with the boxes to write. Images without
+                a box that are not ``labelled`` are not mentioned in a new file.
+            class_names: Pinned order of the classes.
+            base: The file's bytes as they were read. An ``origin`` (of an image, of a box) stands for the
+                entry it was read from: where nothing was edited the base comes out byte for byte, else all
+                that was not edited survives, known or not. None: new file.
 
         Raises:
-            WriteError: A file cannot be written.
+            FormatError: A box cannot be written, or ``base`` cannot be read.
         """

@@ -6,13 +6,15 @@ import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 from converters.errors import FormatError, ImageError
 from converters.formats.base import LoadOptions
+from converters.formats.mending import Mend, mended_edges
 from converters.images import read_header
 from converters.layout import Pair
 from converters.model import AnnotatedImage, Box, Split, Xyxy
-from converters.reading import read_small_file
+from converters.reading import MAX_LABEL_BYTES, read_small_file
 from converters.report import Report
 
 TOLERANCE_PX = 2.0
@@ -20,8 +22,34 @@ TOLERANCE = 0.01
 """A box may pass the picture's edge by the larger of 2 pixels and 1 % of the side, with a warning: tools
 that count pixels from 1 do so (12 boxes of the Kaggle set). Farther out it was drawn on another picture."""
 
+MAX_TOLD = 20
+"""So many bad boxes of a file are told one by one."""
+
 ROUNDING = 1e-4
 """Below this part of a side an overlap is the rounding of a file with four decimals, and not worth a word."""
+
+
+class Spot(Protocol):
+    """A place in a label file, worked out only where something is said of it."""
+
+    @property
+    def line(self) -> int | None:
+        """1-based line, where it is known."""
+
+    @property
+    def name(self) -> str:
+        """The place in the document (``annotations[0].bbox (id 1)``), or empty."""
+
+
+Where = int | Spot | None
+"""A line of a label file, or a place in it."""
+
+
+def place_of(where: Where) -> tuple[str, int | None]:
+    """What a message about a place begins with (``annotations[0]: ``, or nothing), and the line."""
+    if where is None or isinstance(where, int):
+        return "", where
+    return f"{where.name}: " if where.name else "", where.line
 
 
 @dataclass(slots=True)
@@ -41,16 +69,20 @@ class Unknowns:
 
     by_label: dict[str, _Unknown] = field(default_factory=dict)
 
-    def add(self, label: str, path: Path, line: int | None, key: str) -> None:
+    def add(self, label: str, path: Path, where: Where, key: str) -> None:
         """Count one box."""
-        entry = self.by_label.setdefault(label, _Unknown(path, line, key))
+        entry = self.by_label.get(label)
+        if entry is None:
+            entry = self.by_label[label] = _Unknown(path, place_of(where)[1], key)
         entry.boxes += 1
         entry.files.add(path)
 
     def report_to(self, report: Report, class_names: Sequence[str], *, dropped: bool) -> None:
         """One issue for each class: a warning where its boxes were to be dropped, else an error."""
         known = ", ".join(class_names)
+        known = known if len(known) <= 400 else known[:400] + "…"
         for label, entry in self.by_label.items():
+            label = label if len(label) <= 120 else label[:120] + "…"
             boxes = "1 box" if entry.boxes == 1 else f"{entry.boxes} boxes"
             files = "1 file" if len(entry.files) == 1 else f"{len(entry.files)} files"
             text = f"{label!r} is none of the classes {known} ({boxes} in {files}"
@@ -96,50 +128,90 @@ class LabelFile:
     rounding: float = 0.0
     boxes: list[Box] = field(default_factory=list)
     rejected: bool = False
+    _refusals: int = 0
+    _rest_line: int | None = None
 
-    def refuse(self, error: FormatError) -> None:
-        """A box that cannot be read; the file's other boxes may still be good."""
+    def refuse(self, error: FormatError, where: Where = None) -> None:
+        """A box that cannot be read; the file's other boxes may still be good.
+
+        The first :data:`MAX_TOLD` of a file are told one by one.
+        """
         self.rejected = True
+        self._refusals += 1
+        if self._refusals > MAX_TOLD:
+            if self._rest_line is None:
+                self._rest_line = place_of(where if where is not None else error.line)[1]
+            return
+        prefix, line = place_of(where if where is not None else error.line)
         located = FormatError(
-            error.message, path=self.path, line=error.line, code=error.code, hint=error.hint
+            prefix + error.message, path=self.path, line=line, code=error.code, hint=error.hint
         )
         self.report.add_exception(located, key=self.key)
 
-    def warn(self, code: str, message: str, line: int | None = None, hint: str = "") -> None:
-        """A finding that leaves the file in the work."""
-        self.report.warning(code, message, path=self.path, line=line, key=self.key, hint=hint)
+    def report_rest(self) -> None:
+        """Say how many more boxes than those told one by one cannot be read. Call it once, at the end."""
+        if self._refusals > MAX_TOLD:
+            self.report.error(
+                "more-errors",
+                f"{self._refusals - MAX_TOLD:,} more boxes cannot be read.",
+                path=self.path,
+                line=self._rest_line,
+                key=self.key,
+            )
 
-    def unknown(self, label: str, line: int | None) -> None:
+    def warn(self, code: str, message: str, where: Where = None, hint: str = "") -> None:
+        """A finding that leaves the file in the work."""
+        prefix, line = place_of(where)
+        self.report.warning(code, prefix + message, path=self.path, line=line, key=self.key, hint=hint)
+
+    def unknown(self, label: str, where: Where) -> None:
         """A box of a class that is not in the list."""
-        self.unknowns.add(label, self.path, line, self.key)
+        self.unknowns.add(label, self.path, where, self.key)
         if not self.options.drop_unknown:
             self.rejected = True
 
-    def take(self, box: Box, line: int | None) -> None:
+    def take(self, box: Box, where: Where) -> None:
         """Check a box's class and edges, and keep it if it is good."""
         known = self.options.class_names
         if known is not None and box.label not in known:
-            self.unknown(box.label, line)
+            self.unknown(box.label, where)
             return
         problem = edges_problem(box.xyxy, self.size, rounding=self.rounding)
         if problem is None:
             self.boxes.append(box)
             return
-        where = {"path": self.path, "line": line, "key": self.key}
-        if problem.outside and self.options.fix_outside:
+        if self.options.mends is not None and self._mend(box, problem, where, self.options.mends):
+            return
+        prefix, line = place_of(where)
+        message = prefix + problem.message
+        at = {"path": self.path, "line": line, "key": self.key}
+        if problem.outside and self.options.fix_outside and self.options.mends is None:
             cut = clip_edges(box.xyxy, self.size)
             if cut[2] > cut[0] and cut[3] > cut[1]:
-                self.report.warning(
-                    "box-clipped", f"{problem.message} Cut to the picture.", box=len(self.boxes), **where
-                )
+                self.report.warning(problem.code, f"{message} Cut to the picture.", box=len(self.boxes), **at)
                 self.boxes.append(replace(box, xyxy=cut))
                 return
         if problem.fatal:
             self.rejected = True
-            self.report.error(problem.code, problem.message, hint=problem.hint, **where)
+            self.report.error(problem.code, message, hint=problem.hint, **at)
             return
-        self.report.warning(problem.code, problem.message, box=len(self.boxes), **where)
+        self.report.warning(problem.code, message, box=len(self.boxes), **at)
         self.boxes.append(box)
+
+    def _mend(self, box: Box, problem: EdgesProblem, where: Where, mends: list[Mend]) -> bool:
+        """Take a box as it was meant, if that can be known; tells ``mends``."""
+        mended = mended_edges(
+            box.xyxy, self.size, problem, rounding=self.rounding, far=self.options.fix_outside
+        )
+        if mended is None or box.origin is None:
+            return False
+        prefix, line = place_of(where)
+        edges, done = mended
+        text = f"{prefix}{problem.message.rstrip('.')}: {done}"
+        mends.append(Mend(problem.code, text, self.path, line, self.key, box, edges))
+        if edges is not None:
+            self.boxes.append(replace(box, xyxy=edges))
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +219,7 @@ class EdgesProblem:
     """What is wrong with the edges of a box.
 
     Attributes:
-        code: ``box-empty``, ``box-outside`` or ``box-far-outside``.
+        code: ``box-empty``, ``box-swapped``, ``box-outside`` or ``box-far-outside``.
         message: One sentence.
         fatal: Whether the box cannot be kept as it is.
         outside: Whether it passes the picture's edge (and could be cut).
@@ -173,10 +245,14 @@ def edges_problem(xyxy: Xyxy, size: tuple[int, int], *, rounding: float = 0.0) -
     width, height = size
     shown = f"({x1:g}, {y1:g}, {x2:g}, {y2:g})"
     if x2 <= x1 or y2 <= y1:
-        what = "left and right" if x2 <= x1 else "top and bottom"
-        how = "swapped" if x2 < x1 or y2 < y1 else "equal"
+        equal = x1 == x2 or y1 == y2
+        across = x1 == x2 if equal else x2 < x1
+        what = "left and right" if across else "top and bottom"
         return EdgesProblem(
-            "box-empty", f"box {shown} has no area: its {what} edges are {how}.", fatal=True, outside=False
+            "box-empty" if equal else "box-swapped",
+            f"box {shown} has no area: its {what} edges are {'equal' if equal else 'swapped'}.",
+            fatal=True,
+            outside=False,
         )
     beyond = max((-x1) / width, (-y1) / height, (x2 - width) / width, (y2 - height) / height)
     if beyond <= rounding:
@@ -201,6 +277,52 @@ def edges_problem(xyxy: Xyxy, size: tuple[int, int], *, rounding: float = 0.0) -
         fatal=False,
         outside=True,
     )
+
+
+def scale_to_picture(
+    file: LabelFile, stated: tuple[int, int] | None, where: Where
+) -> tuple[float, float] | None:
+    """What to multiply a label file's pixels by, where it says the size of its picture.
+
+    Args:
+        file: The label file; told where the sizes differ.
+        stated: The (width, height) it gives; None or zeros where it gives none.
+        where: Where it does.
+
+    Returns:
+        Factors for x and y; None where the file is refused (which is reported).
+    """
+    width, height = file.size
+    if stated is None or 0 in stated:
+        what = "gives no size" if stated is None else f"gives the size {stated[0]}x{stated[1]}"
+        file.warn("size-missing", f"{what}; the picture's, {width}x{height}, is used.", where)
+        return 1.0, 1.0
+    if stated == file.size:
+        return 1.0, 1.0
+    differs = f"is for a picture of {stated[0]}x{stated[1]}, but {file.picture.name} has {width}x{height}"
+    if stated == (height, width):
+        file.warn(
+            "size-swapped",
+            f"{differs}: width and height are swapped, or the picture was turned by its EXIF orientation.",
+            where,
+            "Check that the boxes are on their objects.",
+        )
+        return 1.0, 1.0
+    if file.options.trust_size == "image":
+        file.warn("size-mismatch", f"{differs}; edges are taken as pixels of the picture.", where)
+        return 1.0, 1.0
+    if file.options.trust_size == "xml":
+        file.warn("size-mismatch", f"{differs}; edges are scaled to the picture.", where)
+        return width / stated[0], height / stated[1]
+    file.refuse(
+        FormatError(
+            f"{differs}.",
+            code="size-mismatch",
+            hint="Say which size to trust, or put the right picture there.",
+        ),
+        where,
+    )
+    return None
 
 
 def clip_edges(xyxy: Xyxy, size: tuple[int, int]) -> Xyxy:
@@ -229,6 +351,7 @@ def load_images(
     *,
     known: Sequence[str] = (),
     rounding: float = 0.0,
+    max_bytes: int = MAX_LABEL_BYTES,
 ) -> tuple[AnnotatedImage, ...]:
     """Read every picture's header and labels; what is refused goes to the report and is left out.
 
@@ -241,6 +364,7 @@ def load_images(
         read_labels: Reads one label file.
         known: Class names, for the message about others.
         rounding: See :class:`LabelFile`.
+        max_bytes: A larger label file is refused unread.
     """
     unknowns = Unknowns()
     images: list[AnnotatedImage] = []
@@ -260,10 +384,11 @@ def load_images(
             continue
         file = LabelFile(path, pair.key, picture, size, options, report, unknowns, rounding)
         try:
-            read_labels(read_small_file(path), file)
+            read_labels(read_small_file(path, max_bytes), file)
         except FormatError as error:
             file.refuse(error)
             continue
+        file.report_rest()
         if not file.rejected or options.keep_good:
             images.append(image.with_boxes(tuple(file.boxes)))
     if options.on_progress is not None:

@@ -1,9 +1,6 @@
 """Pascal VOC: an XML file for each picture.
 
-Edges are taken as they are in the file: a box that covers a W × H picture is 0, 0, W, H. The original
-definition counts pixels from 1 and includes the last (Everingham, Winn: The PASCAL VOC2007 Challenge
-Development Kit, section 3.3); labelImg and most exporters write what a person drew, without that shift. In
-the Kaggle set it cannot be decided (x from 1 to W+1, y from 1 to H), so nothing is shifted silently.
+How its coordinates are counted is said in :func:`converters.formats.voc_document.edges_from_file`.
 """
 
 from __future__ import annotations
@@ -11,13 +8,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from xml.sax.saxutils import escape
 
 from converters.errors import FormatError, NotADatasetError
 from converters.files import make_folder, write_if_changed
 from converters.formats import voc_document
-from converters.formats.base import DEFAULT_OPTIONS, LoadOptions
-from converters.formats.loading import LabelFile, edges_problem, load_images, ordered_classes
+from converters.formats.base import DEFAULT_OPTIONS, Keeps, LoadOptions, VocEdges
+from converters.formats.loading import (
+    LabelFile,
+    edges_problem,
+    load_images,
+    ordered_classes,
+    scale_to_picture,
+)
 from converters.formats.saving import (
     blamed_on,
     label_place,
@@ -26,7 +28,17 @@ from converters.formats.saving import (
     same_folder,
     write_split_lists,
 )
-from converters.formats.voc_document import EDGES, FLAGS, Edit, Element, ObjectElement, VocDocument
+from converters.formats.voc_document import (
+    EDGES,
+    FLAGS,
+    ObjectElement,
+    VocDocument,
+    edges_from_file,
+    edges_to_file,
+)
+from converters.formats.voc_quick import read_quickly
+from converters.formats.xml_source import Edit, Element, xml_text
+from converters.formats.xml_text import escape
 from converters.layout import (
     LabelKind,
     Tree,
@@ -39,6 +51,7 @@ from converters.layout import (
     splits_from_lists,
     stem_of,
 )
+from converters.losses import report_losses
 from converters.model import AnnotatedImage, Box, Dataset, Split, Xyxy
 from converters.reading import parse_number, read_small_file, read_text
 from converters.report import Report
@@ -46,20 +59,35 @@ from converters.report import Report
 KIND = LabelKind(".xml", ("annotations", "annotation", "labels", "xml", "xmls"))
 
 _NAMES_FILES = ("classes.txt", "labelmap.txt", "obj.names")
+MAX_SIDE = 1_000_000
+"""Pixels; a picture with a longer side is a mistake of the file."""
+
 _SET = frozenset({"1", "true", "yes"})
 _UNSET = frozenset({"", "0", "false", "no", "unspecified"})
 
 
 class VocCodec:
-    """Reads and writes Pascal VOC."""
+    """Reads and writes Pascal VOC.
+
+    Attributes:
+        edges: How edges are counted in the files that it writes (reading: ``LoadOptions.voc_edges``).
+    """
 
     name = "voc"
     title = "Pascal VOC"
     loses = ("confidence", "the flag crowd", "coordinates finer than 0.001 px")
+    keeps = Keeps(flags=frozenset(FLAGS))
+
+    def __init__(self, edges: VocEdges = "as-is") -> None:
+        self.edges: VocEdges = edges
 
     def detect(self, root: Path) -> bool:
         """Whether a picture there has an XML file of its own."""
-        return pair_up(scan(root), KIND).labelled > 0
+        return self.claims(scan(root)) > 0
+
+    def claims(self, tree: Tree) -> int:
+        """How many pictures have an XML file of their own."""
+        return pair_up(tree, KIND).labelled
 
     def load(self, root: Path, report: Report, options: LoadOptions = DEFAULT_OPTIONS) -> Dataset:
         """Read the set.
@@ -99,7 +127,7 @@ class VocCodec:
             FormatError: A label is no class or cannot stand in XML, a box has no area, or ``base`` is
                 no VOC file.
         """
-        return _render(image, class_names, base, keep_unread=True)
+        return _render(image, class_names, base, self.edges, keep_unread=True)
 
     def write_class_names(self, root: Path, class_names: tuple[str, ...]) -> None:
         """Let the set's ``classes.txt`` say these classes, if it has one.
@@ -130,7 +158,7 @@ class VocCodec:
         """
         in_place = dataset.format == self.name and same_folder(dataset.root, root)
         places = {} if in_place else places_for(dataset)
-        _report_losses(dataset, report)
+        report_losses(dataset, self, report)
         for image in dataset.images:
             if in_place:
                 target = image.annotation or self.label_path(image.path, root)
@@ -145,7 +173,7 @@ class VocCodec:
             base = read_small_file(base_path) if base_path is not None and base_path.is_file() else None
             placed = image if in_place else replace(image, path=root / "images" / places[image.key])
             with blamed_on(target):
-                data = _render(placed, dataset.class_names, base, keep_unread=in_place)
+                data = _render(placed, dataset.class_names, base, self.edges, keep_unread=in_place)
             make_folder(target.parent)
             write_if_changed(target, data)
         if in_place:
@@ -193,6 +221,12 @@ def _class_list(tree: Tree) -> tuple[str, ...]:
 
 def _read_labels(data: bytes, file: LabelFile) -> None:
     """Read an XML file's boxes into ``file``."""
+    quick = read_quickly(data)
+    if quick is not None and quick.size == file.size and _names(quick.filename, file):
+        for index, found in enumerate(quick.objects):
+            xyxy = edges_from_file(found.edges, file.options.voc_edges)
+            file.take(Box(xyxy, found.name, None, found.flags, index), found.line)
+        return
     document = voc_document.parse(data)
     for name, line in document.repeated:
         if name in ("size", "size/width", "size/height"):
@@ -204,7 +238,7 @@ def _read_labels(data: bytes, file: LabelFile) -> None:
     for index, element in enumerate(document.objects):
         line = element.element.line
         try:
-            box = _box_of(element, index)
+            box = _box_of(element, index, file.options.voc_edges)
         except FormatError as error:
             file.refuse(error)
             continue
@@ -217,9 +251,14 @@ def _read_labels(data: bytes, file: LabelFile) -> None:
         file.take(box, line)
 
 
+def _names(filename: str, file: LabelFile) -> bool:
+    """Whether the text of a ``<filename>`` is that of the file's picture, or empty."""
+    return filename in (file.picture.name, file.picture.stem, "")
+
+
 def _check_filename(document: VocDocument, file: LabelFile) -> None:
     element = document.fields.get("filename")
-    if element is None or element.text in (file.picture.name, file.picture.stem, ""):
+    if element is None or _names(element.text, file):
         return
     file.warn(
         "filename-differs",
@@ -231,40 +270,9 @@ def _check_filename(document: VocDocument, file: LabelFile) -> None:
 
 def _scale(document: VocDocument, file: LabelFile) -> tuple[float, float] | None:
     """What to multiply the file's edges by; None where its size rules it out (which is reported)."""
-    stated = _stated_size(document)
-    width, height = file.size
     size = document.fields.get("size")
     line = size.line if size is not None else document.root.line
-    if stated is None or 0 in stated:
-        what = "gives no size" if stated is None else f"gives the size {stated[0]}x{stated[1]}"
-        file.warn("size-missing", f"{what}; the picture's, {width}x{height}, is used.", line)
-        return 1.0, 1.0
-    if stated == file.size:
-        return 1.0, 1.0
-    differs = f"is for a picture of {stated[0]}x{stated[1]}, but {file.picture.name} has {width}x{height}"
-    if stated == (height, width):
-        file.warn(
-            "size-swapped",
-            f"{differs}: width and height are swapped, or the picture was turned by its EXIF orientation.",
-            line,
-            "Check that the boxes are on their objects.",
-        )
-        return 1.0, 1.0
-    if file.options.trust_size == "image":
-        file.warn("size-mismatch", f"{differs}; edges are taken as pixels of the picture.", line)
-        return 1.0, 1.0
-    if file.options.trust_size == "xml":
-        file.warn("size-mismatch", f"{differs}; edges are scaled to the picture.", line)
-        return width / stated[0], height / stated[1]
-    file.refuse(
-        FormatError(
-            f"{differs}.",
-            line=line,
-            code="size-mismatch",
-            hint="Say which size to trust, or put the right picture there.",
-        )
-    )
-    return None
+    return scale_to_picture(file, _stated_size(document), line)
 
 
 def _stated_size(document: VocDocument) -> tuple[int, int] | None:
@@ -274,7 +282,7 @@ def _stated_size(document: VocDocument) -> tuple[int, int] | None:
         if element is None:
             return None
         value = parse_number(element.text, f"<{name}>", line=element.line)
-        if value < 0 or value != int(value):
+        if not 0 <= value <= MAX_SIDE or value != int(value):
             raise FormatError(
                 f"<{name}> is {element.text[:40]}, not a size in pixels.", line=element.line, code="bad-size"
             )
@@ -315,8 +323,8 @@ def _leaf(element: ObjectElement, name: str) -> Element:
     return found
 
 
-def _box_of(element: ObjectElement, index: int) -> Box:
-    """The box of an object, as the file has it.
+def _box_of(element: ObjectElement, index: int, convention: VocEdges) -> Box:
+    """The box of an object.
 
     Raises:
         FormatError: Something is missing, double or no number.
@@ -324,7 +332,7 @@ def _box_of(element: ObjectElement, index: int) -> Box:
     name = _leaf(element, "name")
     if not name.text.strip():
         raise FormatError("<name> is empty: the box has no class.", line=name.line, code="no-name")
-    if _xml_text(name.text) != name.text:
+    if xml_text(name.text) != name.text:
         raise FormatError("<name> has a line break or tab in it.", line=name.line, code="bad-label")
     if "bndbox" not in element.fields:
         other = next((tag for tag in ("polygon", "robndbox", "mask") if tag in element.fields), None)
@@ -338,18 +346,24 @@ def _box_of(element: ObjectElement, index: int) -> Box:
         leaf = _leaf(element, f"bndbox/{edge}")
         edges.append(parse_number(leaf.text, f"<{edge}>", line=leaf.line))
     flags = frozenset(f for f in FLAGS if f in element.fields and _flag(element.fields[f].text))
-    return Box((edges[0], edges[1], edges[2], edges[3]), name.text, None, flags, index)
+    xyxy = edges_from_file((edges[0], edges[1], edges[2], edges[3]), convention)
+    return Box(xyxy, name.text, None, flags, index)
 
 
 def _render(
-    image: AnnotatedImage, class_names: Sequence[str], base: bytes | None, *, keep_unread: bool
+    image: AnnotatedImage,
+    class_names: Sequence[str],
+    base: bytes | None,
+    convention: VocEdges,
+    *,
+    keep_unread: bool,
 ) -> bytes:
     for box in image.boxes:
         _check_label(box, class_names)
     if base is None:
-        return _new_file(image)
+        return _new_file(image, convention)
     document = voc_document.parse(base)
-    read = _read_boxes(document)
+    read = _read_boxes(document, convention)
     edits: list[Edit] = []
     fresh: list[Box] = []
     taken: set[int] = set()
@@ -358,25 +372,25 @@ def _render(
             fresh.append(box)
             continue
         taken.add(box.origin)
-        edits += _edits_of(document, document.objects[box.origin], read[box.origin], box)
+        edits += _edits_of(document, document.objects[box.origin], read[box.origin], box, convention)
     for index, element in enumerate(document.objects):
         if index in taken:
             continue
         if not keep_unread or _is_accepted(read.get(index), document, image.size, class_names):
             edits.append(document.remove(element.element))
     if fresh:
-        edits += document.insert_objects([_object_lines(box) for box in fresh])
+        edits += document.insert_objects([_object_lines(box, convention) for box in fresh])
     if not edits:
         return base
     return document.with_edits(edits + _size_edits(document, image.size))
 
 
-def _read_boxes(document: VocDocument) -> dict[int, Box]:
+def _read_boxes(document: VocDocument, convention: VocEdges) -> dict[int, Box]:
     """The boxes of the objects that can be read, by index."""
     read: dict[int, Box] = {}
     for index, element in enumerate(document.objects):
         try:
-            read[index] = _box_of(element, index)
+            read[index] = _box_of(element, index, convention)
         except FormatError:
             continue
     return read
@@ -393,13 +407,15 @@ def _is_accepted(
     return problem is None or not problem.fatal or (problem.outside and bool(_size_edits(document, size)))
 
 
-def _edits_of(document: VocDocument, element: ObjectElement, old: Box, new: Box) -> list[Edit]:
+def _edits_of(
+    document: VocDocument, element: ObjectElement, old: Box, new: Box, convention: VocEdges
+) -> list[Edit]:
     """What to change in an object so that it says another box."""
     edits: list[Edit] = []
     if new.label != old.label:
         edits.append(document.set_text(element.fields["name"], new.label))
     if new.xyxy != old.xyxy:
-        texts = _edge_texts(new)
+        texts = _edge_texts(new, convention)
         for edge, text, before, after in zip(EDGES, texts, old.xyxy, new.xyxy, strict=True):
             if before != after:
                 edits.append(document.set_text(element.fields[f"bndbox/{edge}"], text))
@@ -430,18 +446,11 @@ def _check_label(box: Box, class_names: Sequence[str]) -> None:
     label = box.label
     if label not in class_names:
         raise FormatError(f"label {label!r} is none of the classes.", code="unknown-class")
-    if not label.strip() or label != label.strip(" ") or _xml_text(label) != label:
+    if not label.strip() or label != label.strip(" ") or xml_text(label) != label:
         raise FormatError(
             f"class name {label!r} has a character, a line break or blanks that a VOC file cannot hold.",
             code="bad-label",
         )
-
-
-def _xml_text(text: str) -> str:
-    """The text with characters that XML 1.0 cannot hold as ``_`` (its section 2.2)."""
-    return "".join(
-        c if c >= " " and not ("\ud800" <= c <= "\udfff") and c not in "\ufffe\uffff" else "_" for c in text
-    )
 
 
 def _number_text(value: float) -> str:
@@ -451,26 +460,30 @@ def _number_text(value: float) -> str:
     return f"{value:.3f}".rstrip("0").rstrip(".")
 
 
-def _edge_texts(box: Box) -> tuple[str, str, str, str]:
-    x1, y1, x2, y2 = (_number_text(value) for value in box.xyxy)
-    if not (float(x1) < float(x2) and float(y1) < float(y2)):
+def _edge_texts(box: Box, convention: VocEdges) -> tuple[str, str, str, str]:
+    x1, y1, x2, y2 = (_number_text(value) for value in edges_to_file(box.xyxy, convention))
+    written = edges_from_file((float(x1), float(y1), float(x2), float(y2)), convention)
+    if not (written[0] < written[2] and written[1] < written[3]):
         raise FormatError(f"box ({x1}, {y1}, {x2}, {y2}) has no area.", code="box-empty")
     return x1, y1, x2, y2
 
 
-def _object_lines(box: Box) -> list[tuple[int, str]]:
+def _object_lines(box: Box, convention: VocEdges) -> list[tuple[int, str]]:
     lines = [(0, "<object>"), (1, f"<name>{escape(box.label)}</name>"), (1, "<pose>Unspecified</pose>")]
     lines += [(1, f"<{flag}>{int(flag in box.flags)}</{flag}>") for flag in FLAGS]
-    edges = [(2, f"<{edge}>{text}</{edge}>") for edge, text in zip(EDGES, _edge_texts(box), strict=True)]
+    edges = [
+        (2, f"<{edge}>{text}</{edge}>")
+        for edge, text in zip(EDGES, _edge_texts(box, convention), strict=True)
+    ]
     return [*lines, (1, "<bndbox>"), *edges, (1, "</bndbox>"), (0, "</object>")]
 
 
-def _new_file(image: AnnotatedImage) -> bytes:
+def _new_file(image: AnnotatedImage, convention: VocEdges) -> bytes:
     """A file as the Kaggle set has them (labelImg's elements, indented by 4)."""
     lines = [
         (0, "<annotation>"),
-        (1, f"<folder>{escape(_xml_text(image.path.parent.name))}</folder>"),
-        (1, f"<filename>{escape(_xml_text(image.path.name))}</filename>"),
+        (1, f"<folder>{escape(xml_text(image.path.parent.name))}</folder>"),
+        (1, f"<filename>{escape(xml_text(image.path.name))}</filename>"),
         (1, "<size>"),
         (2, f"<width>{image.size[0]}</width>"),
         (2, f"<height>{image.size[1]}</height>"),
@@ -479,15 +492,6 @@ def _new_file(image: AnnotatedImage) -> bytes:
         (1, "<segmented>0</segmented>"),
     ]
     for box in image.boxes:
-        lines += [(depth + 1, text) for depth, text in _object_lines(box)]
+        lines += [(depth + 1, text) for depth, text in _object_lines(box, convention)]
     lines.append((0, "</annotation>"))
     return "".join(f"{'    ' * depth}{text}\n" for depth, text in lines).encode("utf-8")
-
-
-def _report_losses(dataset: Dataset, report: Report) -> None:
-    boxes = [box for image in dataset.images for box in image.boxes]
-    confident = sum(box.confidence is not None for box in boxes)
-    crowds = sum("crowd" in box.flags for box in boxes)
-    for count, what in ((confident, "a confidence"), (crowds, "the flag crowd")):
-        if count:
-            report.warning("loses", f"Pascal VOC cannot hold {what}, which {count} boxes have.")

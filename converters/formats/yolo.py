@@ -7,21 +7,12 @@ id is a line's number there, from 0.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from converters.errors import FormatError, NotADatasetError
 from converters.files import make_folder, write_if_changed
-from converters.formats.base import DEFAULT_OPTIONS, LoadOptions
-from converters.formats.loading import (
-    ROUNDING,
-    LabelFile,
-    clip_edges,
-    edges_problem,
-    load_images,
-    ordered_classes,
-)
+from converters.formats.base import DEFAULT_OPTIONS, Keeps, LoadOptions
+from converters.formats.loading import ROUNDING, load_images, ordered_classes
 from converters.formats.saving import (
     blamed_on,
     label_place,
@@ -30,8 +21,7 @@ from converters.formats.saving import (
     same_folder,
     write_split_lists,
 )
-from converters.formats.yolo_numbers import line_numbers
-from converters.geometry import from_normalised
+from converters.formats.yolo_lines import YoloReader, check_names, render_lines
 from converters.layout import (
     LabelKind,
     Pairing,
@@ -45,8 +35,9 @@ from converters.layout import (
     splits_from_lists,
     stem_of,
 )
-from converters.model import AnnotatedImage, Box, Dataset, Split, Xyxy
-from converters.reading import decode_utf8, parse_number, read_small_file
+from converters.losses import report_losses
+from converters.model import AnnotatedImage, Dataset, Split
+from converters.reading import decode_utf8, read_small_file
 from converters.report import Report
 from converters.work import WorkFolder, read_names, read_split
 
@@ -66,11 +57,7 @@ KIND = LabelKind(
     | {"readme.txt", "readme.dataset.txt", "readme.roboflow.txt", "license.txt", "requirements.txt"},
 )
 
-MAX_CLASSES = 10_000
-"""A class id above this is a damaged file, not a class."""
-
 _SAMPLES = 20
-_ID = re.compile(r"([0-9]{1,9})(\.0*)?")
 _NUMBERS = re.compile(rb"\s*[0-9+.-]")
 
 
@@ -80,12 +67,19 @@ class YoloCodec:
     name = "yolo"
     title = "YOLO (Darknet)"
     loses = ("confidence", "flags", "coordinates finer than 0.0005 px", "the picture's size")
+    keeps = Keeps()
 
     def detect(self, root: Path) -> bool:
         """Whether Darknet's own files are there, or pictures with text files that hold numbers."""
-        if WorkFolder(root).exists():
+        return self._fits(scan(root))
+
+    def claims(self, tree: Tree) -> int:
+        """How many pictures have a text file of their own, if these hold numbers."""
+        return pair_up(tree, KIND).labelled if self._fits(tree) else 0
+
+    def _fits(self, tree: Tree) -> bool:
+        if WorkFolder(tree.root).exists():
             return True
-        tree = scan(root)
         names = _names_file(tree)
         if names is not None and not names.casefold().endswith("classes.txt"):
             return bool(tree.pictures)
@@ -115,7 +109,7 @@ class YoloCodec:
             splits = splits_from_lists(_split_lists(tree, pairing), tree, keys, report)
             splits = splits or splits_from_folders(keys)
         names = _class_names(tree, options, report)
-        reader = _Reader(names)
+        reader = YoloReader(names)
         images = load_images(
             root,
             pairing.pairs,
@@ -126,7 +120,7 @@ class YoloCodec:
             known=names or (),
             rounding=ROUNDING,
         )
-        reader.report_polygons(report)
+        reader.outlines.report_to(report)
         if names is None:
             names = tuple(str(number) for number in range(reader.highest + 1))
             if pairing.labelled:
@@ -150,7 +144,7 @@ class YoloCodec:
         Raises:
             FormatError: A label is no class, or a box lies outside the picture.
         """
-        return _render(image, class_names, base, keep_unread=True)
+        return render_lines(image, class_names, base, keep_unread=True)
 
     def write_class_names(self, root: Path, class_names: tuple[str, ...]) -> None:
         """Let the set's names file say these classes; ``obj.names`` where there is none yet.
@@ -161,7 +155,7 @@ class YoloCodec:
             FormatError: A name cannot stand in a names file, or the file there is broken.
             WriteError: The file cannot be written.
         """
-        _check_names(class_names)
+        check_names(class_names)
         found = _names_file(scan(root))
         by_ids = class_names == tuple(str(number) for number in range(len(class_names)))
         known = class_names == _read_names(root / found) if found is not None else by_ids
@@ -177,10 +171,10 @@ class YoloCodec:
             FormatError: A box cannot be written.
             WriteError: A file cannot be written.
         """
-        _check_names(dataset.class_names)
+        check_names(dataset.class_names)
         in_place = dataset.format == self.name and same_folder(dataset.root, root)
         places = {} if in_place else places_for(dataset)
-        _report_losses(dataset, report)
+        report_losses(dataset, self, report)
         for image in dataset.images:
             if in_place:
                 target = image.annotation or self.label_path(image.path, root)
@@ -193,238 +187,12 @@ class YoloCodec:
             base = read_small_file(source) if source is not None and source.is_file() else None
             make_folder(target.parent)
             with blamed_on(target):
-                data = _render(image, dataset.class_names, base, keep_unread=in_place)
+                data = render_lines(image, dataset.class_names, base, keep_unread=in_place)
             write_if_changed(target, data)
         self.write_class_names(root, dataset.class_names)
         if not in_place:
             lines = {key: f"obj/{place}" for key, place in places.items()}
             write_split_lists(dataset, root, lines)
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """What a line of a label file says.
-
-    Attributes:
-        class_id: Its class.
-        xyxy: Edges in pixels.
-        confidence: The sixth column.
-        polygon: Whether it is a polygon, of which these are the outermost edges.
-        plain_id: Whether the class id is written without a decimal point.
-    """
-
-    class_id: int
-    xyxy: Xyxy
-    confidence: float | None = None
-    polygon: bool = False
-    plain_id: bool = True
-
-    def label(self, names: Sequence[str] | None) -> str | None:
-        """Name of its class; None where the names do not reach so far."""
-        if names is None:
-            return str(self.class_id) if self.class_id < MAX_CLASSES else None
-        return names[self.class_id] if self.class_id < len(names) else None
-
-
-@dataclass(slots=True)
-class _Reader:
-    """Reads label files, and remembers what is said once for the whole set."""
-
-    names: tuple[str, ...] | None
-    highest: int = -1
-    polygons: int = 0
-    polygon_files: list[Path] = field(default_factory=list)
-
-    def read(self, data: bytes, file: LabelFile) -> None:
-        text = decode_utf8(data)
-        if data.startswith(b"\xef\xbb\xbf"):
-            file.warn(
-                "bom",
-                "begins with a byte order mark: Darknet would read no box from it.",
-                1,
-                "Save it as plain text.",
-            )
-        for index, line in enumerate(_lines(text)):
-            if not line.strip():
-                continue
-            try:
-                parsed = _parse_line(
-                    line, file.size, index + 1, with_confidence=file.options.allow_confidence
-                )
-            except FormatError as error:
-                file.refuse(error)
-                continue
-            self._take(parsed, index, file)
-
-    def _take(self, parsed: _Line, index: int, file: LabelFile) -> None:
-        line = index + 1
-        label = parsed.label(self.names)
-        if label is None:
-            file.unknown(f"id {parsed.class_id}", line)
-            return
-        if not parsed.plain_id:
-            file.warn(
-                "class-float",
-                f"class id {parsed.class_id} is written as a decimal.",
-                line,
-                "Darknet cannot read it.",
-            )
-        if parsed.polygon:
-            self.polygons += 1
-            if file.path not in self.polygon_files[-1:]:
-                self.polygon_files.append(file.path)
-        self.highest = max(self.highest, parsed.class_id)
-        file.take(Box(parsed.xyxy, label, parsed.confidence, origin=index), line)
-
-    def report_polygons(self, report: Report) -> None:
-        """Say how many polygons became boxes."""
-        if self.polygons:
-            one = self.polygons == 1
-            report.warning(
-                "polygon",
-                f"{self.polygons} polygon{'' if one else 's'} in {len(self.polygon_files)} file(s) "
-                f"{'is' if one else 'are'} taken as the box around {'it' if one else 'them'}.",
-                path=self.polygon_files[0],
-            )
-
-
-def _lines(text: str) -> list[str]:
-    """Lines without their ends; only CR and LF end one (``str.splitlines`` knows nine more)."""
-    return re.split(r"\r\n|\n|\r", text)
-
-
-def _parse_line(text: str, size: tuple[int, int], line: int, *, with_confidence: bool) -> _Line:
-    """Read one line.
-
-    Raises:
-        FormatError: It has the wrong number of columns or something that is no number.
-    """
-    columns = text.split()
-    class_id, plain = _parse_id(columns[0], line)
-    count = len(columns)
-    if count == 6 and not with_confidence:
-        raise FormatError(
-            "expected 5 columns, got 6 (predictions with their confidence?).",
-            line=line,
-            code="bad-columns",
-            hint="Allow confidences to read it, or remove the last column.",
-        )
-    is_polygon = count >= 7 and count % 2 == 1
-    if count not in (5, 6) and not is_polygon:
-        hint = "Columns are separated by blanks." if "," in text or ";" in text else ""
-        raise FormatError(f"expected 5 columns, got {count}.", line=line, code="bad-columns", hint=hint)
-    names = (
-        ("x", "y") * (count // 2) if is_polygon else ("centre x", "centre y", "width", "height", "confidence")
-    )
-    values = [parse_number(c, name, line=line) for c, name in zip(columns[1:], names, strict=False)]
-    if is_polygon:
-        x, y = values[0::2], values[1::2]
-        edges = (min(x) * size[0], min(y) * size[1], max(x) * size[0], max(y) * size[1])
-        return _Line(class_id, edges, None, True, plain)
-    confidence = values[4] if count == 6 else None
-    if confidence is not None and not 0 <= confidence <= 1:
-        raise FormatError(
-            f"confidence {columns[5]} is not between 0 and 1.", line=line, code="bad-confidence"
-        )
-    cx, cy, w, h = values[:4]
-    return _Line(class_id, from_normalised((cx, cy, w, h), size), confidence, False, plain)
-
-
-def _parse_id(text: str, line: int) -> tuple[int, bool]:
-    """A class id, and whether it is written as a whole number."""
-    found = _ID.fullmatch(text)
-    if found:
-        return int(found.group(1)), found.group(2) is None
-    shown = repr(text if len(text) <= 40 else text[:40] + "…")
-    if re.fullmatch(r"-[0-9]+(\.0*)?", text):
-        raise FormatError(f"class id {text[:40]} is negative.", line=line, code="bad-class")
-    hint = "Columns are separated by blanks, not commas." if "," in text else ""
-    if text.startswith("#"):
-        hint = "Label files have no comments; remove the line."
-    raise FormatError(f"class id {shown} is not a whole number.", line=line, code="bad-class", hint=hint)
-
-
-def _render(
-    image: AnnotatedImage, class_names: Sequence[str], base: bytes | None, *, keep_unread: bool
-) -> bytes:
-    for box in image.boxes:
-        if box.label not in class_names:
-            raise FormatError(f"label {box.label!r} is none of the classes.", code="unknown-class")
-    ids = {name: number for number, name in enumerate(class_names)}
-    lines = (base or b"").splitlines(keepends=True)
-    read = _read_lines(lines, image.size, class_names)
-    # Six columns are read only where the person allowed confidences, which the boxes tell.
-    scored = any(box.confidence is not None for box in image.boxes)
-    out: dict[int, bytes] = {}
-    fresh: list[bytes] = []
-    for box in image.boxes:
-        old = read.get(box.origin) if box.origin is not None else None
-        if old is None or box.origin is None or box.origin in out:
-            fresh.append(_line_of(box, ids, image.size))
-        elif old.label(class_names) == box.label and old.xyxy == box.xyxy:
-            out[box.origin] = lines[box.origin]
-        else:
-            out[box.origin] = _edited(lines[box.origin], _line_of(box, ids, image.size))
-    kept: list[bytes] = []
-    for index, line in enumerate(lines):
-        refused = keep_unread and not _is_accepted(read.get(index), image.size, scored)
-        if index in out:
-            kept.append(out[index])
-        elif refused or not line.strip():
-            kept.append(line)
-    if fresh and kept and not kept[-1].endswith((b"\n", b"\r")):
-        kept[-1] += _line_end(lines)
-    return b"".join([*kept, *(line + _line_end(lines) for line in fresh)])
-
-
-def _read_lines(
-    lines: Sequence[bytes], size: tuple[int, int], class_names: Sequence[str]
-) -> dict[int, _Line]:
-    """The lines that can be read as a box of one of the classes, by index."""
-    read: dict[int, _Line] = {}
-    for index, raw in enumerate(lines):
-        try:
-            text = decode_utf8(raw)
-            if text.strip():
-                parsed = _parse_line(text, size, index + 1, with_confidence=True)
-                if parsed.label(class_names) is not None:
-                    read[index] = parsed
-        except FormatError:
-            continue
-    return read
-
-
-def _is_accepted(line: _Line | None, size: tuple[int, int], scored: bool) -> bool:
-    """Whether reading gave the person this box, so that its absence now means that it was deleted."""
-    if line is None or (line.confidence is not None and not scored):
-        return False
-    problem = edges_problem(line.xyxy, size)
-    return problem is None or not problem.fatal
-
-
-def _line_of(box: Box, ids: Mapping[str, int], size: tuple[int, int]) -> bytes:
-    cut = clip_edges(box.xyxy, size)
-    if not (cut[2] > cut[0] and cut[3] > cut[1]):
-        raise FormatError(
-            f"box {tuple(round(edge, 3) for edge in box.xyxy)} is outside its picture, {size[0]}x{size[1]}.",
-            code="box-empty",
-        )
-    return f"{ids[box.label]} {line_numbers(cut, size)}".encode()
-
-
-def _edited(old: bytes, new: bytes) -> bytes:
-    """The new line with the old one's mark, confidence and line end."""
-    mark = b"\xef\xbb\xbf" if old.startswith(b"\xef\xbb\xbf") else b""
-    columns = old.split()
-    confidence = b" " + columns[5] if len(columns) == 6 else b""
-    return mark + new + confidence + old[len(old.rstrip(b"\r\n")) :]
-
-
-def _line_end(lines: Sequence[bytes]) -> bytes:
-    """How the file ends its lines."""
-    if lines and lines[0].endswith(b"\r\n"):
-        return b"\r\n"
-    return b"\n"
 
 
 def _class_names(tree: Tree, options: LoadOptions, report: Report) -> tuple[str, ...] | None:
@@ -448,7 +216,16 @@ def _class_names(tree: Tree, options: LoadOptions, report: Report) -> tuple[str,
 
 
 def _read_names(path: Path) -> tuple[str, ...]:
-    read_small_file(path)  # refuses what is no file, or a huge one, before it is read as a whole
+    # Refuses what is no file or a huge one before it is read as a whole, and names the line of bad text.
+    text = decode_utf8(read_small_file(path), path)
+    for number, line in enumerate(re.split(r"\r\n|\n|\r", text), 1):
+        if not line.strip().isprintable():
+            raise FormatError(
+                f"class name {line.strip()[:80]!r} has a character in it that cannot be shown.",
+                path=path,
+                line=number,
+                code="bad-names",
+            )
     return read_names(path)
 
 
@@ -519,19 +296,3 @@ def _is_empty(path: Path) -> bool:
         return path.stat().st_size == 0
     except OSError:
         return False
-
-
-def _check_names(class_names: Sequence[str]) -> None:
-    for name in class_names:
-        if not name.strip() or name != name.strip() or len(name.splitlines()) != 1:
-            raise FormatError(f"class name {name!r} cannot stand in a names file.", code="bad-label")
-
-
-def _report_losses(dataset: Dataset, report: Report) -> None:
-    boxes = [box for image in dataset.images for box in image.boxes]
-    for count, what in (
-        (sum(box.confidence is not None for box in boxes), "a confidence"),
-        (sum(bool(box.flags) for box in boxes), "flags (difficult, truncated, occluded, crowd)"),
-    ):
-        if count:
-            report.warning("loses", f"YOLO cannot hold {what}, which {count} boxes have.")

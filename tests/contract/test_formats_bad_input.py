@@ -116,8 +116,8 @@ def test_what_the_options_make_of_the_cases() -> None:
 
     assert boxes("v14_unknown_class", drop_unknown=True) == (0, [], ["unknown-class"])
     assert boxes("y01_six_columns", allow_confidence=True) == (1, [], [])
-    assert boxes("v13_oob_far", fix_outside=True) == (1, [], ["box-clipped"])
-    assert boxes("v12_oob_by_one", fix_outside=True) == (1, [], ["box-clipped"])
+    assert boxes("v13_oob_far", fix_outside=True) == (1, [], ["box-far-outside"])
+    assert boxes("v12_oob_by_one", fix_outside=True) == (1, [], ["box-outside"])
     assert boxes("v25_size_mismatch", trust_size="image") == (1, [], ["size-mismatch"])
     assert boxes("y21_comment", keep_good=True) == (1, ["bad-class"], [])
 
@@ -263,7 +263,7 @@ VOC_OBJECTS = {
     "elements in the name": (voc_object(name="<name>a<b/></name>"), "bad-element"),
     "no xmin": (voc_object(xmin=None), "no-xmin"),
     "two xmin": (voc_object(xmin="<xmin>1</xmin><xmin>2</xmin>"), "repeated-element"),
-    "swapped": (voc_object(xmin="<xmin>50</xmin>"), "box-empty"),
+    "swapped": (voc_object(xmin="<xmin>50</xmin>"), "box-swapped"),
     "no height": (voc_object(ymin="<ymin>40</ymin>"), "box-empty"),
     "polygon only": ("<object><name>a</name><polygon><x1>1</x1></polygon></object>", "no-bndbox"),
     "two bndbox": (voc_object().replace("</object>", "<bndbox/></object>"), "repeated-element"),
@@ -330,9 +330,9 @@ def test_size_swapped_is_a_warning(tmp_path: Path) -> None:
         (b"9" * 5000 + b" .5 .5 .1 .1\n", "bad-class"),
         (b"7 .5 .5 .1 .1\n", "unknown-class"),
         (b"0 .5 .5 0 .1\n", "box-empty"),
-        (b"0 .5 .5 -.1 .1\n", "box-empty"),
+        (b"0 .5 .5 -.1 .1\n", "box-swapped"),
         (b"0 1.5 .5 .1 .1\n", "box-far-outside"),
-        (b"0 50 40 20 20\n", "box-far-outside"),
+        (b"0 50 40 20 20\n", "not-normalised"),
         (b"0 .5 .5 1.2 .1\n", "box-far-outside"),
         ("0 .5 .5 .1 .1\n".encode("utf-16"), "bad-encoding"),
         (b"0 .5 .5 .1 .1\0\n", "bad-encoding"),
@@ -355,8 +355,8 @@ def test_yolo_files_that_are_refused(tmp_path: Path, data: bytes, code: str) -> 
         (b"0 .5 .5 1.00001 .1\n", []),
         (b"\xef\xbb\xbf0 .5 .5 .1 .1\n", ["bom"]),
         (b"1.000 .5 .5 .1 .1\n", ["class-float"]),
-        (b"0 .1 .1 .5 .1 .5 .5 .1 .5\n", ["polygon"]),
-        (b"0 .1 .1 .5 .1 .5 .5\r\n1 .5 .5 .1 .1\r\n", ["polygon"]),
+        (b"0 .1 .1 .5 .1 .5 .5 .1 .5\n", ["not-a-rectangle"]),
+        (b"0 .1 .1 .5 .1 .5 .5\r\n1 .5 .5 .1 .1\r\n", ["not-a-rectangle"]),
     ],
 )
 def test_yolo_files_with_a_warning(tmp_path: Path, data: bytes, codes: list[str]) -> None:

@@ -18,7 +18,7 @@ import pytest
 
 from converters import archive
 from converters.archive import is_archive, open_for_editing, unpack, working_folder
-from converters.errors import ArchiveError, NotADatasetError, WriteError
+from converters.errors import ArchiveError, NotADatasetError, UsageError, WriteError
 
 FILES = {"images/a.png": b"not really", "annotations/a.xml": b"<annotation/>", "empty.txt": b""}
 
@@ -189,6 +189,22 @@ def _with_extra(name: str, extra: bytes) -> zipfile.ZipInfo:
         "x" * 300,
         "a\x7f",
         "a\u0085",
+        "a\u2028b",
+        "a\u202egnp.exe",
+        "a\u2066b",
+        "CON",
+        "nul.png",
+        "sub/Com1.txt",
+        "LPT³",
+        "a.",
+        "a ",
+        "b /c",
+        "...",
+        "a?b",
+        "a:b",
+        'a"b',
+        "d/" * 70 + "x",
+        ("a" * 200 + "/") * 6 + "x",
     ],
 )
 def test_refused_names(tmp_path: Path, name: str) -> None:
@@ -335,14 +351,96 @@ def test_what_is_not_what_its_name_says(tmp_path: Path) -> None:
     (tmp_path / "d.gz").write_bytes(gzip.compress(b"just a text" * 200))
     assert "holds no tar" in refused(tmp_path / "d.gz").message
     (tmp_path / "e.jpg").write_bytes(b"\xff\xd8")
-    for path in (tmp_path / "e.jpg", tmp_path / "nothing"):
-        with pytest.raises(NotADatasetError):
-            open_for_editing(path)
+    with pytest.raises(NotADatasetError):
+        open_for_editing(tmp_path / "e.jpg")
+    with pytest.raises(UsageError):
+        open_for_editing(tmp_path / "nothing")
 
 
 def test_too_many_entries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive, "MAX_ENTRIES", 2)
     assert refused(make_zip(tmp_path / "a.zip", FILES)).code == "too-many-entries"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["-rf.png", "$(id).png", "~x", " x", "console.png", "a\u200db.png", "#1.png", "маска 1.png", "a..b"],
+)
+def test_names_that_are_fine(tmp_path: Path, name: str) -> None:
+    unpack(make_zip(tmp_path / "a.zip", {name: b"1"}), tmp_path / "out")
+    assert list(content(tmp_path / "out")) == [name]
+
+
+def test_an_archive_without_files(tmp_path: Path) -> None:
+    assert refused(make_zip(tmp_path / "a.zip", [])).code == "empty"
+    assert (
+        refused(make_zip(tmp_path / "a.zip", {"__MACOSX/._a": b"1", "Icon\r": b"", "b/": b""})).code
+        == "empty"
+    )
+    (tmp_path / "a.zip").unlink()
+    (tmp_path / "b.tar").write_bytes(bytes(10240))
+    assert refused(tmp_path / "b.tar").code == "empty"
+
+
+def stored_zip(path: Path, size: int, count: int) -> Path:
+    """A zip of files that are not there (holes): nothing may read, let alone write them."""
+    contents = b""
+    with path.open("wb") as file:
+        for number in range(count):
+            name = f"{number}.png".encode()
+            place = file.tell()
+            file.write(
+                struct.pack("<4s5H3I2H", b"PK\3\4", 20, 0, 0, 0, 33, 0, size, size, len(name), 0) + name
+            )
+            file.seek(size, 1)
+            fields = (20, 20, 0, 0, 0, 33, 0, size, size, len(name), 0, 0, 0, 0, 0, place)
+            contents += struct.pack("<4s6H3I5H2I", b"PK\1\2", *fields) + name
+        start = file.tell()
+        file.write(contents)
+        file.write(struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, count, count, len(contents), start, 0))
+    return path
+
+
+@pytest.mark.parametrize(("size", "count"), [(3 << 30, 1), (1 << 30, 3)])
+def test_three_gigabytes_are_refused_before_they_are_read(tmp_path: Path, size: int, count: int) -> None:
+    assert refused(stored_zip(tmp_path / "a.zip", size, count)).code == "too-large"
+    with (tmp_path / "a.tar").open("wb") as file:
+        for number in range(count):
+            file.write(member(f"{number}.png", size=size)[0].tobuf())
+            file.seek(size, 1)
+        file.write(bytes(1024))
+    assert refused(tmp_path / "a.tar").code == "too-large"
+
+
+def test_a_huge_table_of_contents_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with path.open("wb") as file:
+        file.write(b"PK\3\4")
+        file.seek(70 << 20)
+        file.write(struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 9, 9, 66 << 20, 4, 0))
+    assert refused(path).code == "too-many-entries"
+
+
+def test_headers_of_headers(tmp_path: Path) -> None:
+    info = tarfile.TarInfo("././@LongLink")
+    info.type, info.size = tarfile.GNUTYPE_LONGNAME, 10
+    block = info.tobuf(tarfile.GNU_FORMAT) + b"abc".ljust(512, b"\0")
+    (tmp_path / "a.tar").write_bytes(block * 5000 + bytes(1024))
+    assert refused(tmp_path / "a.tar").code == "damaged"
+
+
+def test_what_it_is_counts_and_not_its_name(tmp_path: Path) -> None:
+    make_tar(tmp_path / "a.zip", "w:gz")
+    make_zip(tmp_path / "b.tar", FILES)
+    for name in ("a.zip", "b.tar"):
+        unpack(tmp_path / name, tmp_path / f"out-{name}")
+        assert content(tmp_path / f"out-{name}") == dict(sorted(FILES.items()))
+
+
+def test_an_archive_in_an_archive_stays_one(tmp_path: Path) -> None:
+    inner = make_zip(tmp_path / "inner.zip", FILES).read_bytes()
+    unpack(make_zip(tmp_path / "a.zip", {"inner.zip": inner}), tmp_path / "out")
+    assert content(tmp_path / "out") == {"inner.zip": inner}
 
 
 def test_not_enough_space_says_how_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

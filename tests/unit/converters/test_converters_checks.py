@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,7 @@ from converters.checks import (
     check_classes,
     check_dataset,
     check_image,
-    lines_of,
     summary_lines,
-    with_lines,
     without_repeats,
 )
 from converters.checks_work import check_work
@@ -43,10 +42,10 @@ def found(
         ((10, 10, 60, 60), []),
         ((0, 0, 400, 300), []),
         ((10, 10, 10, 60), [("error", "box-empty")]),
-        ((60, 10, 10, 60), [("error", "box-empty")]),
+        ((60, 10, 10, 60), [("error", "box-swapped")]),
         ((380, 10, 401, 60), [("warning", "box-outside")]),
         ((380, 10, 400.0005, 60), []),
-        ((500, 10, 550, 60), [("error", "box-outside")]),
+        ((500, 10, 550, 60), [("error", "box-far-outside")]),
         ((10, 10, 13, 15), [("warning", "box-tiny")]),
         ((10, 10, 210, 40), [("warning", "box-aspect")]),
         ((10, 10, 190, 40), []),
@@ -86,8 +85,12 @@ def test_class_names() -> None:
         Path("set"), "voc", (image((0, 0, 50, 50)),), ("mask", "Mask ", "with_mask", "with mask", "no")
     )
     check_classes(data, report)
-    assert [issue.code for issue in report] == ["class-names-alike"] * 2 + ["class-unused"] * 4
-    assert "--rename Mask =mask" in report.issues[0].hint
+    assert [issue.code for issue in report] == [
+        *["class-names-alike"] * 2,
+        "class-blanks",
+        *["class-unused"] * 4,
+    ]
+    assert "--rename Mask=mask" in report.issues[0].hint
 
 
 def test_images_without_labels() -> None:
@@ -108,31 +111,10 @@ def test_identical_and_nearly_identical_pictures() -> None:
     check_alike(data, marks, report)
     assert [(issue.code, issue.key) for issue in report] == [
         ("image-identical", "b"),
+        ("boxes-differ", "b"),
         ("image-near-identical", "c"),
     ]
-    assert "0 there, 1 here" in report.issues[0].message
-
-
-def test_lines_of_label_files(tmp_path: Path) -> None:
-    txt, xml = tmp_path / "a.txt", tmp_path / "a.xml"
-    txt.write_text("0 .1 .1 .1 .1\n\n0 .2 .2 .1 .1\n")
-    xml.write_text("<annotation>\n<object/>\n<size/>\n<object>\n</object></annotation>")
-    assert lines_of(txt) == [1, 3]
-    assert lines_of(xml) == [2, 4]
-    assert lines_of(tmp_path / "none.txt") == []
-
-
-def test_findings_get_the_line_of_their_box(tmp_path: Path) -> None:
-    path = tmp_path / "a.xml"
-    path.write_text("<annotation>\n<object/>\n<object/>\n</annotation>")
-    box = Box((10, 10, 10, 20), "mask", origin=1)
-    data = Dataset(
-        tmp_path, "voc", (AnnotatedImage("a", tmp_path / "a.png", SIZE, (box,), None, path),), ("mask",)
-    )
-    report = Report()
-    check_dataset(data, report)
-    [issue] = with_lines(report, data)
-    assert str(issue).startswith(f"{path}:3: [box-empty] error: mask box")
+    assert "1 of 1 boxes here and 0 of 0 there" in report.issues[1].message
 
 
 def test_what_the_codec_said_is_not_repeated() -> None:
@@ -219,3 +201,25 @@ def test_groups_and_pictures_that_show_the_same_in_two_splits(work: WorkFolder) 
     mark = Fingerprint("same", bytes(range(32)))
     # a and b were told of by their group already; a and c are found by their pixels
     assert work_codes(work, {"obj/a": mark, "obj/b": mark, "obj/c": mark}) == ["split-overlap"] * 2
+
+
+def test_every_finding_is_explained() -> None:
+    root = Path(__file__).resolve().parents[3]
+    explained = set(re.findall(r"`([a-z0-9-]+)`", (root / "docs" / "findings.md").read_text()))
+    said: set[str] = set()
+    names = (
+        "checks",
+        "checks_work",
+        "layout",
+        "adding",
+        "intake",
+        "fixing",
+        "formats/loading",
+        "formats/mending",
+    )
+    for name in names:
+        text = (root / "converters" / f"{name}.py").read_text()
+        said |= set(re.findall(r'(?:error|warning|warn|EdgesProblem)\(\s*"([a-z0-9-]+)"', text))
+        said |= set(re.findall(r'"((?:box|image|class|size|boxes)-[a-z-]+)"', text))
+    assert said - explained == set()
+    assert len(said) > 30

@@ -46,7 +46,7 @@ def test_convert_prints_a_summary_and_findings_apart(
     assert f"{target}: 12 pictures, 12 boxes, 3 classes (voc → yolo)" in out
     assert "chin_diaper" in out
     assert "yolo does not keep: confidence" in out
-    assert err.startswith(f"{archive / 'annotations' / 'm5.xml'}:2: [box-clipped] warning: ")
+    assert err.startswith(f"{archive / 'annotations' / 'm5.xml'}:2: [box-outside] warning: ")
     assert read_names(WorkFolder(target).names) == ("mask", "no_mask", "chin_diaper")
 
 
@@ -57,7 +57,7 @@ def test_convert_json_is_nothing_but_json(
     data = json.loads(capsys.readouterr().out)
     assert data["classes"] == {"with_mask": 8, "without_mask": 3, "mask_weared_incorrect": 1}
     assert data["split"]["sizes"] == {"train": 8, "val": 2, "test": 2}
-    assert [issue["code"] for issue in data["issues"]] == ["box-clipped"]
+    assert [issue["code"] for issue in data["issues"]] == ["box-outside"]
 
 
 def test_convert_of_a_set_with_errors_writes_what_is_good(
@@ -173,7 +173,7 @@ def test_no_set_there(command: object, tmp_path: Path, capsys: pytest.CaptureFix
     assert callable(command)
     (tmp_path / "empty").mkdir()
     assert command([str(tmp_path / "empty")]) == 1
-    assert command([str(tmp_path / "nothing")]) == 1
+    assert command([str(tmp_path / "nothing")]) == 2
     err = capsys.readouterr().err
     assert "the folder is empty" in err
     assert "no such file or folder" in err

@@ -125,7 +125,7 @@ def test_an_archive_is_not_changed_and_named_in_findings(tmp_path: Path) -> None
     convert_to_work(source, tmp_path / "from_folder", Report(), ONE)
     assert archive.read_bytes() == before
     [issue] = report
-    assert issue.code == "box-clipped"
+    assert issue.code == "box-outside"
     assert issue.path == archive / "set" / "annotations" / "p2.xml"
     zipped, unzipped = digest(tmp_path / "from_zip"), digest(tmp_path / "from_folder")
     del zipped["split.csv"], unzipped["split.csv"]  # it names the sources' paths
@@ -287,8 +287,9 @@ def test_targets_that_are_refused(tmp_path: Path) -> None:
 def test_sources_that_are_none(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "note.txt").write_text("no archive")
-    for source in ("empty", "note.txt", "nothing"):
-        with pytest.raises(NotADatasetError):
+    refused = {"empty": NotADatasetError, "note.txt": NotADatasetError, "nothing": UsageError}
+    for source, error in refused.items():
+        with pytest.raises(error):
             convert_to_work(tmp_path / source, tmp_path / "work", Report(), ONE)
     picture(tmp_path / "pictures" / "a.png")
     with pytest.raises(DataError, match="none of its 1 pictures has a label file"):

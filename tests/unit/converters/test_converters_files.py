@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from converters.errors import WriteError
-from converters.files import link_or_copy, write_atomic, write_if_changed
+from converters.files import link_or_copy, write_atomic, write_if_changed, write_new
 
 
 def test_writes_whole_and_leaves_nothing_behind(tmp_path: Path):
@@ -116,3 +116,31 @@ def test_link_or_copy_that_fails_leaves_everything(tmp_path: Path):
     assert (tmp_path / "target").read_text() == "old"
     assert sorted(os.listdir(tmp_path)) == ["folder", "target"]
     assert os.listdir(tmp_path / "folder") == []
+
+
+def test_a_new_file_is_whole_and_never_replaces_one(tmp_path: Path):
+    path = tmp_path / "a.txt"
+    write_new(path, "één\n" * 300_000)
+    assert path.read_text("utf-8") == "één\n" * 300_000
+    mask = os.umask(0)
+    os.umask(mask)
+    assert path.stat().st_mode & 0o777 == 0o666 & ~mask
+    with pytest.raises(WriteError, match=r"a\.txt"):
+        write_new(path, b"other")
+    assert path.read_text("utf-8").startswith("één")
+    write_new(tmp_path / "empty", b"")
+    assert (tmp_path / "empty").read_bytes() == b""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_new_file_on_a_full_disk_is_taken_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    real = os.open
+
+    def full(path, *arguments):
+        os.close(real(path, *arguments))
+        return real("/dev/full", os.O_WRONLY)
+
+    monkeypatch.setattr(os, "open", full)
+    with pytest.raises(WriteError, match="full|space"):
+        write_new(tmp_path / "a.txt", b"data")
+    assert os.listdir(tmp_path) == []

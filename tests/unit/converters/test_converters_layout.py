@@ -142,9 +142,9 @@ def test_unreadable_folder_is_reported(tmp_path: Path) -> None:
 
 def test_what_is_no_folder(tmp_path: Path) -> None:
     touch(tmp_path, "file")
-    for path in (tmp_path / "file", tmp_path / "nothing"):
-        with pytest.raises(NotADatasetError):
-            scan(path)
+    for name, error in (("file", NotADatasetError), ("nothing", UsageError)):
+        with pytest.raises(error):
+            scan(tmp_path / name)
     with pytest.raises(UsageError):
         label_path(tmp_path, voc.KIND, Path("/elsewhere/a.png"))
 

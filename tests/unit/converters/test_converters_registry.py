@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ from PIL import Image
 
 from converters import registry
 from converters.errors import NotADatasetError, UsageError
+from converters.layout import scan
 from converters.report import Report
 
 KAGGLE = Path(__file__).resolve().parents[3] / ".." / "shared" / "kaggle" / "archive"
@@ -76,7 +79,7 @@ def test_no_pictures_says_what_is_there(tmp_path: Path) -> None:
     make(tmp_path, a_DOT_xml="", b_DOT_xml="", set_DOT_zip="", c="")
     with pytest.raises(NotADatasetError, match=r"2 \.xml.*1 \.zip.*Open set\.zip itself"):
         registry.detect(tmp_path)
-    with pytest.raises(NotADatasetError, match="no such folder"):
+    with pytest.raises(UsageError, match="no such folder"):
         registry.load(tmp_path / "nothing", Report())
     with pytest.raises(NotADatasetError, match="is a file"):
         registry.load(tmp_path / "a.xml", Report())
@@ -86,6 +89,8 @@ def test_a_named_format_is_not_guessed(tmp_path: Path) -> None:
     make(tmp_path, a_DOT_png="", a_DOT_xml=XML)
     assert registry.load(tmp_path, Report(), format="yolo").box_count == 0
     with pytest.raises(UsageError, match="voc, yolo"):
+        registry.load(tmp_path, Report(), format="nothing")
+    with pytest.raises(NotADatasetError, match="no label file of COCO"):
         registry.load(tmp_path, Report(), format="coco")
 
 
@@ -97,3 +102,23 @@ def test_the_kaggle_archive(root: Path) -> None:
     dataset = registry.load(root, report)
     assert (dataset.format, len(dataset), dataset.box_count) == ("voc", 185, 890)
     assert [issue.code for issue in report] == ["box-outside"] * 3
+
+
+def test_each_format_is_there_under_its_own_name():
+    assert [codec.name for codec in registry.FORMATS.values()] == list(registry.FORMATS)
+    assert "voc" in registry.FORMATS and "none" not in registry.FORMATS
+
+
+def test_a_format_claims_nothing_without_files_of_its_suffixes(tmp_path: Path):
+    (tmp_path / "a.png").write_bytes(b"")
+    (tmp_path / "readme.md").write_bytes(b"")
+    tree = scan(tmp_path)
+    assert not any(codec.claims(tree) for codec in registry.FORMATS.values())
+
+
+def test_formats_are_imported_when_they_are_needed():
+    code = (
+        "import sys, converters.cli.convert as cli; cli.main(['--help']);"
+        "sys.exit(any(name.startswith('converters.formats.coco') for name in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL).returncode == 0

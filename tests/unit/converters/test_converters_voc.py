@@ -362,7 +362,7 @@ def test_any_edit_of_any_file(text: str, data: st.DataObject) -> None:
 def _boxes_of(data: bytes) -> tuple[Box, ...]:
     from converters.formats.voc import _read_boxes
 
-    return tuple(_read_boxes(voc_document.parse(data)).values())
+    return tuple(_read_boxes(voc_document.parse(data), "as-is").values())
 
 
 def _image(size: tuple[int, int] = (100, 80), boxes: tuple[Box, ...] = ()) -> AnnotatedImage:

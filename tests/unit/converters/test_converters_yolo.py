@@ -124,9 +124,9 @@ def test_any_edit_of_any_file(data: st.DataObject) -> None:
 
 
 def _boxes_of(data: bytes) -> tuple[Box, ...]:
-    from converters.formats.yolo import _read_lines
+    from converters.formats.yolo_lines import read_lines
 
-    lines = _read_lines(data.splitlines(keepends=True), (100, 80), CLASSES)
+    lines = read_lines(data.splitlines(keepends=True), (100, 80), CLASSES)
     return tuple(Box(line.xyxy, CLASSES[line.class_id], origin=index) for index, line in lines.items())
 
 
