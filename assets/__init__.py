@@ -1,4 +1,4 @@
-"""Data shipped with the tool: a small drawn data set to try everything on.
+"""Data shipped with the tool: a small drawn data set to try everything on, and props to put on faces.
 
 The demo set has the layout, the class names and the imbalance of the Kaggle *Face Mask Detection* archive,
 but every picture was drawn by `assets.make_demo`, so it can be shipped and changed freely.
@@ -8,16 +8,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["demo_path"]
+__all__ = ["demo_path", "props_path"]
 
 
 def demo_path() -> Path:
     """Return the folder of the shipped demo set.
 
-    All shipped data is reached through this function, so that it is found in a checkout and in an installed
-    wheel alike. The folder may be read-only: copy it before editing.
+    All shipped data is reached through functions of this module, so that it is found in a checkout and in an
+    installed wheel alike. The folder may be read-only: copy it before editing.
 
     Returns:
         A folder with `images/<stem>.png` and `annotations/<stem>.xml` (Pascal VOC).
     """
     return Path(__file__).resolve().parent / "demo"
+
+
+def props_path() -> Path:
+    """Return the folder of the shipped props: `<name>.svg` with `<name>.json`, which says how it is worn.
+
+    The drawings were made for this tool and may be shipped and changed freely.
+    """
+    return Path(__file__).resolve().parent / "props"

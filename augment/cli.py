@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import dataclasses
+import io
 import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
-from augment.policy import STUDY, Policy
+from augment.policies import ABOUT, POLICIES, policy_named
+from augment.policy import Policy
 from converters.commands import Bar, ExitStatus, make_parser, print_json, print_report, run_command, say
 from converters.errors import UsageError
+from converters.files import write_atomic
 
 if TYPE_CHECKING:
     from augment.runner import AugmentResult
@@ -21,8 +25,11 @@ _EXAMPLES = """\
   augment-cli work --copies 2 --seed 1            two copies of each training picture
   augment-cli work --copies 2 --seed 1 --dry-run  only count what there would be
   augment-cli work --preview sheet.png            look at some copies with their boxes
-  augment-cli --show-policy > my.yaml             write the policy down, change it, and
+  augment-cli work --policy robust                another policy than the study's
+  augment-cli --operations                        all operations and built-in policies
+  augment-cli --show-policy > my.yaml             write a policy down, change it, and
   augment-cli work --policy my.yaml               use it
+  augment-cli work --dry-run --dropped boxes.csv  which boxes the copies would lose
   augment-cli work --remove                       take all copies out again
 
 exit codes: 0 all made, 1 a picture has no copies or the run failed, 2 wrong use, 130 interrupted"""
@@ -48,7 +55,19 @@ def _parser() -> argparse.ArgumentParser:
         "--operations-per-copy", type=int, metavar="N", help="different operations a copy gets (default: 2)"
     )
     parser.add_argument(
-        "--policy", type=Path, metavar="FILE", help="a policy in YAML or JSON (default: the study's)"
+        "--policy",
+        default="study",
+        metavar="NAME|FILE",
+        help=f"{', '.join(POLICIES)}, or a YAML or JSON file (default: study)",
+    )
+    parser.add_argument(
+        "--only",
+        default="train",
+        metavar="train",
+        help="the split that gets copies; there is no other value",
+    )
+    parser.add_argument(
+        "--dropped", metavar="FILE.csv", help="list the boxes that copies do not have (-: on stdout)"
     )
     parser.add_argument("--jobs", type=int, metavar="N", help="worker processes (default: one for each core)")
     parser.add_argument(
@@ -57,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--show-policy", action="store_true", help="print the policy as YAML and end")
+    what.add_argument("--operations", action="store_true", help="print all operations and policies and end")
     what.add_argument("--dry-run", action="store_true", help="only count what there would be")
     what.add_argument(
         "--preview", type=Path, metavar="FILE.png", help="only draw a sheet of originals and copies"
@@ -71,6 +91,9 @@ def _body(argv: Sequence[str]) -> int:
         args = parser.parse_args(argv)
     except SystemExit as end:  # argparse has said it; --help ends with 0, wrong use with 2
         return int(end.code or 0)
+    _check(args)
+    if args.operations:
+        return _operations(args)
     policy = _policy(args)
     if args.show_policy:
         from augment.policy_file import show_policy
@@ -86,12 +109,43 @@ def _body(argv: Sequence[str]) -> int:
     return _augment(args, policy)
 
 
+def _check(args: argparse.Namespace) -> None:
+    """Refuse what cannot be meant.
+
+    Raises:
+        UsageError: Says what.
+    """
+    if args.only != "train":
+        raise UsageError(
+            f"--only {args.only}: validation and test are never augmented: they would no longer say how good "
+            "the network is. The only value is train."
+        )
+    if args.dropped is None:
+        return
+    if args.show_policy or args.operations or args.preview is not None or args.remove:
+        raise UsageError("--dropped: goes with making copies and with --dry-run only.")
+    if args.dropped == "-" and args.json:
+        raise UsageError("--dropped -: what --json prints has the dropped boxes; leave one of them out.")
+
+
+def _operations(args: argparse.Namespace) -> int:
+    from augment import catalogue
+
+    if args.json:
+        print_json({"operations": catalogue.operations(), "policies": dict(ABOUT)})
+    else:
+        print(catalogue.operations_text(), end="")
+    return ExitStatus.OK
+
+
 def _policy(args: argparse.Namespace) -> Policy:
-    policy = STUDY
-    if args.policy is not None:
+    path = Path(args.policy)
+    if args.policy in POLICIES or not (path.suffix or path.parent.name or path.exists()):
+        policy = policy_named(args.policy)
+    else:
         from augment.policy_file import read_policy
 
-        policy = read_policy(args.policy)
+        policy = read_policy(path)
     if args.operations_per_copy is not None:
         policy = dataclasses.replace(policy, operations_per_copy=args.operations_per_copy)
     return policy
@@ -117,7 +171,9 @@ def _augment(args: argparse.Namespace, policy: Policy) -> int:
     if args.json:
         print_json({**result.as_dict(), "dry_run": args.dry_run})
     else:
-        _print_counts(result)
+        _print_counts(result, sys.stderr if args.dropped == "-" else sys.stdout)
+    if args.dropped is not None:
+        _list_dropped(result, args.dropped)
     total = result.images + result.copies
     if args.dry_run:
         say(
@@ -131,8 +187,22 @@ def _augment(args: argparse.Namespace, policy: Policy) -> int:
     return result.report.exit_code()
 
 
-def _print_counts(result: AugmentResult) -> None:
-    """Boxes of each class before and after, as a table on stdout."""
+def _list_dropped(result: AugmentResult, target: str) -> None:
+    """Write the dropped boxes as CSV: a line for each, edges in pixels of the original."""
+    lines = io.StringIO()
+    writer = csv.writer(lines, lineterminator="\n")
+    writer.writerow(("copy", "image", "box", "label", "xmin", "ymin", "xmax", "ymax"))
+    for one in result.dropped:
+        writer.writerow((one.copy, one.image, one.box, one.label, *(round(edge, 4) for edge in one.xyxy)))
+    if target == "-":
+        print(lines.getvalue(), end="")
+        return
+    write_atomic(Path(target), lines.getvalue())
+    say(f"{len(result.dropped)} dropped boxes are listed in {target}")
+
+
+def _print_counts(result: AugmentResult, stream: TextIO) -> None:
+    """Boxes of each class before and after, as a table."""
     dropped = Counter(box.label for box in result.dropped)
     rows = [
         (name, str(before), str(result.boxes_after[name]), str(dropped[name]))
@@ -154,7 +224,7 @@ def _print_counts(result: AugmentResult) -> None:
             text.ljust(width) if i == 0 else text.rjust(width)
             for i, (text, width) in enumerate(zip(row, widths, strict=True))
         )
-        print(f"{name}  {before} {arrow} {after}  {lost}")
+        print(f"{name}  {before} {arrow} {after}  {lost}", file=stream)
 
 
 def _remove(args: argparse.Namespace) -> int:
@@ -170,7 +240,6 @@ def _remove(args: argparse.Namespace) -> int:
 def _preview(args: argparse.Namespace, policy: Policy) -> int:
     from augment import preview
     from augment.plan import make_plan
-    from converters.files import write_atomic
     from converters.images import encode_png
 
     if args.preview.suffix.lower() != ".png":

@@ -297,4 +297,6 @@ def _smooth_background(rgb: RgbImage, matrix: FloatArray, size: tuple[int, int])
         borderMode=cv2.BORDER_REPLICATE,
     )
     blurred = cv2.GaussianBlur(carried, (0, 0), 2.0, borderType=cv2.BORDER_REPLICATE)
-    return np.asarray(cv2.resize(blurred, size, interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
+    # Exact in integers, where other ways of growing differ by a level between versions of OpenCV. After the
+    # blur nothing is left that a cubic would show better.
+    return np.asarray(cv2.resize(blurred, size, interpolation=cv2.INTER_LINEAR_EXACT), dtype=np.uint8)

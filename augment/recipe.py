@@ -196,11 +196,13 @@ class Recipe:
             layout = combine.layout(params, state.size, {key: donors[key].size for key in keys})
             rgb = compose(layout, rgb, picture_of) if rgb is not None else None
             _lay_out(state, layout, donors)
+        hidden = [np.zeros((0, 4))]
         for erase, params in self._of(EraseTransform):
-            holes = erase.holes(params, state.size, state.xyxy)
-            rgb = erase.erase(rgb, params, holes) if rgb is not None else None
-            state.seen = state.seen * (1.0 - functional.covered(state.xyxy, holes))
-        return _coloured(rgb, self._of(SensorTransform)) if rgb is not None else None
+            hidden.append(erase.holes(params, state.size, state.xyxy))
+            rgb = erase.erase(rgb, params, hidden[-1]) if rgb is not None else None
+        state.seen = state.seen * (1.0 - functional.covered(state.xyxy, np.concatenate(hidden)))
+        sensor = sorted(self._of(SensorTransform), key=lambda pair: pair[0].turn)
+        return _coloured(rgb, sensor) if rgb is not None else None
 
     def as_list(self) -> list[dict[str, Any]]:
         """The steps in plain types, for the manifest."""
@@ -289,7 +291,15 @@ def _nobody(key: str) -> RgbImage:
 
 
 def _caption(step: Step) -> str:
-    numbers = {key: v for key, v in step.params.items() if isinstance(v, int | float) and v}
-    several = sum(isinstance(v, int | float) for v in step.params.values()) > 1
-    shown = [f"{key} {v:+.2g}" if several else f"{v:+.2g}" for key, v in numbers.items() if key != "seed"]
+    params = {key: value for key, value in step.params.items() if key != "seed"}
+    several = sum(isinstance(value, int | float) for value in params.values()) > 1
+    shown: list[str] = []
+    for key, value in params.items():
+        if isinstance(value, str):
+            shown.append(value)
+        elif isinstance(value, bool):
+            shown += [key] if value else []
+        elif isinstance(value, int | float) and value:
+            number = f"{value:+.2g}" if abs(value) < 100 else f"{value:+.0f}"
+            shown.append(f"{key} {number}" if several else number)
     return " ".join([step.transform.name, *shown])

@@ -63,10 +63,15 @@ class Donors:
     Attributes:
         images: Labelled pictures in natural order.
         uses: How often each face, (key, index of the box), was pasted so far in this plan.
+        picture_of: Gives the pixels of one, for what boxes do not tell (is a face blurred?); None: nobody
+            does, and nothing is asked.
+        known: What operations found out about the pictures and need not find out again.
     """
 
     images: tuple[AnnotatedImage, ...] = ()
     uses: Counter[tuple[str, int]] = field(default_factory=Counter, compare=False)
+    picture_of: PictureOf | None = field(default=None, compare=False)
+    known: dict[Any, Any] = field(default_factory=dict, compare=False)
 
     @cached_property
     def by_key(self) -> dict[str, AnnotatedImage]:
@@ -131,6 +136,7 @@ class Transform:
         neutral: The strength that changes nothing.
         remarks: What settings that are no ranges mean, for people.
         depends: Whether it depends on the picture if it can be done at all (it needs a face, or others).
+        strengths: The ranges that the minimum is about; empty: all of them.
         minimum: Least distance from ``neutral`` that is drawn; 0 where an operation has no use for it.
     """
 
@@ -142,6 +148,7 @@ class Transform:
     neutral: ClassVar[float] = 0.0
     remarks: ClassVar[Mapping[str, str]] = {}
     depends: ClassVar[bool] = False
+    strengths: ClassVar[tuple[str, ...]] = ()
     minimum: float = 0.0
 
     def __post_init__(self) -> None:
@@ -160,7 +167,8 @@ class Transform:
                     f"{self.name}.{key}: [{low:g}, {high:g}] must be two numbers, the smaller first, "
                     f"within {least:g} to {most:g} ({self.unit_of(key)})."
                 )
-        reach = max((abs(end - self.neutral) for pair in ranges.values() for end in pair), default=math.inf)
+        strong = [ranges[key] for key in self.strengths or ranges]
+        reach = max((abs(end - self.neutral) for pair in strong for end in pair), default=math.inf)
         if reach < self.minimum or (reach == 0 and type(self).minimum > 0):
             raise UsageError(
                 f"{self.name}: its range ends {reach:g} from {self.neutral:g}, less than its minimum of "
@@ -380,9 +388,15 @@ class EraseTransform(Transform):
 
 
 class SensorTransform(ColourTransform):
-    """An operation of the camera or the file: the last thing that happens to a picture."""
+    """An operation of the camera or the file: the last thing that happens to a picture.
+
+    Attributes:
+        turn: Lower ones come first, whatever was drawn first: light is smeared before the sensor adds its
+            noise, and the file is written last.
+    """
 
     stage: ClassVar[Stage] = Stage.SENSOR
+    turn: ClassVar[int] = 0
 
 
 def draw(rng: np.random.Generator, limits: Range, minimum: float = 0.0, neutral: float = 0.0) -> float:
@@ -408,3 +422,50 @@ def draw(rng: np.random.Generator, limits: Range, minimum: float = 0.0, neutral:
 def draw_one(rng: np.random.Generator, choices: Sequence[T]) -> T:
     """One of several, each as likely as the others."""
     return choices[int(rng.random() * len(choices))]
+
+
+def draw_whole(rng: np.random.Generator, limits: Range) -> int:
+    """A whole number from a range, both ends belong to it, each as likely as the others."""
+    low, high = int(limits[0]), int(limits[1])
+    return low + int(rng.random() * (high - low + 1))
+
+
+def draw_ratio(rng: np.random.Generator, limits: Range) -> float:
+    """A ratio from a range of positive numbers, evenly in its logarithm: 1/2 is as likely as 2."""
+    low, high = math.log(limits[0]), math.log(limits[1])
+    drawn = round(math.exp(low + rng.random() * (high - low)), 4)
+    return min(max(drawn, limits[0]), limits[1])
+
+
+def draw_seed(rng: np.random.Generator) -> int:
+    """A seed of its own for what is too much to be written down, such as noise."""
+    return int(rng.random() * 2**32)
+
+
+def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
+    """Check a setting that is one of some words.
+
+    Args:
+        name: Operation and key, for the message.
+        value: The setting.
+        choices: The words.
+
+    Raises:
+        UsageError: It is none of them.
+    """
+    if value not in choices:
+        raise UsageError(f"{name}: {value!r} is none of {', '.join(choices)}.")
+
+
+def check_whole(name: str, limits: Range) -> None:
+    """Check that a range's ends are whole numbers.
+
+    Args:
+        name: Operation and key, for the message.
+        limits: The range.
+
+    Raises:
+        UsageError: One is not.
+    """
+    if any(end != int(end) for end in limits):
+        raise UsageError(f"{name}: [{limits[0]:g}, {limits[1]:g}] must be two whole numbers.")

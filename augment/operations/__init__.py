@@ -2,14 +2,43 @@
 
 from __future__ import annotations
 
-from augment.operations.colour import Blur, Brightness, Exposure
-from augment.operations.geometry import Rotation, Shear
+from augment.operations.colour import Blur, Brightness, Contrast, Exposure, Hue, Saturation
+from augment.operations.erasing import Cutout, GridMask, HideAndSeek, RandomErase
+from augment.operations.geometry import Crop, Flip, Rotation, Scale, Shear, Translate
+from augment.operations.mixing import CutMix, Mixup, Mosaic
+from augment.operations.pasting import CopyPaste
+from augment.operations.sensor import Jpeg, LowLight, MotionBlur, Noise
 from augment.transforms import Transform
 from converters.errors import UsageError
 
-TRANSFORMS: dict[str, type[Transform]] = {
-    kind.name: kind for kind in (Blur, Exposure, Brightness, Rotation, Shear)
-}
+_KINDS: tuple[type[Transform], ...] = (
+    Blur,
+    Exposure,
+    Brightness,
+    Rotation,
+    Shear,
+    Contrast,
+    Saturation,
+    Hue,
+    Flip,
+    Crop,
+    Scale,
+    Translate,
+    MotionBlur,
+    LowLight,
+    Noise,
+    Jpeg,
+    Cutout,
+    RandomErase,
+    HideAndSeek,
+    GridMask,
+    Mosaic,
+    Mixup,
+    CutMix,
+    CopyPaste,
+)
+
+TRANSFORMS: dict[str, type[Transform]] = {kind.name: kind for kind in _KINDS}
 """Every operation by its name, in the order in which a policy lists them: the study's five first."""
 
 
