@@ -1,6 +1,7 @@
 # make run              the window on the demo set; without a display the whole loop by command
 # make run DATA=path    the same on a folder or a zip
 # make test             linters, types, architecture, then all tests on a virtual screen
+# make bench DATA=path  what benchmarks/README.md quotes, on the Kaggle pictures; BENCH="--only starts" for a part
 #
 # Both install what they need: Debian packages through apt (where allowed), Python packages into .venv.
 
@@ -46,6 +47,9 @@ $(VENV)/.run: pyproject.toml | system-run $(VENV)/bin/python
 $(VENV)/.dev: pyproject.toml | system-test $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet -e '.[dev]'
 	@touch $@ $(VENV)/.run
+
+bench: $(VENV)/.run
+	@$(BIN)/python -m benchmarks $(if $(DATA),--archive "$(DATA)") $(BENCH)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -2,6 +2,7 @@ import errno
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,11 @@ from annotator.core.session import Session
 from annotator.core.sidecar import Sidecar
 from annotator.settings import Settings
 from assets import demo_path
-from converters.errors import DataError, FormatError
+from converters import registry
+from converters.errors import DataError, FormatError, UsageError
 from converters.model import Box, Split
+from converters.registry import FORMATS, is_shared
+from converters.report import Report
 
 KEY = "images/maksssksksss0"
 
@@ -266,3 +270,59 @@ def test_project_takes_over_the_split_of_the_work_folder(small_demo: Path, tmp_p
     os.utime(target / "split.csv", (1, 1))
     assert project.work_is_stale()
     session.close()
+
+
+@pytest.mark.parametrize("name", sorted(name for name, codec in FORMATS.items() if is_shared(codec)))
+def test_a_file_of_many_pictures_is_edited_in_place(small_demo: Path, tmp_path: Path, name: str):
+    if name == "coco-results":
+        pytest.skip("holds predictions, which are no labels to edit")
+    root = tmp_path / "set"
+    root.mkdir()
+    FORMATS[name].save(registry.load(small_demo, Report()), root, Report())
+    session = Session.open(root)
+    files = {path: path.read_bytes() for path in {session.image(key).annotation for key in session.keys}}
+    first, second = session.keys[:2]
+    edit = move_first(session, first)
+    session.apply(edit)
+    session.apply(edits.SetBoxes(second, session.image(second).boxes, (), "delete all"))
+    assert session.save() == [] and session.dirty_keys == ()
+    again = registry.load(root, Report())
+    by_key = {image.key: image for image in again}
+    assert by_key[first].boxes[0].xyxy == pytest.approx(session.image(first).boxes[0].xyxy, abs=5e-4)
+    assert by_key[second].boxes == () and by_key[second].labelled
+    session.add_class("visor")
+    assert registry.load(root, Report()).class_names[-1] == "visor"
+    session.close()
+    fresh = Session.open(root)
+    assert fresh.class_names[-1] == "visor"
+    fresh.close()
+    assert files.keys() == {path for path in files if path.exists()}
+
+
+def test_undoing_everything_gives_a_shared_file_back(small_demo: Path, tmp_path: Path):
+    root = tmp_path / "set"
+    root.mkdir()
+    FORMATS["coco"].save(registry.load(small_demo, Report()), root, Report())
+    session = Session.open(root)
+    path = session.image(session.keys[0]).annotation
+    before = path.read_bytes()
+    done = [move_first(session, key) for key in session.keys[:3]]
+    for edit in done:
+        session.apply(edit)
+    assert session.save() == [] and path.read_bytes() != before
+    for edit in done:
+        session.apply(edit.inverse())
+    assert session.save() == [] and path.read_bytes() == before
+    path.write_bytes(before.replace(b'"iscrowd": 0', b'"iscrowd": 1', 1))
+    session.apply(done[0])
+    (error,) = session.save()
+    assert error.code == "changed-on-disk"
+    session.close()
+
+
+def test_predictions_are_not_opened_as_labels(small_demo: Path, tmp_path: Path):
+    dataset = registry.load(small_demo, Report())
+    scored = [image.with_boxes(tuple(replace(b, confidence=0.5) for b in image.boxes)) for image in dataset]
+    FORMATS["coco-results"].save(replace(dataset, images=tuple(scored)), tmp_path, Report())
+    with pytest.raises(UsageError, match="predictions"):
+        Session.open(tmp_path)
