@@ -31,8 +31,8 @@ IGNORED_FOLDERS = frozenset(
     {"runs", "augmented", "__macosx", "@eadir", "segmentationclass", "segmentationobject", "visualization"}
     | {"segmentationclassvisualization", "segmentationobjectvisualization", "annotationsvisualization"}
 )
-"""Folders without pictures of the set (case-blind): trainings, copies, what systems leave behind, and masks and
-drawings of the labels as they stand beside the pictures in the VOC devkit and in what labelme writes."""
+"""Folders without pictures of the set (case-blind): trainings, copies, what systems leave behind, and masks
+and drawings of the labels as they stand beside the pictures in the VOC devkit and in what labelme writes."""
 
 IMAGE_FOLDERS = frozenset({"images", "jpegimages", "image", "imgs", "img", "pictures", "photos"})
 """Folders that have a folder of labels beside them (case-blind)."""
