@@ -10,6 +10,7 @@ from augment.operations import TRANSFORMS
 from augment.operations.colour import Blur, Contrast, Exposure, Hue, Saturation
 from augment.operations.erasing import Cutout, GridMask, HideAndSeek, RandomErase
 from augment.operations.geometry import Crop, Flip, Rotation, Scale, Shear, Translate
+from augment.operations.props import Props
 from augment.operations.sensor import Jpeg, LowLight, MotionBlur, Noise
 from augment.policy import STUDY, Chance, Policy
 from converters.errors import UsageError
@@ -40,11 +41,11 @@ RARE = Policy(
 """For many copies of few pictures: three mild operations of ten, so that copies differ and stay likely."""
 
 OCCLUSION = Policy(
-    operations=(Cutout(), RandomErase(), HideAndSeek(), GridMask()),
+    operations=(Props(), Cutout(), RandomErase(), HideAndSeek(), GridMask()),
     operations_per_copy=1,
     also=(Chance(Flip(), 0.5), Chance(Exposure(), 0.5), Chance(Rotation(angle_range=(-15.0, 15.0)), 0.5)),
 )
-"""Something is hidden in every copy: squares, parts of faces, a grid."""
+"""Something is hidden in every copy: behind glasses, hats, hands and scarves, squares, a grid."""
 
 NIGHT = Policy(
     operations=(Noise(), Jpeg(), MotionBlur(), Saturation(change_range=(-0.8, -0.2))),

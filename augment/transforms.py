@@ -244,6 +244,13 @@ class Transform:
         """
         raise NotImplementedError
 
+    def check_classes(self, class_names: Sequence[str]) -> None:
+        """Check that the set has the classes that the settings name.
+
+        Raises:
+            UsageError: It has not.
+        """
+
     def donors_in(self, params: Params) -> tuple[str, ...]:
         """Keys of the other pictures whose pixels are needed."""
         del params

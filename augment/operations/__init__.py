@@ -7,6 +7,7 @@ from augment.operations.erasing import Cutout, GridMask, HideAndSeek, RandomEras
 from augment.operations.geometry import Crop, Flip, Rotation, Scale, Shear, Translate
 from augment.operations.mixing import CutMix, Mixup, Mosaic
 from augment.operations.pasting import CopyPaste
+from augment.operations.props import Props
 from augment.operations.sensor import Jpeg, LowLight, MotionBlur, Noise
 from augment.transforms import Transform
 from converters.errors import UsageError
@@ -36,6 +37,7 @@ _KINDS: tuple[type[Transform], ...] = (
     Mixup,
     CutMix,
     CopyPaste,
+    Props,
 )
 
 TRANSFORMS: dict[str, type[Transform]] = {kind.name: kind for kind in _KINDS}
