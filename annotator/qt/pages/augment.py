@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from PyQt5.QtCore import Qt, pyqtSignal
 from PyQt5.QtGui import QPixmap, QResizeEvent
 from PyQt5.QtWidgets import (
+    QComboBox,
+    QFileDialog,
     QFormLayout,
     QGroupBox,
     QHBoxLayout,
@@ -21,10 +24,13 @@ from annotator import messages
 from annotator.qt.loader import to_qimage
 from annotator.qt.pages.page import Page, TaskRow
 from augment.plan import make_plan
+from augment.policies import ABOUT, POLICIES
 from augment.policy import STUDY, Policy
+from augment.policy_file import read_policy
 from augment.preview import sheet_of
 from augment.runner import AugmentResult, augment, remove
 from augment.transforms import Transform
+from converters.errors import DataError
 from converters.images import RgbImage
 from converters.work import WorkFolder, copies_in
 
@@ -88,16 +94,22 @@ class AugmentPage(Page):
         self.per_copy = QSpinBox(minimum=1, maximum=len(STUDY.operations), value=STUDY.operations_per_copy)
         self.per_copy.setSuffix(" different operations on each copy")
         self.seed = QSpinBox(minimum=0, maximum=2**31 - 1, value=1)
-        operations = QLabel(_describe())
-        operations.setWordWrap(True)
+        self.policies = QComboBox()
+        for name, about in ABOUT.items():
+            self.policies.addItem(f"{name}: {about}", name)
+        self.policies.addItem("from a file…", "")
+        self.policies.setSizeAdjustPolicy(QComboBox.AdjustToMinimumContentsLengthWithIcon)
+        self.policies.setMinimumContentsLength(48)
+        self.operations = QLabel()
+        self.operations.setWordWrap(True)
         box = QGroupBox("Copies")
         form = QFormLayout(box)
         form.setFieldGrowthPolicy(QFormLayout.FieldsStayAtSizeHint)
         form.setRowWrapPolicy(QFormLayout.DontWrapRows)
         form.addRow("Number", self.copies)
+        form.addRow("Policy", self.policies)
         form.addRow("Operations", self.per_copy)
         form.addRow("Seed", self.seed)
-        form.addRow(operations)
         self.make = TaskRow("Make the copies")
         self.remove = QPushButton("Take the copies away")
         self.preview_button = QPushButton("Show examples")
@@ -109,7 +121,7 @@ class AugmentPage(Page):
             buttons.addWidget(button)
         buttons.addStretch()
         self.preview = Preview()
-        for widget in (self.state, box, self.make, row, self.preview):
+        for widget in (self.state, box, self.operations, self.make, row, self.preview):
             self.column.addWidget(widget)
         self.column.addStretch(1)
         self.make.button.clicked.connect(self._make)
@@ -119,6 +131,10 @@ class AugmentPage(Page):
         self.remove.clicked.connect(self._remove)
         self.preview_button.clicked.connect(self._show_examples)
         self._preview_task: Any = None
+        self._chosen = STUDY
+        self._shown = 0
+        self.policies.activated.connect(self._choose_policy)
+        self._show_policy(STUDY)
 
     def refresh(self) -> None:
         work = self.project.work if self.project is not None else None
@@ -141,10 +157,46 @@ class AugmentPage(Page):
         if self._preview_task is not None:
             self._preview_task.wait()
 
-    def _policy(self) -> Any:
-        from dataclasses import replace
+    def _choose_policy(self, row: int) -> None:
+        """Take a built-in policy, or ask for a file."""
+        name = self.policies.itemData(row)
+        if isinstance(name, str) and name:
+            self._take(POLICIES[name], row)
+            return
+        chosen, _ = QFileDialog.getOpenFileName(
+            self, "Policy", "", "Policies (*.yaml *.yml *.json);;All files (*)"
+        )
+        if not chosen or not self.use_policy_file(Path(chosen)):
+            self.policies.setCurrentIndex(self._shown)
 
-        return replace(STUDY, operations_per_copy=self.per_copy.value())
+    def use_policy_file(self, path: Path) -> bool:
+        """Take the policy in a file; says what is wrong with it otherwise."""
+        try:
+            policy = read_policy(path)
+        except DataError as error:
+            messages.error(str(error))
+            return False
+        row = self.policies.findData(policy)
+        if row < 0:
+            row = self.policies.count() - 1
+            self.policies.insertItem(row, path.name, policy)
+            self.policies.setItemData(row, str(path), Qt.ToolTipRole)
+        self._take(policy, row)
+        return True
+
+    def _take(self, policy: Policy, row: int) -> None:
+        self._chosen, self._shown = policy, row
+        self.policies.setCurrentIndex(row)
+        self._show_policy(policy)
+
+    def _show_policy(self, policy: Policy) -> None:
+        most = len(policy.operations)
+        self.per_copy.setRange(min(1, most), most)
+        self.per_copy.setValue(policy.operations_per_copy)
+        self.operations.setText(_describe(policy))
+
+    def _policy(self) -> Policy:
+        return replace(self._chosen, operations_per_copy=self.per_copy.value())
 
     def _work(self) -> WorkFolder | None:
         return self.project.work if self.project is not None else None
@@ -175,8 +227,6 @@ class AugmentPage(Page):
         work = self._work()
         if work is None:
             return
-        from converters.errors import DataError
-
         try:
             count = remove(work.root)
         except DataError as error:
@@ -209,22 +259,32 @@ class AugmentPage(Page):
         self.examples_shown.emit()
 
 
-def _describe() -> str:
-    """The operations of the study's policy and their ranges, in words."""
-    return "Drawn from: " + ", ".join(map(_describe_one, STUDY.operations)) + "."
+def _describe(policy: Policy) -> str:
+    """A policy's operations in words."""
+    parts = []
+    if policy.operations:
+        parts.append("Drawn from: " + ", ".join(map(_describe_one, policy.operations)) + ".")
+    if policy.also:
+        also = (f"{_describe_one(c.transform)} on {c.probability:.0%} of the copies" for c in policy.also)
+        parts.append("Also: " + ", ".join(also) + ".")
+    return " ".join(parts)
 
 
 def _describe_one(operation: Transform) -> str:
-    """``blur (0 to 2 sigma in pixels)``, ``exposure (±50 %)``, ``shear (±15°)``."""
-    ranges = (value for value in operation.as_dict().values() if isinstance(value, list | tuple))
-    low, high = next(ranges)
-    counted = operation.unit_of(next(iter(operation.ranges())))
+    """``blur (0 to 2 sigma in pixels)``, ``exposure (±50 %)``, ``shear (±15°)``, ``flip``."""
+    name = operation.name.replace("_", " ")
+    key, (low, high) = next(iter(operation.ranges().items()), ("", (0.0, 0.0)))
+    counted = operation.unit_of(key)
     if counted.startswith("fraction"):
         low, high, unit = 100 * low, 100 * high, " %"
+    elif counted.startswith("degrees"):
+        unit = "°"
+    elif counted.startswith("sigma"):
+        unit = f" {counted}"
     else:
-        unit = "°" if counted.startswith("degrees") else f" {counted}"
+        return name
     limits = f"±{high:g}" if low == -high else f"{low:g} to {high:g}"
-    return f"{operation.name} ({limits}{unit})"
+    return f"{name} ({limits}{unit})"
 
 
 def _examples(root: Path, copies: int, seed: int, policy: Policy) -> RgbImage:
