@@ -55,10 +55,6 @@ def _body(arguments: Sequence[str]) -> int:
 
 
 def _show(path: Path | None, *, demo: bool) -> int:
-    # OpenCV's other builds point Qt at plugins of their own; harmless with the headless one we ask for.
-    for name in ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR"):
-        if "cv2" in os.environ.get(name, ""):
-            del os.environ[name]
     from PyQt5.QtCore import QEvent, QLocale, Qt, QTimer
     from PyQt5.QtWidgets import QApplication
 
@@ -66,6 +62,11 @@ def _show(path: Path | None, *, demo: bool) -> int:
     from annotator.qt.main_window import MainWindow
     from annotator.settings import Settings
 
+    # OpenCV's full build (imgaug brings it) points Qt at plugins of its own when it is imported, with which
+    # PyQt5 aborts on a screen. After all imports, so that none of them does it behind our back.
+    for name in ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR"):
+        if "cv2" in os.environ.get(name, ""):
+            del os.environ[name]
     QApplication.setAttribute(Qt.AA_EnableHighDpiScaling)
     QApplication.setAttribute(Qt.AA_UseHighDpiPixmaps)
     application = QApplication(sys.argv[:1])

@@ -13,6 +13,7 @@ STAGES: Mapping[Stage, str] = {
     Stage.PASTE: "drawn on the picture as it was",
     Stage.COLOUR: "light, colour and sharpness; nothing moves",
     Stage.GEOMETRY: "things move; all of a copy's are one resampling",
+    Stage.FOREIGN: "imgaug.NAME: an augmenter of imgaug, with its own arguments",
     Stage.COMBINE: "several training pictures on one",
     Stage.ERASE: "parts are hidden",
     Stage.SENSOR: "the camera and the file, last",

@@ -19,6 +19,8 @@ from converters.errors import UsageError
 from converters.files import write_atomic
 
 if TYPE_CHECKING:
+    from augment.amounts import Amounts
+    from augment.cluster import Cluster
     from augment.runner import AugmentResult
 
 _EXAMPLES = """\
@@ -29,7 +31,10 @@ _EXAMPLES = """\
   augment-cli --operations                        all operations and built-in policies
   augment-cli --show-policy > my.yaml             write a policy down, change it, and
   augment-cli work --policy my.yaml               use it
+  augment-cli work --balance 5:1 --paste          copies that bring the classes nearer to each other
+  augment-cli work --plan plan.csv --dry-run      what a plan of balance-cli would come to
   augment-cli work --dry-run --dropped boxes.csv  which boxes the copies would lose
+  augment-cli work --scheduler tcp://host:8786    let a dask cluster make them
   augment-cli work --remove                       take all copies out again
 
 exit codes: 0 all made, 1 a picture has no copies or the run failed, 2 wrong use, 130 interrupted"""
@@ -49,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         _EXAMPLES,
     )
     parser.add_argument("work", nargs="?", type=Path, help="the Darknet data set")
-    parser.add_argument("--copies", type=int, default=2, metavar="N", help="of each picture (default: 2)")
+    _add_amounts(parser)
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the random numbers (default: 1)")
     parser.add_argument(
         "--operations-per-copy", type=int, metavar="N", help="different operations a copy gets (default: 2)"
@@ -71,6 +76,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--jobs", type=int, metavar="N", help="worker processes (default: one for each core)")
     parser.add_argument(
+        "--scheduler", metavar="ADDRESS", help="have the copies made by a dask cluster (tcp://host:8786)"
+    )
+    parser.add_argument(
+        "--workers-see",
+        metavar="PATH|URL",
+        help="where the cluster's workers see the data set (default: as here)",
+    )
+    parser.add_argument(
         "--preview-count", type=int, default=6, metavar="N", help="pictures in a preview (default: 6)"
     )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -83,6 +96,25 @@ def _parser() -> argparse.ArgumentParser:
     )
     what.add_argument("--remove", action="store_true", help="take all copies out again")
     return parser
+
+
+def _add_amounts(parser: argparse.ArgumentParser) -> None:
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--copies", type=int, metavar="N", help="of each picture (default: 2)")
+    which.add_argument(
+        "--plan", type=Path, metavar="FILE.csv", help="copies and pasted faces of a balance plan"
+    )
+    which.add_argument(
+        "--balance",
+        metavar="TARGET",
+        help="copies that reach a target: equal, 5:1 (largest class to any other) or mask=900,no_mask=600",
+    )
+    parser.add_argument(
+        "--max-copies", type=int, metavar="N", help="with --balance: of one picture (default: 10)"
+    )
+    parser.add_argument(
+        "--paste", action="store_true", help="with --balance: paste faces where copies do not do"
+    )
 
 
 def _body(argv: Sequence[str]) -> int:
@@ -120,6 +152,16 @@ def _check(args: argparse.Namespace) -> None:
             f"--only {args.only}: validation and test are never augmented: they would no longer say how good "
             "the network is. The only value is train."
         )
+    if args.balance is None and (args.paste or args.max_copies is not None):
+        raise UsageError(f"{'--paste' if args.paste else '--max-copies'}: goes with --balance only.")
+    if args.workers_see is not None and args.scheduler is None:
+        raise UsageError("--workers-see: goes with --scheduler only.")
+    if args.scheduler is not None and (
+        args.show_policy or args.operations or args.dry_run or args.preview is not None or args.remove
+    ):
+        raise UsageError("--scheduler: goes with making copies only.")
+    if args.scheduler is not None and args.jobs is not None:
+        raise UsageError("--jobs: a cluster has the workers it has; leave out --jobs or --scheduler.")
     if args.dropped is None:
         return
     if args.show_policy or args.operations or args.preview is not None or args.remove:
@@ -151,25 +193,51 @@ def _policy(args: argparse.Namespace) -> Policy:
     return policy
 
 
+def _amounts(args: argparse.Namespace, policy: Policy) -> Amounts:
+    from augment import amounts
+
+    if args.plan is not None:
+        return amounts.from_plan(args.work, args.plan)
+    if args.balance is None:
+        return amounts.Amounts(2 if args.copies is None else args.copies)
+    most = 10 if args.max_copies is None else args.max_copies
+    found = amounts.from_target(args.work, args.balance, policy, max_copies=most, paste=args.paste)
+    for note in found.balance.notes if found.balance is not None else ():
+        say(note)
+    return found
+
+
 def _augment(args: argparse.Namespace, policy: Policy) -> int:
     from augment import plan, runner
 
+    asked = _amounts(args, policy)
     if args.dry_run:
-        made = plan.make_plan(args.work, copies=args.copies, seed=args.seed, policy=policy)
+        made = plan.make_plan(
+            args.work,
+            copies=asked.copies,
+            pastes=asked.pastes,
+            loaded=asked.loaded,
+            seed=args.seed,
+            policy=policy,
+        )
         result = runner.summarise(made, frozenset(copy.stem for copy in made.copies), 0)
     else:
         with Bar("copies") as on_progress:
             result = runner.augment(
                 args.work,
-                copies=args.copies,
+                copies=asked.copies,
+                pastes=asked.pastes,
+                loaded=asked.loaded,
                 seed=args.seed,
                 policy=policy,
                 jobs=args.jobs,
+                cluster=_cluster(args),
                 on_progress=on_progress,
             )
     print_report(result.report)
     if args.json:
-        print_json({**result.as_dict(), "dry_run": args.dry_run})
+        plan_of = {"plan": asked.balance.as_dict()} if asked.balance is not None else {}
+        print_json({**result.as_dict(), **plan_of, "dry_run": args.dry_run})
     else:
         _print_counts(result, sys.stderr if args.dropped == "-" else sys.stdout)
     if args.dropped is not None:
@@ -185,6 +253,14 @@ def _augment(args: argparse.Namespace, policy: Policy) -> int:
         there = f" ({intact} were there already)" if intact else ""
         say(f"{result.copies} copies{there} lie in {result.folder}; {total} training pictures in train.txt")
     return result.report.exit_code()
+
+
+def _cluster(args: argparse.Namespace) -> Cluster | None:
+    if args.scheduler is None:
+        return None
+    from augment.cluster import Cluster
+
+    return Cluster(args.scheduler, workers_see=args.workers_see, say=say)
 
 
 def _list_dropped(result: AugmentResult, target: str) -> None:
@@ -204,27 +280,24 @@ def _list_dropped(result: AugmentResult, target: str) -> None:
 def _print_counts(result: AugmentResult, stream: TextIO) -> None:
     """Boxes of each class before and after, as a table."""
     dropped = Counter(box.label for box in result.dropped)
-    rows = [
-        (name, str(before), str(result.boxes_after[name]), str(dropped[name]))
-        for name, before in result.boxes_before.items()
+    columns: list[tuple[str, dict[str, int]]] = [
+        ("boxes", result.boxes_before),
+        ("after", result.boxes_after),
+        ("dropped", dict(dropped)),
     ]
-    rows.append(
-        (
-            "all",
-            str(sum(result.boxes_before.values())),
-            str(sum(result.boxes_after.values())),
-            str(len(result.dropped)),
-        )
-    )
-    head = ("class", "boxes", "after", "dropped")
-    widths = [max(len(row[i]) for row in (head, *rows)) for i in range(4)]
-    for row in (head, *rows):
-        arrow = "  " if row is head else "->"
-        name, before, after, lost = (
+    if any(result.pasted.values()) or any(result.unplaced.values()):
+        columns.append(("pasted", result.pasted))
+    rows = [("class", *(head for head, _ in columns))]
+    rows += [(name, *(str(counts.get(name, 0)) for _, counts in columns)) for name in result.boxes_before]
+    rows.append(("all", *(str(sum(counts.values())) for _, counts in columns)))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        name, before, *rest = (
             text.ljust(width) if i == 0 else text.rjust(width)
             for i, (text, width) in enumerate(zip(row, widths, strict=True))
         )
-        print(f"{name}  {before} {arrow} {after}  {lost}", file=stream)
+        arrow = "  " if row is rows[0] else "->"
+        print(f"{name}  {before} {arrow} {'  '.join(rest)}", file=stream)
 
 
 def _remove(args: argparse.Namespace) -> int:
@@ -246,7 +319,15 @@ def _preview(args: argparse.Namespace, policy: Policy) -> int:
         raise UsageError(f"--preview {args.preview}: the sheet is a PNG; let its name end in .png")
     if args.preview_count < 1:
         raise UsageError(f"--preview-count {args.preview_count}: must be at least 1.")
-    plan = make_plan(args.work, copies=args.copies, seed=args.seed, policy=policy)
+    asked = _amounts(args, policy)
+    plan = make_plan(
+        args.work,
+        copies=asked.copies,
+        pastes=asked.pastes,
+        loaded=asked.loaded,
+        seed=args.seed,
+        policy=policy,
+    )
     sheet = preview.sheet_of(plan, args.preview_count)
     write_atomic(args.preview, encode_png(sheet))
     print_report(plan.report)

@@ -32,10 +32,14 @@ FULL_SIZE = 24
 _FEATHER = 0.34
 """The part of a cut-out's radius over which it fades."""
 _RING = 1.7
+_INNER, _OUTER = 0.62, 0.82
+"""Within the first part of the radius a pixel is the face's; beyond the second its colour decides."""
+_ALIKE, _UNLIKE = 14, 30
+"""Levels: so near to what is behind is taken for it; and so much more is certainly not."""
 _FAINT = 16.0
 """Levels; a face of less contrast can hardly be seen, and counts as blurred."""
 _STEPS = 1024
-_MAX_GAIN, _MAX_CAST, _MAX_CONTRAST = 1.9, 1.15, 1.3
+_MOST, _LEAST, _MAX_CAST, _MAX_CONTRAST = 1.9, 0.35, 1.15, 1.3
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,7 @@ def sharpness(rgb: RgbImage, xyxy: Xyxy, full_size: int = FULL_SIZE) -> float:
     if full_size and longer > full_size:
         height, width = (max(3, round(side * full_size / longer)) for side in grey.shape)
         grey = np.asarray(cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    edges = np.asarray(cv2.Laplacian(grey, cv2.CV_16S))[1:-1, 1:-1]
+    edges = np.asarray(cv2.Laplacian(grey, cv2.CV_16S), dtype=np.int64)[1:-1, 1:-1]
     return _spread(edges) / max(_spread(grey), _FAINT)
 
 
@@ -114,13 +118,14 @@ def paste_face(
     faces = [face for face in (_pixels(rgb, peer) for peer in peers) if face is not None]
     own = _pixels(patch, (target[0] - x1, target[1] - y1, target[2] - x1, target[3] - y1))
     ring = (distance > 1.0) & (distance <= _RING)
+    own_part = _own_part(patch, distance)
     patch = _lit(patch, patch[inside], patch[ring], ground[ring], faces, match)
     if match.sharpness and own is not None and peers:
         local = (target[0] - x1, target[1] - y1, target[2] - x1, target[3] - y1)
         patch = _softened(patch, local, _median([sharpness(rgb, peer, 0) for peer in peers]))
     alpha = _alpha(distance, donor.shape[:2], source, target, area, flip)
     made = rgb.copy()
-    made[y1:y2, x1:x2] = _blended(ground, patch, alpha)
+    made[y1:y2, x1:x2] = _blended(ground, patch, _product(alpha, own_part))
     return made
 
 
@@ -155,7 +160,7 @@ def _distance(target: Xyxy, area: tuple[int, int, int, int]) -> FloatArray:
     x1, y1, x2, y2 = pasting.cutout(np.array([target]))[0].tolist()
     x = (np.arange(area[0], area[2]) + 0.5 - (x1 + x2) / 2) / ((x2 - x1) / 2)
     y = (np.arange(area[1], area[3]) + 0.5 - (y1 + y2) / 2) / ((y2 - y1) / 2)
-    return np.sqrt(x[None, :] ** 2 + y[:, None] ** 2)
+    return np.asarray(np.sqrt(x[None, :] ** 2 + y[:, None] ** 2))
 
 
 def _alpha(
@@ -183,6 +188,40 @@ def _alpha(
     part = np.minimum(part, edge)
     smooth = part * part * (3.0 - 2.0 * part)
     return np.asarray(np.floor(smooth * 255.0 + 0.5), dtype=np.uint8)
+
+
+def _own_part(patch: RgbImage, distance: FloatArray) -> Mask:
+    """What of each pixel of a cut-out is the person's and not what stood behind, 0 to 255.
+
+    Behind is what lies around the ellipse: carried inwards as the mean of what is near, it looks unlike hair
+    and cheeks and like itself. The middle is the face's in any case.
+    """
+    import cv2
+
+    behind = (distance > 1.0).astype(np.uint8)
+    reach = 2 * max(2, round(0.3 * min(patch.shape[:2]))) + 1
+    count = _box_sum(behind, reach)
+    total = _box_sum(patch * behind[:, :, None], reach)
+    mean = total // np.maximum(count, 1)[:, :, None]
+    unlike = np.abs(patch.astype(np.int64) - mean).max(axis=2)
+    unlike[count == 0] = 255
+    part = np.clip((unlike - _ALIKE) * 255 // _UNLIKE, 0, 255).astype(np.uint8)
+    part = np.asarray(cv2.blur(part, (3, 3)), dtype=np.uint8)
+    sure = np.clip((_OUTER - distance) / (_OUTER - _INNER), 0.0, 1.0)
+    middle = np.floor(sure * 255.0 + 0.5).astype(np.uint8)
+    return np.asarray(np.maximum(part, middle), dtype=np.uint8)
+
+
+def _box_sum(values: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.int64]:
+    """Sums over squares, in whole numbers."""
+    import cv2
+
+    sums = cv2.boxFilter(values, cv2.CV_32S, (side, side), normalize=False, borderType=cv2.BORDER_CONSTANT)
+    return np.asarray(sums, dtype=np.int64)
+
+
+def _product(one: Mask, other: Mask) -> Mask:
+    return ((one.astype(np.uint32) * other + 127) // 255).astype(np.uint8)
 
 
 def _blended(ground: RgbImage, patch: RgbImage, alpha: Mask) -> RgbImage:
@@ -214,7 +253,7 @@ def _lit(
     wanted = wanted * match.light
     all_over = float(wanted @ _LUMA)
     cast = np.clip(0.6 * (wanted - all_over), -math.log(_MAX_CAST), math.log(_MAX_CAST))
-    all_over = min(max(all_over, -math.log(_MAX_GAIN)), math.log(_MAX_GAIN))
+    all_over = min(max(all_over, math.log(_LEAST)), math.log(_MOST))
     gains = np.rint(np.exp(all_over + cast) * _STEPS) / _STEPS
     ratio = 1.0
     if faces and match.contrast:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from augment.operations.pasting import CopyPaste
 from augment.plan import Plan, PlannedCopy
+from augment.plan_pastes import paste_operation
 
 NAME = "manifest.json"
+JOURNAL = "journal.jsonl"
+"""What a run that is going on has made so far, a line for each copy."""
 _FORMAT = 1
+_SETTINGS = ("seed", "policy", "paste")
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -23,12 +30,14 @@ class Entry:
         source: Digest of the file it was made from.
         operations: What was done.
         donors: Digest of the file of each other picture that was used, by key.
+        boxes: Digest of the boxes it was made with, where its pixels depend on them; else empty.
     """
 
     picture: str
     source: str
     operations: list[Any]
     donors: Mapping[str, str] = field(default_factory=dict)
+    boxes: str = ""
 
 
 @dataclass(frozen=True)
@@ -36,7 +45,7 @@ class Manifest:
     """A manifest as it was read.
 
     Attributes:
-        settings: Seed and policy.
+        settings: Seed and policy, and how faces are pasted where the policy does not say it.
         entries: By the copy's stem.
     """
 
@@ -51,7 +60,32 @@ class Manifest:
 
 def settings_of(plan: Plan) -> dict[str, Any]:
     """What decides about all copies alike; with others nothing of an old run is used again."""
-    return {"seed": plan.seed, "policy": plan.policy.as_dict()}
+    settings: dict[str, Any] = {"seed": plan.seed, "policy": plan.policy.as_dict()}
+    if plan.pastes is not None and not any(isinstance(one, CopyPaste) for one in plan.policy.all_transforms):
+        settings["paste"] = paste_operation(plan.policy).as_dict()
+    return settings
+
+
+def entry_of(copy: PlannedCopy, picture: str, source: str, donors: Mapping[str, str]) -> Entry:
+    """The entry of a copy that was made.
+
+    Args:
+        copy: The copy.
+        picture: Digest of its file.
+        source: Digest of the file it was made from.
+        donors: Digest of each other picture's file, by key.
+    """
+    used = {donor.key: donors[donor.key] for donor in copy.donors}
+    return Entry(picture, source, copy.recipe.as_list(), used, boxes_of(copy))
+
+
+def boxes_of(copy: PlannedCopy) -> str:
+    """Digest of the boxes that a copy's pixels depend on; empty where they depend on none."""
+    if not copy.recipe.looks_at_boxes:
+        return ""
+    pictures = (copy.image, *copy.donors)
+    edges = [[box.xyxy for box in picture.boxes] for picture in pictures]
+    return hashlib.blake2b(json.dumps(edges).encode(), digest_size=16).hexdigest()
 
 
 def render(plan: Plan, entries: Mapping[str, Entry]) -> str:
@@ -77,18 +111,62 @@ def read(folder: Path) -> Manifest | None:
         data = json.loads((folder / NAME).read_text(encoding="utf-8"))
         if data["manifest"] != _FORMAT:
             return None
-        entries = {
-            Path(str(line["copy"])).stem: Entry(
-                str(line["digest"]),
-                str(line["source_digest"]),
-                list(line["operations"]),
-                dict(line.get("donors", {})),
-            )
-            for line in data["copies"]
-        }
-        return Manifest({"seed": data["seed"], "policy": data["policy"]}, entries)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        entries = {Path(str(line["copy"])).stem: _entry(line) for line in data["copies"]}
+        return Manifest({key: data[key] for key in _SETTINGS if key in data}, entries)
+    except _UNREADABLE:
         return None
+
+
+def read_journal(folder: Path) -> Manifest | None:
+    """What the journal of a run that did not end says, None where there is none that can be read.
+
+    A line that was cut short, as the last may be, is left out.
+    """
+    try:
+        lines = (folder / JOURNAL).read_text(encoding="utf-8", errors="replace").split("\n")
+        head = json.loads(lines[0])
+        if head["journal"] != _FORMAT:
+            return None
+    except _UNREADABLE:
+        return None
+    entries: dict[str, Entry] = {}
+    for line in lines[1:]:
+        try:
+            data = json.loads(line)
+            entries[str(data["copy"])] = _entry(data)
+        except _UNREADABLE:
+            continue
+    return Manifest({key: head[key] for key in _SETTINGS if key in head}, entries)
+
+
+def journal_head(plan: Plan) -> str:
+    """The journal's first line."""
+    return json.dumps({"journal": _FORMAT, **settings_of(plan)}, ensure_ascii=False)
+
+
+def journal_line(stem: str, entry: Entry) -> str:
+    """The journal's line about a copy that is done."""
+    line = {"copy": stem, "operations": entry.operations, **_digests(entry)}
+    return json.dumps(line, ensure_ascii=False)
+
+
+def _entry(line: Mapping[str, Any]) -> Entry:
+    return Entry(
+        str(line["digest"]),
+        str(line["source_digest"]),
+        list(line["operations"]),
+        dict(line.get("donors", {})),
+        str(line.get("boxes_digest", "")),
+    )
+
+
+def _digests(entry: Entry) -> dict[str, Any]:
+    return {
+        "digest": entry.picture,
+        "source_digest": entry.source,
+        **({"donors": dict(entry.donors)} if entry.donors else {}),
+        **({"boxes_digest": entry.boxes} if entry.boxes else {}),
+    }
 
 
 def _line(copy: PlannedCopy, entry: Entry) -> dict[str, Any]:
@@ -99,7 +177,5 @@ def _line(copy: PlannedCopy, entry: Entry) -> dict[str, Any]:
         "size": copy.size,
         "boxes": len(copy.boxes),
         "dropped": [{"box": lost.box, "label": lost.label, "xyxy": lost.xyxy} for lost in copy.dropped],
-        "digest": entry.picture,
-        "source_digest": entry.source,
-        **({"donors": dict(entry.donors)} if entry.donors else {}),
+        **_digests(entry),
     }

@@ -13,7 +13,7 @@ from converters import geometry
 from converters.geometry import FloatArray
 from converters.model import AnnotatedImage, Box, Xyxy
 
-SIDEWAYS, UPWARDS, DOWNWARDS = 0.16, 0.30, 0.12
+SIDEWAYS, UPWARDS, DOWNWARDS = 0.12, 0.28, 0.12
 """How far a cut-out reaches beyond its box, in parts of the box's width and height: hair and chin."""
 
 MAX_OVERLAP = 0.02
@@ -27,7 +27,7 @@ NEAR_ROWS = 1.5
 
 _NOT_WHOLE = frozenset({"truncated", "occluded", "difficult", "crowd"})
 _EDGE = 1.5
-_SLIMMEST, _BROADEST = 0.45, 1.6
+_SLIMMEST, _BROADEST = 0.55, 1.6
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,8 @@ def row_at(boxes: Sequence[Box], chosen: int, shift: float) -> Row:
     near = np.flatnonzero((away <= NEAR_ROWS) | (np.arange(len(boxes)) == chosen))
     order = near[np.argsort(away[near], kind="stable")]
     peers = tuple(boxes[index].xyxy for index in order.tolist())
-    return Row(y, float(np.median(heights[near])), peers)
+    ordered = np.sort(heights[near])
+    return Row(y, float(ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2, peers)
 
 
 def best_place(

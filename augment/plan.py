@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from augment.plan_pastes import DealtPastes, Pastes, deal_pastes
 from augment.policy import STUDY, Policy
 from augment.recipe import Recipe
-from augment.transforms import Donors, Scene
+from augment.transforms import Donors, PictureOf, Scene
 from converters import naming
 from converters.errors import DataError, UsageError
 from converters.formats.base import LoadOptions, ProgressCallback
@@ -19,8 +20,25 @@ from converters.model import AnnotatedImage, Box, Dataset, Split, Xyxy
 from converters.report import Report
 from converters.work import WorkFolder, open_work
 
+if TYPE_CHECKING:
+    from converters.images import RgbImage
+
 MAX_COPIES = 100
 MAX_SEED = 2**63 - 1
+
+
+class Loaded(NamedTuple):
+    """A data set that was loaded.
+
+    Attributes:
+        work: Where it lies.
+        dataset: The set.
+        report: What was found while it was read.
+    """
+
+    work: WorkFolder
+    dataset: Dataset
+    report: Report
 
 
 @dataclass(frozen=True)
@@ -66,6 +84,7 @@ class PlannedCopy:
         boxes: The copy's boxes.
         dropped: Those of the original that it lost.
         label: Bytes of its label file.
+        pasted: Which of its boxes were pasted on it, by their index.
     """
 
     stem: str
@@ -77,6 +96,7 @@ class PlannedCopy:
     boxes: tuple[Box, ...]
     dropped: tuple[DroppedBox, ...]
     label: bytes
+    pasted: tuple[int, ...] = ()
 
     @property
     def picture_name(self) -> str:
@@ -101,6 +121,7 @@ class Plan:
         seed: The run's seed.
         policy: The run's policy.
         report: What was found while reading the data set.
+        pastes: What became of the pasted faces that were asked for; None where none were.
     """
 
     work: WorkFolder
@@ -110,6 +131,7 @@ class Plan:
     seed: int
     policy: Policy
     report: Report = field(compare=False)
+    pastes: DealtPastes | None = None
 
 
 def make_plan(
@@ -118,6 +140,8 @@ def make_plan(
     copies: int | Mapping[str, int],
     seed: int,
     policy: Policy = STUDY,
+    pastes: Pastes | None = None,
+    loaded: Loaded | None = None,
     on_progress: ProgressCallback | None = None,
 ) -> Plan:
     """Draw the operations of every copy and work out its boxes.
@@ -128,43 +152,55 @@ def make_plan(
             that are not in it.
         seed: 0 to :data:`MAX_SEED`.
         policy: What a copy may get.
+        pastes: Faces to paste on the copies of each picture, by class (a balance plan's).
+        loaded: The data set, where it was loaded before (:func:`load`).
         on_progress: Told while the data set is read.
 
     Raises:
-        UsageError: ``copies`` or ``seed`` is out of range.
+        UsageError: A number is out of range, or the pastes or the policy name what is not there.
         NotADatasetError: ``root`` is no such data set.
         DataError: No training picture, or nothing of the set can be read.
     """
-    from converters import registry  # brings every format along
-
     for count in copies.values() if isinstance(copies, Mapping) else (copies,):
         if not (0 if isinstance(copies, Mapping) else 1) <= count <= MAX_COPIES:
             raise UsageError(f"{count} copies of each picture: must be 1 to {MAX_COPIES}.")
     if not 0 <= seed <= MAX_SEED:
         raise UsageError(f"the seed {seed} must be 0 to {MAX_SEED}.")
-    work = open_work(root)
-    report = Report()
-    dataset = registry.load(root, report, LoadOptions(on_progress=on_progress))
+    work, dataset, report = loaded or load(root, on_progress)
+    for transform in policy.all_transforms:
+        transform.check_classes(dataset.class_names)
     images = _to_copy(dataset.in_split(Split.TRAIN), report)
     if not images:
         raise DataError(
             "there is no labelled training picture to make copies of.", path=work.split_csv, code="no-train"
         )
-    stems = _stems(images)
-    donors = Donors(images)
-    planned: list[PlannedCopy] = []
-    for image in images:
-        scene = Scene(image.size, image.key, image.boxes, donors, dataset.class_names)
-        number = copies.get(image.key, 0) if isinstance(copies, Mapping) else copies
-        try:
-            for index in range(1, number + 1):
-                recipe = policy.draw(seed, image.name, index, scene)
-                planned.append(
-                    _planned(f"{stems[image.key]}_c{index}", index, image, recipe, donors, dataset)
-                )
-        except DataError as error:
-            report.add_exception(error, key=image.key)
-    return Plan(work, dataset.class_names, images, tuple(planned), seed, policy, report)
+    numbers = {
+        image.key: copies.get(image.key, 0) if isinstance(copies, Mapping) else copies for image in images
+    }
+    donors = Donors(images, picture_of=_picture_of(images))
+    scenes = {
+        image.key: Scene(image.size, image.key, image.boxes, donors, dataset.class_names) for image in images
+    }
+    dealt = None
+    if pastes is not None:
+        dealt = deal_pastes(images, numbers, pastes, seed=seed, policy=policy, scene_of=scenes)
+        _report_pastes(dealt, report)
+    planned = _plan_copies(images, numbers, scenes, seed, policy, dealt, report)
+    return Plan(work, dataset.class_names, images, tuple(planned), seed, policy, report, dealt)
+
+
+def load(root: Path, on_progress: ProgressCallback | None = None) -> Loaded:
+    """Load a data set for :func:`make_plan`.
+
+    Raises:
+        NotADatasetError: ``root`` is no Darknet data set.
+        DataError: Nothing of it can be read.
+    """
+    from converters import registry  # brings every format along
+
+    work = open_work(root)
+    report = Report()
+    return Loaded(work, registry.load(root, report, LoadOptions(on_progress=on_progress)), report)
 
 
 def count_boxes(groups: Iterable[Iterable[Box]], class_names: tuple[str, ...]) -> dict[str, int]:
@@ -206,20 +242,84 @@ def _stems(images: tuple[AnnotatedImage, ...]) -> dict[str, str]:
     return dict(names)
 
 
-def _planned(
-    stem: str, index: int, image: AnnotatedImage, recipe: Recipe, donors: Donors, dataset: Dataset
-) -> PlannedCopy:
+def _plan_copies(
+    images: tuple[AnnotatedImage, ...],
+    numbers: Mapping[str, int],
+    scenes: Mapping[str, Scene],
+    seed: int,
+    policy: Policy,
+    dealt: DealtPastes | None,
+    report: Report,
+) -> list[PlannedCopy]:
+    """All copies, in natural order of their originals; what cannot be planned goes to the report."""
+    stems = _stems(images)
+    steps = dealt.steps if dealt else {}
+    planned: list[PlannedCopy] = []
+    alike: list[str] = []
+    for image in images:
+        scene = scenes[image.key]
+        try:
+            for index in range(1, numbers[image.key] + 1):
+                pasted = steps.get((image.key, index))
+                recipe = policy.draw(seed, image.name, index, scene, [pasted] if pasted else [])
+                stem = f"{stems[image.key]}_c{index}"
+                if recipe.steps:
+                    planned.append(_planned(stem, index, image, recipe, scene))
+                else:
+                    alike.append(stem)
+        except DataError as error:
+            report.add_exception(error, key=image.key)
+    if alike:
+        report.warning(
+            "no-operation",
+            f"{len(alike)} copies would be their originals again, since none of the policy's operations can "
+            f"be done to them: {some_of(alike)}. They are left out.",
+        )
+    return planned
+
+
+def some_of(names: Sequence[str], most: int = 3) -> str:
+    """The first few names of many, for a message."""
+    return ", ".join(names[:most]) + (", …" if len(names) > most else "")
+
+
+def _report_pastes(dealt: DealtPastes, report: Report) -> None:
+    for label, missing in dealt.unplaced.items():
+        report.warning(
+            "not-pasted",
+            f"{missing} of {dealt.asked[label]} {label} faces could not be pasted: no face of the class is "
+            "left that is whole, sharp and large enough, or there is no free place.",
+            hint="Allow more with max_uses, min_side or min_sharpness of copy_paste in a policy, "
+            "or paste fewer.",
+        )
+
+
+def _picture_of(images: tuple[AnnotatedImage, ...]) -> PictureOf:
+    """Gives the pixels of a picture while copies are planned, where an operation asks for them."""
+    by_key = {image.key: image for image in images}
+
+    def pixels(key: str) -> RgbImage:
+        from converters.images import load_rgb
+
+        return load_rgb(by_key[key].path)
+
+    return pixels
+
+
+def _planned(stem: str, index: int, image: AnnotatedImage, recipe: Recipe, scene: Scene) -> PlannedCopy:
     """A copy with its boxes and label file.
 
     Raises:
         FormatError: A box cannot be written.
     """
-    others = tuple(donors.by_key[key] for key in recipe.donors)
+    others = tuple(scene.donors.by_key[key] for key in recipe.donors)
     placed = recipe.place(image.size, image.boxes, {other.key: other for other in others})
     copy = AnnotatedImage(key=stem, path=Path(f"{stem}.png"), size=placed.size, boxes=placed.boxes)
     dropped = tuple(
         DroppedBox(copy.name, image.key, number, image.boxes[number].label, image.boxes[number].xyxy)
         for number in placed.dropped
     )
-    label = YoloCodec().render(copy, dataset.class_names, None)
-    return PlannedCopy(stem, index, image, recipe, others, placed.size, placed.boxes, dropped, label)
+    label = YoloCodec().render(copy, scene.class_names, None)
+    return PlannedCopy(
+        stem, index, image, recipe, others, placed.size, placed.boxes, dropped, label, placed.pasted
+    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import numpy as np
@@ -165,14 +165,15 @@ class Policy:
         # Drawn without replacement with nothing but random(): the one stream NumPy does not change.
         if len(pool) <= self.operations_per_copy or not any(operation.depends for operation in pool):
             chosen = [pool.pop(int(rng.random() * len(pool))) for _ in range(self.operations_per_copy)]
-            steps += _drawn(chosen, rng, scene)
+            for operation in chosen:
+                _draw_step(operation, rng, scene, steps)
         else:
             wanted = len(steps) + self.operations_per_copy
             while pool and len(steps) < wanted:
-                steps += _drawn([pool.pop(int(rng.random() * len(pool)))], rng, scene)
+                _draw_step(pool.pop(int(rng.random() * len(pool))), rng, scene, steps)
         for chance in self.also:
             if rng.random() < chance.probability:
-                steps += _drawn([chance.transform], rng, scene)
+                _draw_step(chance.transform, rng, scene, steps)
         return Recipe(tuple(steps), self.canvas, self.boxes, self.min_visible, self.fill)
 
 
@@ -189,10 +190,12 @@ def copy_rng(seed: int, name: str, index: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(sequence))
 
 
-def _drawn(transforms: Sequence[Transform], rng: np.random.Generator, scene: Scene) -> list[Step]:
-    """Steps of those that can be done to this picture."""
-    drawn = ((transform, transform.get_params(rng, scene)) for transform in transforms)
-    return [Step(transform, params) for transform, params in drawn if params is not None]
+def _draw_step(transform: Transform, rng: np.random.Generator, scene: Scene, steps: list[Step]) -> None:
+    """Draw a step and add it to the others, if it can be done to this picture."""
+    pasted = tuple(box for step in steps for box in step.added)
+    params = transform.get_params(rng, replace(scene, boxes=scene.boxes + pasted) if pasted else scene)
+    if params is not None:
+        steps.append(Step(transform, params))
 
 
 def _ordered(transforms: Sequence[Transform], where: str) -> tuple[Transform, ...]:

@@ -16,6 +16,7 @@ from augment.transforms import (
     ColourTransform,
     CombineTransform,
     EraseTransform,
+    ForeignTransform,
     LinearTransform,
     Params,
     PasteTransform,
@@ -25,7 +26,7 @@ from augment.transforms import (
     WindowTransform,
 )
 from converters import geometry
-from converters.errors import UsageError
+from converters.errors import ImageError, UsageError
 from converters.geometry import FloatArray
 from converters.images import RgbImage
 from converters.model import AnnotatedImage, Box
@@ -35,6 +36,9 @@ _Kind = TypeVar("_Kind", bound=Transform)
 MIN_SIDE = 1.0
 """Pixels; a box with a shorter side does not stay in a copy."""
 
+_PASTED = -1
+"""Where a box is from that is neither the picture's own (its index there) nor another tile's (None)."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -42,6 +46,11 @@ class Step:
 
     transform: Transform
     params: Params
+
+    @property
+    def added(self) -> tuple[Box, ...]:
+        """Boxes of what it pastes on the picture as it was."""
+        return self.transform.added(self.params) if isinstance(self.transform, PasteTransform) else ()
 
 
 @dataclass(frozen=True)
@@ -52,11 +61,13 @@ class Placed:
         size: The copy's (width, height).
         boxes: The boxes it has.
         dropped: Those of the original of which too little is seen, by their index there.
+        pasted: Those in ``boxes`` that were pasted on it, by their index there.
     """
 
     size: tuple[int, int]
     boxes: tuple[Box, ...]
     dropped: tuple[int, ...]
+    pasted: tuple[int, ...] = ()
 
 
 class _Canvas:
@@ -73,7 +84,7 @@ class _Canvas:
     def add(self, boxes: Sequence[Box]) -> None:
         """Boxes that are not the picture's own."""
         self.boxes += boxes
-        self.origins += [None] * len(boxes)
+        self.origins += [_PASTED] * len(boxes)
         self.xyxy = np.concatenate([self.xyxy, geometry.as_array(boxes)])
         self.seen = np.concatenate([self.seen, np.ones(len(boxes))])
 
@@ -120,6 +131,11 @@ class Recipe:
         """Keys of the other pictures whose pixels or boxes are needed."""
         keys = (key for step in self.steps for key in step.transform.donors_in(step.params))
         return tuple(dict.fromkeys(keys))
+
+    @property
+    def looks_at_boxes(self) -> bool:
+        """Whether the pixels depend on boxes, and not on the drawn parameters alone."""
+        return any(isinstance(step.transform, WindowTransform | EraseTransform) for step in self.steps)
 
     @cached_property
     def linear(self) -> FloatArray | None:
@@ -191,6 +207,9 @@ class Recipe:
         if mapping is not None:
             rgb = functional.warp(rgb, mapping.matrix, mapping.size, self.fill) if rgb is not None else None
             state.move(mapping.rule(state.xyxy, mapping.matrix), mapping.size)
+        for foreign, params in self._of(ForeignTransform):
+            rgb = foreign.apply(rgb, params) if rgb is not None else None
+            _move_as(foreign, params, state, rgb, self.boxes)
         for combine, params in self._of(CombineTransform):
             keys = combine.donors_in(params)
             layout = combine.layout(params, state.size, {key: donors[key].size for key in keys})
@@ -237,13 +256,30 @@ class Recipe:
         stays = (sides >= MIN_SIDE) & (state.seen >= self.min_visible - 1e-9)
         kept: list[Box] = []
         dropped: list[int] = []
+        pasted: list[int] = []
         for place, (box, origin) in enumerate(zip(state.boxes, state.origins, strict=True)):
             if not changed or stays[place]:
                 x1, y1, x2, y2 = state.xyxy[place].tolist()
+                pasted += [len(kept)] if origin == _PASTED else []
                 kept.append(box.duplicated().moved_to((x1, y1, x2, y2)))
-            elif origin is not None:
+            elif origin is not None and origin != _PASTED:
                 dropped.append(origin)
-        return Placed(state.size, tuple(kept), tuple(dropped))
+        return Placed(state.size, tuple(kept), tuple(dropped), tuple(pasted))
+
+
+def _move_as(
+    foreign: ForeignTransform, params: Params, state: _Canvas, rgb: RgbImage | None, rule: BoxRule
+) -> None:
+    """Let the boxes follow another library's operation.
+
+    Raises:
+        ImageError: Its picture has another size than its boxes were told of.
+    """
+    moved, size = foreign.place(params, state.size, state.xyxy, rule)
+    if rgb is not None and size != (rgb.shape[1], rgb.shape[0]):
+        raise ImageError(f"{foreign.name} gives the picture another size than its boxes, so it has no copy.")
+    if moved is not state.xyxy or size != state.size:
+        state.move(moved, size)
 
 
 def _lay_out(state: _Canvas, layout: Layout, donors: Mapping[str, AnnotatedImage]) -> None:

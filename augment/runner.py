@@ -1,7 +1,8 @@
 """Augmenting the training split of a Darknet data set, and taking the copies out again.
 
 The copies are built in a folder beside augmented/ and swapped in as a whole at the end: whatever happens
-before, the data set is as it was.
+before, the data set is as it was. That folder stays when a run is interrupted, and the next one with the same
+settings goes on from there.
 """
 
 from __future__ import annotations
@@ -11,22 +12,31 @@ import errno
 import fcntl
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from augment import manifest, workers
 from augment.manifest import Entry, Manifest
-from augment.plan import DroppedBox, Plan, PlannedCopy, count_boxes, make_plan
+from augment.plan import DroppedBox, Loaded, Plan, PlannedCopy, count_boxes, make_plan, some_of
+from augment.plan_pastes import Pastes
 from augment.policy import STUDY, Policy
-from augment.workers import CopyTask, SourceTask
+from augment.unfinished import Unfinished, remove_part
+from augment.workers import CopyTask, Outcome, SourceTask
 from converters.errors import DataError, UsageError, WriteError
-from converters.files import link_or_copy, make_folder, write_atomic
+from converters.files import link_or_copy, write_atomic
 from converters.report import Report
+from converters.words import counted
 from converters.work import WorkFolder, open_work, write_lists
+
+if TYPE_CHECKING:
+    from augment.cluster import Cluster
+
+_Make = Callable[[Sequence[SourceTask]], Generator[Outcome, None, None]]
+"""Makes copies; outcomes come in the order of the tasks."""
 
 _JUNK = frozenset({"Thumbs.db", "desktop.ini"})
 
@@ -43,6 +53,8 @@ class AugmentResult:
         boxes_before: Boxes of the training pictures, by class.
         boxes_after: Those and the copies' boxes, by class.
         dropped: Boxes that the copies do not have.
+        pasted: Boxes on the copies that were pasted there, by class.
+        unplaced: Faces that were asked for and could not be pasted, by class.
         report: Findings; an error for each picture without copies.
     """
 
@@ -53,6 +65,8 @@ class AugmentResult:
     boxes_before: dict[str, int]
     boxes_after: dict[str, int]
     dropped: tuple[DroppedBox, ...]
+    pasted: dict[str, int]
+    unplaced: dict[str, int]
     report: Report
 
     def as_dict(self) -> dict[str, Any]:
@@ -65,6 +79,8 @@ class AugmentResult:
             "boxes_before": self.boxes_before,
             "boxes_after": self.boxes_after,
             "dropped": [box.as_dict() for box in self.dropped],
+            "pasted": self.pasted,
+            "unplaced": self.unplaced,
             "issues": [issue.as_dict() for issue in self.report],
         }
 
@@ -75,7 +91,10 @@ def augment(
     copies: int | Mapping[str, int],
     seed: int,
     policy: Policy = STUDY,
+    pastes: Pastes | None = None,
+    loaded: Loaded | None = None,
     jobs: int | None = None,
+    cluster: Cluster | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> AugmentResult:
     """Make copies of every training picture and list them in train.txt.
@@ -88,34 +107,42 @@ def augment(
         copies: Copies of each training picture, from 1; or of each by its key.
         seed: The same seed and policy give the same bytes, with any number of workers.
         policy: What a copy may get.
+        pastes: Faces to paste on the copies of each picture, by key and class (a balance plan's).
+        loaded: The data set, where :func:`augment.plan.load` loaded it before.
         jobs: Worker processes (1: none); None: one for each core, none for a small set.
-        on_progress: Called with (copies done, copies to make). What it raises ends the run; nothing is left
-            behind and the old copies are as they were.
+        cluster: Other computers that make the copies, in the place of ``jobs``.
+        on_progress: Called with (copies done, copies to make). What it raises ends the run; the old copies
+            are as they were, and those that are finished wait for the next run with these settings.
 
     Raises:
         UsageError: ``copies``, ``seed`` or ``jobs`` is out of range.
         NotADatasetError: ``root`` is no such data set.
         WriteError: The disk is full, read-only, …
         DataError: There is nothing to copy, foreign files lie in augmented/, another run is at work there,
-            or a worker process was killed.
+            or a worker process was killed more than once.
     """
     if jobs is not None and jobs < 1:
         raise UsageError(f"{jobs} jobs: must be at least 1.")
-    plan = make_plan(root, copies=copies, seed=seed, policy=policy)
+    plan = make_plan(root, copies=copies, seed=seed, policy=policy, pastes=pastes, loaded=loaded)
     work = plan.work
+    make = partial(cluster.run, work.root) if cluster is not None else partial(workers.run, jobs=jobs)
     with _alone_in(work):
         old = _old_copies(work)
-        kept = _intact(plan, old)
+        kept = _intact(plan, old, work.augmented)
         made = 0
-        if not _nothing_to_do(plan, old, kept):
-            made = _build(plan, old, kept, jobs, on_progress)
+        if _nothing_to_do(plan, old, kept):
+            remove_part(work)
+        else:
+            made = _build(plan, old, kept, make, on_progress)
         write_lists(work)
+        if cluster is not None:
+            cluster.publish(work)
         there = manifest.read(work.augmented)
     return summarise(plan, frozenset(there.entries) if there else frozenset(), made)
 
 
 def remove(root: Path) -> int:
-    """Take all copies out of a data set again and out of train.txt.
+    """Take all copies out of a data set again and out of train.txt, those of an interrupted run too.
 
     Returns:
         How many copies there were.
@@ -130,6 +157,7 @@ def remove(root: Path) -> int:
         old = _old_copies(work)
         if work.augmented.exists():
             _swap(work, None)
+        remove_part(work)
         write_lists(work)
     return len(old.entries) if old else 0
 
@@ -152,13 +180,12 @@ def summarise(plan: Plan, stems: frozenset[str], made: int) -> AugmentResult:
         boxes_before=count_boxes(originals, plan.class_names),
         boxes_after=count_boxes([*originals, *(copy.boxes for copy in there)], plan.class_names),
         dropped=tuple(box for copy in there for box in copy.dropped),
+        pasted=count_boxes(
+            ([copy.boxes[place] for place in copy.pasted] for copy in there), plan.class_names
+        ),
+        unplaced=dict(plan.pastes.unplaced) if plan.pastes else {},
         report=plan.report,
     )
-
-
-def _part(work: WorkFolder) -> Path:
-    """Where the copies are built."""
-    return work.root / ".augmented.part"
 
 
 def _retired(work: WorkFolder) -> Path:
@@ -199,8 +226,7 @@ def _mend(work: WorkFolder) -> None:
             retired.replace(work.augmented)
     except OSError as error:
         raise WriteError.from_os_error(error, work.augmented) from error
-    for rest in (retired, _part(work)):
-        shutil.rmtree(rest, ignore_errors=True)
+    shutil.rmtree(retired, ignore_errors=True)
 
 
 def _old_copies(work: WorkFolder) -> Manifest | None:
@@ -230,8 +256,8 @@ def _old_copies(work: WorkFolder) -> Manifest | None:
     return old
 
 
-def _intact(plan: Plan, old: Manifest | None) -> dict[str, Entry]:
-    """The copies of an earlier run whose picture can stay, by stem."""
+def _intact(plan: Plan, old: Manifest | None, folder: Path) -> dict[str, Entry]:
+    """The copies of an earlier run, in this folder, whose picture can stay, by stem."""
     if old is None or old.settings != manifest.settings_of(plan):
         return {}
     digest_of = lru_cache(maxsize=None)(_digest_of)
@@ -242,8 +268,9 @@ def _intact(plan: Plan, old: Manifest | None) -> dict[str, Entry]:
             entry is not None
             and entry.operations == copy.recipe.as_list()
             and entry.source == digest_of(copy.image.path)
+            and entry.boxes == manifest.boxes_of(copy)
             and entry.donors == {other.key: digest_of(other.path) for other in copy.donors}
-            and entry.picture == _digest_of(plan.work.augmented / copy.picture_name)
+            and entry.picture == _digest_of(folder / copy.picture_name)
         ):
             kept[copy.stem] = entry
     return kept
@@ -269,31 +296,42 @@ def _build(
     plan: Plan,
     old: Manifest | None,
     kept: dict[str, Entry],
-    jobs: int | None,
+    make: _Make,
     on_progress: Callable[[int, int], None] | None,
 ) -> int:
     """Make what is missing and swap the folder in; returns how many copies were made."""
-    part = _part(plan.work)
-    make_folder(part)
+    unfinished = Unfinished(plan)
+    there = _intact(plan, unfinished.left(), unfinished.folder)
+    done = False
     try:
-        entries = kept | _make_missing(plan, kept, part, jobs, on_progress)
-        for copy in plan.copies:
-            if copy.stem in entries:
-                _complete(plan, copy, part, reuse=copy.stem in kept)
+        unfinished.begin(there)
+        made = _make_missing(plan, kept | there, unfinished, make, on_progress)
+        entries = kept | there | made
         if not entries and old is None:
             return 0  # not one picture could be read: there is nothing to swap in
-        write_atomic(part / manifest.NAME, manifest.render(plan, entries))
-        _swap(plan.work, part)
-        return len(entries) - len(kept)
+        names: list[str] = []
+        for copy in plan.copies:
+            if copy.stem in entries:
+                here = copy.stem in there or copy.stem in made
+                _complete(plan, copy, unfinished.folder, reuse=not here)
+                names += (copy.picture_name, copy.label_name)
+        unfinished.complete(entries, names)
+        _swap(plan.work, unfinished.folder)
+        done = True
+        return len(made)
+    except WriteError:  # perhaps the disk is full: give back what was taken
+        remove_part(plan.work)
+        raise
     finally:
-        shutil.rmtree(part, ignore_errors=True)
+        if not done:
+            unfinished.leave()
 
 
 def _make_missing(
     plan: Plan,
-    kept: dict[str, Entry],
-    part: Path,
-    jobs: int | None,
+    kept: Mapping[str, Entry],
+    unfinished: Unfinished,
+    make: _Make,
     on_progress: Callable[[int, int], None] | None,
 ) -> dict[str, Entry]:
     """Make the pictures that cannot stay; what cannot be made goes to the plan's report."""
@@ -304,7 +342,9 @@ def _make_missing(
     tasks = [
         SourceTask(
             copies[0].image,
-            tuple(CopyTask(part / copy.picture_name, copy.recipe, copy.donors) for copy in copies),
+            tuple(
+                CopyTask(unfinished.folder / copy.picture_name, copy.recipe, copy.donors) for copy in copies
+            ),
         )
         for copies in missing.values()
     ]
@@ -312,16 +352,48 @@ def _make_missing(
     total, done = sum(map(len, missing.values())), 0
     tell(done, total)
     entries: dict[str, Entry] = {}
-    with closing(workers.run(tasks, jobs)) as outcomes:
+    failures = _Failures(plan.report)
+    with closing(make(tasks)) as outcomes:
         for outcome in outcomes:
             if outcome.error is not None:
                 plan.report.add_exception(outcome.error, key=outcome.key)
-            for copy, picture in zip(missing[outcome.key], outcome.digests, strict=False):
-                used = {other.key: outcome.donor_digests[other.key] for other in copy.donors}
-                entries[copy.stem] = Entry(picture, outcome.source_digest, copy.recipe.as_list(), used)
+            for place, (copy, picture) in enumerate(zip(missing[outcome.key], outcome.digests, strict=False)):
+                if place in outcome.failed:
+                    failures.add(copy, outcome.failed[place])
+                    continue
+                entry = manifest.entry_of(copy, picture, outcome.source_digest, outcome.donor_digests)
+                entries[copy.stem] = entry
+                unfinished.add(copy.stem, entry)
             done += outcome.copies
             tell(done, total)
+    failures.tell()
     return entries
+
+
+class _Failures:
+    """Copies that could not be made, by what was wrong: a broken picture may be needed for many."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._found: dict[tuple[Path | None, str], tuple[DataError, list[PlannedCopy]]] = {}
+
+    def add(self, copy: PlannedCopy, error: DataError) -> None:
+        """Note a copy and why it is not there."""
+        self._found.setdefault((error.path, error.message), (error, []))[1].append(copy)
+
+    def tell(self) -> None:
+        """One finding for each cause."""
+        for error, copies in self._found.values():
+            names = some_of([copy.picture_name for copy in copies])
+            one = len(copies) == 1
+            self._report.error(
+                error.code,
+                f"{error.message} {counted(len(copies), 'copy', 'copies')} that {'needs' if one else 'need'} "
+                f"it {'is' if one else 'are'} not made: {names}.",
+                path=error.path,
+                key=copies[0].image.key,
+                hint=error.hint,
+            )
 
 
 def _complete(plan: Plan, copy: PlannedCopy, part: Path, *, reuse: bool) -> None:

@@ -8,6 +8,7 @@ by its kind how it is carried out:
 - :class:`PasteTransform` draws something on the picture as it was, with boxes of its own;
 - :class:`ColourTransform` moves nothing; a look-up table where it can be one;
 - :class:`LinearTransform` and :class:`WindowTransform` are composed into one resampling;
+- :class:`ForeignTransform` leaves pixels and boxes to another library;
 - :class:`CombineTransform` lays several pictures out on one;
 - :class:`EraseTransform` hides parts.
 
@@ -28,7 +29,7 @@ import numpy as np
 
 from augment import functional
 from augment.combining import Layout
-from augment.functional import Table
+from augment.functional import BoxRule, Table
 from converters.errors import UsageError
 from converters.geometry import FloatArray
 from converters.images import RgbImage
@@ -51,9 +52,10 @@ class Stage(IntEnum):
     PASTE = 1
     COLOUR = 2
     GEOMETRY = 3
-    COMBINE = 4
-    ERASE = 5
-    SENSOR = 6
+    FOREIGN = 4
+    COMBINE = 5
+    ERASE = 6
+    SENSOR = 7
 
 
 @dataclass(frozen=True)
@@ -351,6 +353,32 @@ class PasteTransform(Transform):
         return np.zeros(len(xyxy))
 
     def paste(self, rgb: RgbImage, params: Params, picture_of: PictureOf) -> RgbImage:
+        """The picture with it; the input stays as it is."""
+        raise NotImplementedError
+
+
+class ForeignTransform(Transform):
+    """An operation of another library, carried out by itself."""
+
+    stage: ClassVar[Stage] = Stage.FOREIGN
+
+    def place(
+        self, params: Params, size: tuple[int, int], xyxy: FloatArray, rule: BoxRule
+    ) -> tuple[FloatArray, tuple[int, int]]:
+        """Where the boxes go, without a look at the pixels.
+
+        Args:
+            params: What was drawn.
+            size: (width, height) of the copy so far.
+            xyxy: Its boxes, shape (N, 4).
+            rule: How a box follows what it holds.
+
+        Returns:
+            The boxes, not clipped (the same array where nothing moves), and the new (width, height).
+        """
+        raise NotImplementedError
+
+    def apply(self, rgb: RgbImage, params: Params) -> RgbImage:
         """The picture with it; the input stays as it is."""
         raise NotImplementedError
 

@@ -46,15 +46,17 @@ class SourceTask:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one :class:`SourceTask`: all its copies, or none and an error.
+    """What became of one :class:`SourceTask`.
 
     Attributes:
         key: The picture's key.
         copies: How many copies were asked for.
         source_digest: Digest of the picture's file, empty with an error.
-        digests: Digest of each copy's file, in order.
+        digests: Digest of each copy's file, in order; empty for one that could not be made.
         donor_digests: Digest of the file of each other picture that was used, by key.
-        error: Why there is no copy.
+        error: Why there is no copy at all.
+        failed: Why single copies could not be made (another picture that they need cannot be read), by
+            their place.
     """
 
     key: str
@@ -63,6 +65,7 @@ class Outcome:
     digests: tuple[str, ...] = ()
     donor_digests: Mapping[str, str] = field(default_factory=dict)
     error: DataError | None = None
+    failed: Mapping[int, DataError] = field(default_factory=dict)
 
 
 def digest(data: bytes) -> str:
@@ -74,25 +77,34 @@ def make_copies(task: SourceTask) -> Outcome:
     """Decode a picture, make its copies and write them.
 
     Raises:
-        WriteError: A copy cannot be written. (That the picture cannot be read is in the outcome.)
+        WriteError: A copy cannot be written. (What cannot be read is in the outcome.)
     """
     key, count, path = task.image.key, len(task.copies), task.image.path
-    others = {donor.key: donor for copy in task.copies for donor in copy.donors}
+    pictures = _Pictures()
     try:
-        encoded = _encode_copies(task)
-        source = digest(path.read_bytes())
-        used = {other.key: digest(other.path.read_bytes()) for other in others.values()}
-    except ImageError as error:
-        return Outcome(key, count, error=_about(error, path))
-    except OSError as error:
-        reason = ImageError(f"cannot be read: {error.strerror}.", path=Path(error.filename or path))
-        return Outcome(key, count, error=reason)
-    except MemoryError:
-        reason = ImageError("is too large for this computer's memory.", path=path, code="no-memory")
-        return Outcome(key, count, error=reason)
-    for copy, data in zip(task.copies, encoded, strict=True):
-        write_atomic(copy.target, data, durable=False)
-    return Outcome(key, count, source, tuple(map(digest, encoded)), used)
+        rgb = pictures.pixels(task.image)
+    except _READ_ERRORS as error:
+        return Outcome(key, count, error=_said(error, path))
+    digests: list[str] = []
+    failed: dict[int, DataError] = {}
+    for place, copy in enumerate(task.copies):
+        donors = {donor.key: donor for donor in copy.donors}
+        try:
+            made = copy.recipe.apply(rgb, task.image.boxes, donors, picture_of(donors, pictures.pixels))
+            encoded = encode_png(made)
+        except _READ_ERRORS as error:
+            failed[place] = _said(error, path)
+            digests.append("")
+            continue
+        write_atomic(copy.target, encoded, durable=False)
+        digests.append(digest(encoded))
+    used = {
+        donor.key: pictures.digests[donor.path]
+        for place, copy in enumerate(task.copies)
+        for donor in copy.donors
+        if place not in failed
+    }
+    return Outcome(key, count, pictures.digests[path], tuple(digests), used, failed=failed)
 
 
 def run(tasks: Sequence[SourceTask], jobs: int | None) -> Generator[Outcome, None, None]:
@@ -111,22 +123,28 @@ def run(tasks: Sequence[SourceTask], jobs: int | None) -> Generator[Outcome, Non
     return run_tasks(make_copies, tasks, jobs=jobs, size=sum(len(task.copies) for task in tasks))
 
 
-def _encode_copies(task: SourceTask) -> list[bytes]:
-    loaded: dict[Path, RgbImage] = {}
+_READ_ERRORS = (ImageError, OSError, MemoryError)
 
-    def pixels_of(image: AnnotatedImage) -> RgbImage:
-        if image.path not in loaded:
-            loaded[image.path] = load_picture(image)
-        return loaded[image.path]
 
-    encoded: list[bytes] = []
-    for copy in task.copies:
-        donors = {donor.key: donor for donor in copy.donors}
-        made = copy.recipe.apply(
-            pixels_of(task.image), task.image.boxes, donors, picture_of(donors, pixels_of)
-        )
-        encoded.append(encode_png(made))
-    return encoded
+class _Pictures:
+    """Pictures that are decoded once, and the digests of their files."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[Path, RgbImage] = {}
+        self.digests: dict[Path, str] = {}
+
+    def pixels(self, image: AnnotatedImage) -> RgbImage:
+        """The pixels of a picture.
+
+        Raises:
+            ImageError: See :func:`load_picture`.
+            OSError: Its file cannot be read.
+        """
+        if image.path not in self._loaded:
+            rgb = load_picture(image)
+            self.digests[image.path] = digest(image.path.read_bytes())
+            self._loaded[image.path] = rgb
+        return self._loaded[image.path]
 
 
 def load_picture(image: AnnotatedImage) -> RgbImage:
@@ -149,8 +167,12 @@ def picture_of(
     return lambda key: load(donors[key])
 
 
-def _about(error: ImageError, path: Path) -> ImageError:
-    """The same error with the picture's path where it had none."""
-    if error.path is not None:
-        return error
-    return ImageError(error.message, path=path, code=error.code, hint=error.hint)
+def _said(error: Exception, path: Path) -> ImageError:
+    """What is wrong with a picture; the one at ``path`` unless the error names another."""
+    if isinstance(error, ImageError):
+        if error.path is not None:
+            return error
+        return ImageError(error.message, path=path, code=error.code, hint=error.hint)
+    if isinstance(error, OSError):
+        return ImageError(f"cannot be read: {error.strerror}.", path=Path(error.filename or path))
+    return ImageError("is too large for this computer's memory.", path=path, code="no-memory")

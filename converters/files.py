@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import tempfile
 from pathlib import Path
 
 from converters.errors import WriteError
+
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+"""A file that must not be there yet, and that no child process inherits."""
 
 
 def write_atomic(path: Path, data: bytes | str, *, durable: bool = True) -> None:
@@ -25,23 +27,26 @@ def write_atomic(path: Path, data: bytes | str, *, durable: bool = True) -> None
         WriteError: The disk is full, the folder is read-only, …; the old file is untouched.
     """
     raw = data.encode("utf-8") if isinstance(data, str) else data
-    temporary: Path | None = None
+    # The name starts with a dot and keeps no image suffix: no tool takes it for a picture or a label. Nor
+    # does it hold the name itself: with a few letters more that may be too long for the file system.
+    temporary = path.parent / f".writing-{os.urandom(8).hex()}.part"
     try:
-        # The name starts with a dot and keeps no image suffix: no tool takes it for a picture or a label.
-        # Nor does it hold the name itself: with a few letters more that may be too long for the file system.
-        handle, name = tempfile.mkstemp(prefix=".writing-", suffix=".part", dir=path.parent)
-        temporary = Path(name)
-        with os.fdopen(handle, "wb") as file:
-            file.write(raw)
-            file.flush()
-            if durable:
-                os.fsync(file.fileno())
-        temporary.chmod(_mode_for(path))
-        temporary.replace(path)
-    except OSError as error:
-        if temporary is not None:
+        mode = _mode_of(path)
+        handle = os.open(temporary, _NEW_FILE, 0o666 if mode is None else mode)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(raw)
+                file.flush()
+                if mode is not None:
+                    os.fchmod(file.fileno(), mode)  # whatever the umask took from it
+                if durable:
+                    os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
             with contextlib.suppress(OSError):
                 temporary.unlink()
+            raise
+    except OSError as error:
         raise WriteError.from_os_error(error, path) from error
 
 
@@ -59,7 +64,7 @@ def write_new(path: Path, data: bytes | str) -> None:
     """
     raw = data.encode("utf-8") if isinstance(data, str) else data
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        handle = os.open(path, _NEW_FILE, 0o666)
         try:
             with os.fdopen(handle, "wb", buffering=0) as file:
                 view = memoryview(raw)
@@ -68,6 +73,23 @@ def write_new(path: Path, data: bytes | str) -> None:
         except OSError:
             path.unlink()
             raise
+    except OSError as error:
+        raise WriteError.from_os_error(error, path) from error
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add a line to the end of a journal, in one write: whoever reads it finds whole lines but for the last.
+
+    Args:
+        path: The file; it is created where it is not there.
+        line: Text without a line break.
+
+    Raises:
+        WriteError: The disk is full, the folder is read-only, …
+    """
+    try:
+        with path.open("ab", buffering=0) as file:
+            file.write(line.encode("utf-8") + b"\n")
     except OSError as error:
         raise WriteError.from_os_error(error, path) from error
 
@@ -126,11 +148,9 @@ def make_folder(path: Path) -> None:
         raise WriteError.from_os_error(error, path) from error
 
 
-def _mode_for(path: Path) -> int:
-    """Permissions of the file that is replaced, else those a plain ``open`` would give."""
+def _mode_of(path: Path) -> int | None:
+    """Permissions of the file that is replaced; None where there is none yet."""
     try:
         return path.stat().st_mode & 0o777
     except OSError:
-        mask = os.umask(0)
-        os.umask(mask)
-        return 0o666 & ~mask
+        return None

@@ -22,7 +22,7 @@ from converters.geometry import as_array, clip
 from converters.images import read_header
 from converters.losses import losses, without_crowds
 from converters.model import AnnotatedImage, Box, Dataset
-from converters.remap import Rename, remap
+from converters.remap import Rename, is_placeholder, remap, without_classes
 from converters.report import Report, Severity
 
 _NOTHING_IN_THEM = "take them as pictures with nothing in them: --unlabelled keep"
@@ -76,6 +76,7 @@ def read_source(
     if not options.keep_unlabelled and not refused:
         _check_labelled(loaded, root, adding=adding)
     loaded = _without_blanks(loaded, report)
+    loaded, gone = _without_dropped(loaded, report, options, adding=adding)
     renames = options.rename
     if adding:  # one line of renames serves several sets, of which not all have all classes
         renames = [rename for rename in renames if rename.old in loaded.class_names]
@@ -94,6 +95,7 @@ def read_source(
     codec = registry.codec_named(format)
     dataset = without_crowds(dataset, codec, report)
     result = ConvertResult(target, dataset, loaded.format, format, codec.loses, losses(dataset, codec))
+    result.dropped_classes = gone
     result.rejected = [key for key in refused if key not in read]
     if options.keep_unlabelled:
         return result, dataset
@@ -126,6 +128,23 @@ def _without_blanks(dataset: Dataset, report: Report) -> Dataset:
     return remap(dataset, renames, names)
 
 
+def _without_dropped(
+    dataset: Dataset, report: Report, options: ConvertOptions, *, adding: bool
+) -> tuple[Dataset, dict[str, int]]:
+    """The set without the classes that are not wanted, and their boxes by class."""
+    drop = [name for name in options.drop if not adding or name in dataset.class_names]
+    for name in dataset.class_names:
+        renamed = any(rename.old == name for rename in options.rename)
+        if is_placeholder(name) and name not in drop and not renamed:
+            report.warning(
+                "class-placeholder",
+                f"class {name!r} is by its name no class but marks what is to be ignored.",
+                path=dataset.root,
+                hint=f"Leave it out with --drop {name}",
+            )
+    return without_classes(dataset, drop) if drop else (dataset, {})
+
+
 def _check_labelled(loaded: Dataset, root: Path, *, adding: bool) -> None:
     """Say what to do with a folder of plain pictures."""
     if not loaded.images or any(image.labelled for image in loaded):
@@ -145,6 +164,9 @@ def clip_boxes(dataset: Dataset, report: Report, result: ConvertResult) -> Datas
     lines = _take_over(report, "box-outside")
     images: list[AnnotatedImage] = []
     for image in dataset:
+        if all(_lies_inside(box, image.size) for box in image.boxes):
+            images.append(image)
+            continue
         edges = clip(as_array(image.boxes), image.size).tolist()
         boxes: list[Box] = []
         for index, (box, (x1, y1, x2, y2)) in enumerate(zip(image.boxes, edges, strict=True)):
@@ -167,6 +189,13 @@ def clip_boxes(dataset: Dataset, report: Report, result: ConvertResult) -> Datas
             boxes.append(box.moved_to((x1, y1, x2, y2)))
         images.append(image.with_boxes(tuple(boxes)))
     return replace(dataset, images=tuple(images))
+
+
+def _lies_inside(box: Box, size: tuple[int, int]) -> bool:
+    """Whether cutting a box would leave it as it is: nearly all are so, and there may be a million."""
+    x1, y1, x2, y2 = box.xyxy
+    inside = x1 >= 0 and y1 >= 0 and x2 <= size[0] and y2 <= size[1]
+    return inside and x2 - x1 >= SLIVER and y2 - y1 >= SLIVER
 
 
 def _take_over(report: Report, code: str) -> dict[tuple[str | None, int | None], int | None]:

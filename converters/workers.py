@@ -9,11 +9,13 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from converters.errors import DataError
 from converters.formats.base import ProgressCallback
@@ -32,6 +34,13 @@ _CHUNK = 4
 
 _TURNS = 4
 """Each process gets at least so many chunks (where there are as many tasks), so that all end together."""
+
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+"""Names that mallopt(3) gives its parameters."""
+
+_KEPT_BYTES = 128 * 2**20
+"""Freed memory that a worker process keeps at most."""
 
 
 def run_tasks(
@@ -55,12 +64,13 @@ def run_tasks(
         on_progress: Told (tasks done, tasks in all) before each result comes.
 
     Raises:
-        DataError: A process was killed (usually: too little memory). The sentence says that nothing was
-            changed: callers write beside the place and move what they made at the end.
+        DataError: A process was killed (usually: too little memory), and again when its task was tried in
+            a fresh one. The sentence says that nothing was changed: callers write beside the place
+            and move what they made at the end.
     """
     processes = _processes(jobs, len(tasks), len(tasks) if size is None else size)
     results: Generator[R, None, None]
-    results = (function(task) for task in tasks) if processes <= 1 else _pooled(function, tasks, processes)
+    results = _alone(function, tasks) if processes <= 1 else _pooled(function, tasks, processes)
     with closing(results):
         for done, result in enumerate(results, 1):
             if on_progress is not None:
@@ -79,27 +89,108 @@ def _processes(jobs: int | None, tasks: int, size: int) -> int:
     return min(jobs, tasks)
 
 
+@dataclass(eq=False)
+class _Chunk(Generic[T, R]):
+    """Tasks that a process gets at a time.
+
+    Attributes:
+        tasks: The tasks.
+        results: What came of them, where they are done.
+        blamed: Whether a process died while this was the first that was not done, and had one task only.
+    """
+
+    tasks: Sequence[T]
+    results: list[R] | None = None
+    blamed: bool = False
+
+
+def _alone(function: Callable[[T], R], tasks: Sequence[T]) -> Generator[R, None, None]:
+    """Do it in this process, with OpenCV in one thread.
+
+    Its threads wait for each other longer than pictures of this size take: a quarter more processor time.
+    """
+    before: int | None = None
+    if threading.current_thread() is threading.main_thread():  # a command, not the window
+        _keep_freed_memory()
+    try:
+        for task in tasks:
+            if before is None and "cv2" in sys.modules:  # it is imported by the first task that needs it
+                before = sys.modules["cv2"].getNumThreads()
+                sys.modules["cv2"].setNumThreads(0)
+            yield function(task)
+    finally:
+        if before is not None:
+            sys.modules["cv2"].setNumThreads(before)
+
+
 def _pooled(function: Callable[[T], R], tasks: Sequence[T], processes: int) -> Generator[R, None, None]:
-    # Most commands end without a second process: what starts them is imported here.
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
+    """The results from processes; where one died, a fresh pool does again what was not done yet.
+
+    Nobody says whose process died. A task that always kills its own is among those in hand, and sooner or
+    later the first of them: so that one is blamed, but for the first time only where it is alone.
+    """
     from concurrent.futures.process import BrokenProcessPool
 
     step = max(1, min(_CHUNK, len(tasks) // (processes * _TURNS)))
-    chunks = [tasks[start : start + step] for start in range(0, len(tasks), step)]
+    waiting: deque[_Chunk[T, R]] = deque(
+        _Chunk(tasks[start : start + step]) for start in range(0, len(tasks), step)
+    )
+    while waiting:
+        try:
+            for results in _one_pool(function, tuple(waiting), processes):
+                waiting.popleft()
+                yield from results
+        except BrokenProcessPool as error:
+            if waiting[0].blamed:
+                raise DataError(
+                    "a worker process ended before it was done, and so did another one that tried again; "
+                    "perhaps the memory was full. Nothing was changed.",
+                    code="worker-died",
+                    hint="Run it again with fewer of them (--jobs 1).",
+                ) from error
+            waiting[0].blamed = len(waiting[0].tasks) == 1
+            waiting = deque(part for chunk in waiting for part in _singly(chunk))
+
+
+def _singly(chunk: _Chunk[T, R]) -> list[_Chunk[T, R]]:
+    """A chunk that is not done as chunks of one task."""
+    if chunk.results is not None or len(chunk.tasks) == 1:
+        return [chunk]
+    return [_Chunk([task]) for task in chunk.tasks]
+
+
+def _one_pool(
+    function: Callable[[T], R], chunks: Sequence[_Chunk[T, R]], processes: int
+) -> Generator[list[R], None, None]:
+    """The results of each chunk in their order.
+
+    Raises:
+        BrokenProcessPool: A process died. The chunks that were done by then have their results.
+    """
+    # Most commands end without a second process: what starts them is imported here.
+    import multiprocessing
+    from concurrent.futures import Future, ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_start_worker)
+    futures: deque[tuple[_Chunk[T, R], Future[list[R]]]] = deque()
     try:
         with _without_ctrl_c():  # the first chunks to come in start the processes
-            futures = deque(pool.submit(_do_chunk, function, chunk) for chunk in chunks)
-        while futures:
-            yield from futures.popleft().result()
-    except BrokenProcessPool as error:
-        raise DataError(
-            "a worker process ended before it was done; perhaps the memory was full. Nothing was changed.",
-            code="worker-died",
-            hint="Run it again with fewer of them (--jobs 1).",
-        ) from error
+            for chunk in chunks:
+                if chunk.results is None:
+                    futures.append((chunk, pool.submit(_do_chunk, function, chunk.tasks)))
+        for chunk in chunks:
+            if chunk.results is None:
+                yield futures[0][1].result()
+                futures.popleft()
+            else:
+                yield chunk.results
+    except BrokenProcessPool:
+        for chunk, future in futures:
+            if future.done() and not future.cancelled() and future.exception() is None:
+                chunk.results = future.result()
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
@@ -129,11 +220,27 @@ def _start_worker() -> None:
     import cv2
 
     cv2.setNumThreads(0)  # the processors are taken by the other workers
+    _keep_freed_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # how a broken pool ends the rest, whatever we inherited
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _keep_freed_memory() -> None:
+    """Let the C library keep the memory of one picture for the next, rather than give it back each time.
+
+    Otherwise the kernel clears some hundred pages again for every picture: a tenth of the time of a copy.
+    """
+    import ctypes
+
+    try:
+        mallopt = ctypes.CDLL(None).mallopt  # glibc's; other C libraries have none
+    except (AttributeError, OSError):
+        return
+    mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES // 4)
+    mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
 
 
 def _end_with(sentinel: int) -> None:

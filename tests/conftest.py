@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,11 @@ import numpy as np
 import pytest
 
 from assets import demo_path
+
+# OpenCV's full build (imgaug brings it) points Qt at plugins with which PyQt5 aborts; see annotator.app.
+for _name in ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR"):
+    if "cv2" in os.environ.get(_name, ""):
+        del os.environ[_name]
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

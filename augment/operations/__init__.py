@@ -5,6 +5,7 @@ from __future__ import annotations
 from augment.operations.colour import Blur, Brightness, Contrast, Exposure, Hue, Saturation
 from augment.operations.erasing import Cutout, GridMask, HideAndSeek, RandomErase
 from augment.operations.geometry import Crop, Flip, Rotation, Scale, Shear, Translate
+from augment.operations.imgaug_adapter import PREFIX, ImgaugTransform
 from augment.operations.mixing import CutMix, Mixup, Mosaic
 from augment.operations.pasting import CopyPaste
 from augment.operations.props import Props
@@ -50,7 +51,11 @@ def kind_named(name: str) -> type[Transform]:
     Raises:
         UsageError: There is none.
     """
+    if name.startswith(PREFIX):
+        return ImgaugTransform
     try:
         return TRANSFORMS[name]
     except KeyError:
-        raise UsageError(f"{name}: no such key; there are {', '.join(TRANSFORMS)}.") from None
+        raise UsageError(
+            f"{name}: no such key; there are {', '.join(TRANSFORMS)}, and {PREFIX}NAME for those of imgaug."
+        ) from None

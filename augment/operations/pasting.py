@@ -283,7 +283,7 @@ def _draw_weighted(rng: np.random.Generator, weights: Mapping[str, float]) -> st
         at -= weight
         if at < 0:
             return label
-    return next(reversed(weights))
+    return list(weights)[-1]
 
 
 def _xyxy(edges: Sequence[float]) -> Xyxy:

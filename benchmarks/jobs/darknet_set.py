@@ -11,8 +11,10 @@ Boxes = list[list[float]]
 
 
 def pictures(work: Path) -> Iterator[tuple[Path, list[int], Boxes]]:
-    """Every training picture with its class ids and boxes."""
+    """Every training picture with its class ids and boxes; copies that are there already are none."""
     for line in (work / "train.txt").read_text(encoding="utf-8").splitlines():
+        if line.startswith("augmented/"):
+            continue
         path = work / line
         ids: list[int] = []
         boxes: Boxes = []

@@ -76,7 +76,7 @@ class VocCodec:
     name = "voc"
     title = "Pascal VOC"
     loses = ("confidence", "the flag crowd", "coordinates finer than 0.001 px")
-    keeps = Keeps(flags=frozenset(FLAGS))
+    keeps = Keeps(flags=frozenset(FLAGS), reviewed=True)
 
     def __init__(self, edges: VocEdges = "as-is") -> None:
         self.edges: VocEdges = edges
@@ -106,12 +106,7 @@ class VocCodec:
         named = _class_list(tree) if options.class_names is None else ()
         images = load_images(root, pairing.pairs, splits, report, options, _read_labels)
         classes = ordered_classes(options, named, images)
-        if named and len(classes) > len(named):
-            report.warning(
-                "class-not-listed",
-                f"does not name {', '.join(classes[len(named) :])}, of which there are boxes.",
-                path=root / str(_names_file(tree)),
-            )
+        report_not_listed(images, named, str(_names_file(tree)), report)
         return Dataset(root, self.name, images, classes)
 
     def label_path(self, image_path: Path, root: Path) -> Path:
@@ -222,16 +217,21 @@ def _class_list(tree: Tree) -> tuple[str, ...]:
 def _read_labels(data: bytes, file: LabelFile) -> None:
     """Read an XML file's boxes into ``file``."""
     quick = read_quickly(data)
-    if quick is not None and quick.size == file.size and _names(quick.filename, file):
+    if quick is not None and quick.size == file.size:
+        _check_filename(quick.filename, quick.filename_line, file)
+        file.reviewed = quick.reviewed
         for index, found in enumerate(quick.objects):
             xyxy = edges_from_file(found.edges, file.options.voc_edges)
             file.take(Box(xyxy, found.name, None, found.flags, index), found.line)
         return
     document = voc_document.parse(data)
+    file.reviewed = document.reviewed
     for name, line in document.repeated:
         if name in ("size", "size/width", "size/height"):
             raise FormatError(f"has a second <{name}>.", line=line, code="repeated-element")
-    _check_filename(document, file)
+    filename = document.fields.get("filename")
+    if filename is not None:
+        _check_filename(filename.text, filename.line, file)
     scale = _scale(document, file)
     if scale is None:
         return
@@ -251,20 +251,14 @@ def _read_labels(data: bytes, file: LabelFile) -> None:
         file.take(box, line)
 
 
-def _names(filename: str, file: LabelFile) -> bool:
-    """Whether the text of a ``<filename>`` is that of the file's picture, or empty."""
-    return filename in (file.picture.name, file.picture.stem, "")
-
-
-def _check_filename(document: VocDocument, file: LabelFile) -> None:
-    element = document.fields.get("filename")
-    if element is None or _names(element.text, file):
+def _check_filename(text: str, line: int, file: LabelFile) -> None:
+    if text in (file.picture.name, file.picture.stem, ""):
         return
     file.warn(
         "filename-differs",
-        f"<filename> says {element.text[:120]!r}, but the file belongs to {file.picture.name}; "
+        f"<filename> says {text[:120]!r}, but the file belongs to {file.picture.name}; "
         "the name of the label file counts.",
-        element.line,
+        line,
     )
 
 
@@ -363,6 +357,10 @@ def _render(
     if base is None:
         return _new_file(image, convention)
     document = voc_document.parse(base)
+    verdict = document.set_reviewed(image.reviewed)
+    if verdict and document.root.inner == document.root.end:  # <annotation/>, which boxes open
+        base, verdict = document.with_edits(verdict), []
+        document = voc_document.parse(base)
     read = _read_boxes(document, convention)
     edits: list[Edit] = []
     fresh: list[Box] = []
@@ -381,8 +379,8 @@ def _render(
     if fresh:
         edits += document.insert_objects([_object_lines(box, convention) for box in fresh])
     if not edits:
-        return base
-    return document.with_edits(edits + _size_edits(document, image.size))
+        return document.with_edits(verdict) if verdict else base
+    return document.with_edits(edits + verdict + _size_edits(document, image.size))
 
 
 def _read_boxes(document: VocDocument, convention: VocEdges) -> dict[int, Box]:
@@ -480,8 +478,9 @@ def _object_lines(box: Box, convention: VocEdges) -> list[tuple[int, str]]:
 
 def _new_file(image: AnnotatedImage, convention: VocEdges) -> bytes:
     """A file as the Kaggle set has them (labelImg's elements, indented by 4)."""
+    verified = f' verified="{voc_document.VERIFIED}"' if image.reviewed else ""
     lines = [
-        (0, "<annotation>"),
+        (0, f"<annotation{verified}>"),
         (1, f"<folder>{escape(xml_text(image.path.parent.name))}</folder>"),
         (1, f"<filename>{escape(xml_text(image.path.name))}</filename>"),
         (1, "<size>"),

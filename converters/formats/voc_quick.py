@@ -9,6 +9,7 @@ comment, something missing, double or no number) it says that it does not know;
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass
 
 from converters.formats.voc_document import EDGES, FLAGS
@@ -22,7 +23,7 @@ _OBJECT = (
 )
 _PAIR = re.compile(rb"<([A-Za-z0-9_]++)>[ \t\r\n]*+([^<]*+)</([A-Za-z0-9_]++)>")
 _HEAD = re.compile(
-    rb"""(?:<\?xml version=["']1\.0["'](?: encoding=["'][Uu][Tt][Ff]-8["'])? ?\?>)?[ \t\r\n]*+<annotation>"""
+    rb"""(?:<\?xml version=["']1\.0["'](?: encoding=["'][Uu][Tt][Ff]-8["'])? ?\?>)?[ \t\r\n]*+<annotation(?P<verified> verified="yes")?>"""
     rb"((?:" + _LEAF + rb")*+)(?:" + _SOURCE + rb")?+(?:" + _OWNER + rb")?+((?:" + _LEAF + rb")*+)"
     rb"" + _SIZE + rb"((?:" + _LEAF + rb")*+)"
 )
@@ -33,6 +34,7 @@ _SIDE = re.compile(rb"[1-9][0-9]{0,8}")
 _UNUSUAL = re.compile(rb"[^\t\r\n -~]|\r(?!\n)")
 """Not printable ASCII, or an end of line that is counted in other ways."""
 
+_NO_FLAGS: frozenset[str] = frozenset()
 _YES_OR_NO = {b"0": False, b"1": True, b"": False}
 
 
@@ -59,13 +61,17 @@ class QuickVoc:
 
     Attributes:
         filename: Text of ``<filename>``, empty where there is none.
+        filename_line: 1-based line of it.
         size: (width, height).
         objects: Its objects, in order.
+        reviewed: Whether it says that a person has looked at the picture.
     """
 
     filename: str
+    filename_line: int
     size: tuple[int, int]
     objects: tuple[QuickObject, ...]
+    reviewed: bool = False
 
 
 def read_quickly(data: bytes) -> QuickVoc | None:
@@ -73,7 +79,7 @@ def read_quickly(data: bytes) -> QuickVoc | None:
     head = _HEAD.match(data)
     if head is None or _UNUSUAL.search(data):
         return None
-    before, source, owner, between, size, behind = (part or b"" for part in head.groups())
+    verified, before, source, owner, between, size, behind = (part or b"" for part in head.groups())
     fields = _fields(before + between + behind)
     sides = _fields(size)
     if fields is None or sides is None or _fields(source) is None or _fields(owner) is None:
@@ -93,7 +99,9 @@ def read_quickly(data: bytes) -> QuickVoc | None:
         at = match.end()
     if not _FOOT.fullmatch(data, at):
         return None
-    return QuickVoc(fields.get(b"filename", b"").decode(), (int(width), int(height)), tuple(objects))
+    filename_line = 1 + data.count(b"\n", 0, max(0, data.find(b"<filename>")))
+    filename, picture = fields.get(b"filename", b"").decode(), (int(width), int(height))
+    return QuickVoc(filename, filename_line, picture, tuple(objects), bool(verified))
 
 
 def _object(match: re.Match[bytes], line: int) -> QuickObject | None:
@@ -117,7 +125,10 @@ def _object(match: re.Match[bytes], line: int) -> QuickObject | None:
         if given:
             flags.append(flag)
     xmin, ymin, xmax, ymax = numbers
-    return QuickObject(name, (xmin, ymin, xmax, ymax), frozenset(flags), line)
+    # However many boxes there are: one name of a class, and one set of no flags, are in memory.
+    return QuickObject(
+        sys.intern(name), (xmin, ymin, xmax, ymax), frozenset(flags) if flags else _NO_FLAGS, line
+    )
 
 
 def _fields(leaves: bytes) -> dict[bytes, bytes] | None:

@@ -43,6 +43,11 @@ def _axis(low: float, high: float, side: int, digits: int) -> tuple[int, int]:
     unit = 10**digits
     centre = (low + high) / 2 / side * unit
     extent = (high - low) / side * unit
+    # An edge is off by the centre's error plus half the extent's, so the nearest of each is best, if it fits.
+    c, e = floor(centre), floor(extent)
+    c, e = c + (centre - c > 0.5), e + (extent - e > 0.5)
+    if e >= 1 and 2 * c - e >= 0 and 2 * c + e <= 2 * unit:
+        return c, e
     best: tuple[float, int, int] | None = None
     for c, e in product(
         (floor(centre), floor(centre) + 1), (floor(extent) - 1, floor(extent), floor(extent) + 1)

@@ -69,7 +69,8 @@ def test_the_box_hugs_the_face_wherever_it_goes(face, kinds, canvas, seed):
     x1, y1, x2, y2 = placed.boxes[0].xyxy
     # Where the canvas cuts a face its box is cut, and what is left of an ellipse may be less than that.
     assume(x1 > 0 and y1 > 0 and x2 < placed.size[0] and y2 < placed.size[1])
-    assert np.abs(np.array([x1, y1, x2, y2]) - extent_of_white(copy)).max() <= 1.0
+    # A pixel, and what half a pixel of the painted ellipse becomes where things are enlarged.
+    assert np.abs(np.array([x1, y1, x2, y2]) - extent_of_white(copy)).max() <= 1.3
 
 
 def test_flip_is_exact():

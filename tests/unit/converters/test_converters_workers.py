@@ -86,12 +86,27 @@ def test_workers_leave_signals_and_processors_to_others():
 def test_a_killed_worker_is_a_sentence():
     came: list[int] = []
     with pytest.raises(
-        DataError, match=r"worker process ended .* Nothing was changed\. .*--jobs 1"
+        DataError, match=r"worker process ended .* tried again.* Nothing was changed\. .*--jobs 1"
     ) as caught:
         came.extend(run_tasks(die_at_nine, range(200), jobs=2))
     assert caught.value.code == "worker-died"
     assert came == list(range(len(came)))
     assert 9 not in came
+
+
+def die_once(marker: Path) -> Path:
+    """Kills its process the first time it is called with a marker that is not there yet."""
+    if marker.name.startswith("die") and not marker.exists():
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return marker
+
+
+def test_a_worker_that_dies_costs_its_task_a_retry_and_nothing_else(tmp_path: Path):
+    names = [f"die{n}" if n in (3, 90, 198) else str(n) for n in range(200)]
+    paths = [tmp_path / name for name in names]
+    assert list(run_tasks(die_once, paths, jobs=2)) == paths
+    assert not workers_of_ours()
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
@@ -154,3 +169,18 @@ def test_workers_end_with_a_killed_parent(tmp_path: Path):
     ended = subprocess.run([sys.executable, script], stdout=subprocess.PIPE, timeout=60)
     assert ended.returncode == -signal.SIGKILL
     assert ended.stdout.strip().isdigit()
+
+
+def test_opencv_works_in_one_thread_here_too_and_then_as_before():
+    import cv2
+
+    cv2.setNumThreads(3)
+    try:
+        assert list(run_tasks(threads_of_opencv, [1, 2, 3], jobs=1)) == [1, 1, 1]
+        assert cv2.getNumThreads() == 3
+        for _ in (results := run_tasks(threads_of_opencv, [1, 2, 3], jobs=1)):
+            break
+        results.close()
+        assert cv2.getNumThreads() == 3
+    finally:
+        cv2.setNumThreads(-1)
