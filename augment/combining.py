@@ -92,7 +92,7 @@ def boxes_on_tile(layout: Layout, place: int, xyxy: FloatArray) -> tuple[FloatAr
     seen = np.divide(geometry.area(cut), area, out=np.zeros_like(area), where=area > 0)
     above = [tile.region for tile in layout.tiles[place + 1 :] if tile.weight >= 1]
     if above:
-        seen = seen * (1.0 - functional.covered(cut, np.array(above, dtype=np.float64)))
+        seen = seen * (1.0 - geometry.covered(cut, np.array(above, dtype=np.float64)))
         for region in above:
             cut = _trimmed(cut, region)
     return cut, seen

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from augment import pasting
 from augment.combining import resampled
 from augment.functional import gaussian_blur
+from converters.faces import cutout
 from converters.geometry import FloatArray
 from converters.images import RgbImage
 from converters.model import Xyxy
@@ -109,7 +109,7 @@ def paste_face(
         match: How closely.
     """
     height, width = rgb.shape[:2]
-    area = _around(pasting.cutout(np.array([target]))[0], (width, height))
+    area = _around(cutout(np.array([target]))[0], (width, height))
     x1, y1, x2, y2 = area
     patch = _warped(donor, source, target, area, flip)
     ground = rgb[y1:y2, x1:x2]
@@ -157,7 +157,7 @@ def _warped(
 
 def _distance(target: Xyxy, area: tuple[int, int, int, int]) -> FloatArray:
     """How far each pixel of an area is from the cut-out's centre; 1 on the ellipse."""
-    x1, y1, x2, y2 = pasting.cutout(np.array([target]))[0].tolist()
+    x1, y1, x2, y2 = cutout(np.array([target]))[0].tolist()
     x = (np.arange(area[0], area[2]) + 0.5 - (x1 + x2) / 2) / ((x2 - x1) / 2)
     y = (np.arange(area[1], area[3]) + 0.5 - (y1 + y2) / 2) / ((y2 - y1) / 2)
     return np.asarray(np.sqrt(x[None, :] ** 2 + y[:, None] ** 2))

@@ -219,7 +219,7 @@ class Recipe:
         for erase, params in self._of(EraseTransform):
             hidden.append(erase.holes(params, state.size, state.xyxy))
             rgb = erase.erase(rgb, params, hidden[-1]) if rgb is not None else None
-        state.seen = state.seen * (1.0 - functional.covered(state.xyxy, np.concatenate(hidden)))
+        state.seen = state.seen * (1.0 - geometry.covered(state.xyxy, np.concatenate(hidden)))
         sensor = sorted(self._of(SensorTransform), key=lambda pair: pair[0].turn)
         return _coloured(rgb, sensor) if rgb is not None else None
 

@@ -62,7 +62,8 @@ class PlanOptions:
         max_copies: Of one picture, 1 to :data:`MAX_COPIES`.
         paste: Whether boxes may be pasted where copies alone do not reach the target.
         max_pastes_per_copy: Pasted boxes on one copy, 1 to :data:`MAX_PASTES_PER_COPY`.
-        max_uses: How often each training box of a class is pasted at most, 1 or more.
+        max_uses: How often each training box of a class is pasted at most, 1 or more (only boxes that can be
+            cut out: see :mod:`converters.faces`).
         fewest: Prefer fewer copies to copies of more pictures.
         time_limit: Seconds after which the best plan so far is taken.
     """
@@ -302,6 +303,7 @@ class _Task:
         import numpy as np
 
         from converters.balance_program import Kinds
+        from converters.faces import MIN_SIDE, usable_faces
 
         before = training_counts(dataset)
         _check(dataset, target, before)
@@ -314,13 +316,21 @@ class _Task:
                 members.setdefault(key, []).append(image)
         keys = sorted(members)
         base = np.array([before[label] for label in labels], np.int64)
+        usable = Counter(
+            image.boxes[index].label
+            for image in dataset.in_split(Split.TRAIN)
+            if image.labelled
+            for index in usable_faces(image, MIN_SIDE)
+        )
+        pasteable = np.array([usable[label] for label in labels], np.int64)
         kinds = Kinds(
             boxes=np.array([boxes for boxes, _ in keys], np.int64),
             pictures=np.array([len(members[key]) for key in keys], np.int64),
             hosts=np.array([room for _, room in keys], np.bool_),
             base=base,
             max_copies=options.max_copies,
-            max_pastes=base * (options.max_uses if options.paste else 0),
+            max_pastes=pasteable * (options.max_uses if options.paste else 0),
+            pasteable=pasteable,
             pastes_per_copy=options.max_pastes_per_copy,
         )
         return cls(labels, kinds, tuple(_natural(members[key]) for key in keys), before, target, options)

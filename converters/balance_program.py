@@ -56,6 +56,7 @@ class Kinds:
         base: (K,), boxes of each class now.
         max_copies: Most copies of one picture.
         max_pastes: (K,), most pasted boxes of each class.
+        pasteable: (K,), boxes of each class that can be cut out of their picture.
         pastes_per_copy: Most pasted boxes on one copy.
     """
 
@@ -65,6 +66,7 @@ class Kinds:
     base: Ints
     max_copies: int
     max_pastes: Ints
+    pasteable: Ints
     pastes_per_copy: int
 
     @property

@@ -58,7 +58,7 @@ class _View:
         self.target, self.options = target, options
         self.top = int(amounts.counts.argmax())
         effort = Effort(time.monotonic() + _SECONDS)
-        uses = self.kinds.base * options.max_uses
+        uses = self.kinds.pasteable * options.max_uses
         self.relaxed = Programme(self.kinds, effort)
         self.pasting = Programme(replace(self.kinds, max_pastes=uses), effort)
 

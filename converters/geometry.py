@@ -52,3 +52,30 @@ def from_normalised(cxcywh: Xyxy, size: tuple[int, int]) -> Xyxy:
     width, height = size
     cx, cy, w, h = cxcywh
     return ((cx - w / 2) * width, (cy - h / 2) * height, (cx + w / 2) * width, (cy + h / 2) * height)
+
+
+def covered(xyxy: FloatArray, holes: FloatArray) -> FloatArray:
+    """Which part of each box lies under rectangles that may overlap.
+
+    Args:
+        xyxy: Boxes, shape (N, 4).
+        holes: Rectangles, shape (M, 4).
+
+    Returns:
+        0 to 1 for each box, shape (N,); 0 for a box without area.
+    """
+    result = np.zeros(len(xyxy))
+    for place, box in enumerate(xyxy):
+        low, high = np.maximum(holes[:, :2], box[:2]), np.minimum(holes[:, 2:], box[2:])
+        hit = (low < high).all(axis=1)
+        whole = float(np.prod(box[2:] - box[:2]))
+        if whole <= 0 or not hit.any():
+            continue
+        low, high = low[hit], high[hit]
+        # The union's area exactly: cells between all edges, each in the union or not.
+        xs, ys = np.unique([low[:, 0], high[:, 0]]), np.unique([low[:, 1], high[:, 1]])
+        inside_x = (low[:, :1] <= xs[:-1]) & (high[:, :1] >= xs[1:])
+        inside_y = (low[:, 1:] <= ys[:-1]) & (high[:, 1:] >= ys[1:])
+        cells = (inside_y.astype(float).T @ inside_x.astype(float)) > 0
+        result[place] = float(np.diff(ys) @ cells @ np.diff(xs)) / whole
+    return result

@@ -23,6 +23,7 @@ from augment.transforms import (
 )
 from converters import geometry
 from converters.errors import ImageError, UsageError
+from converters.faces import MIN_SIDE, usable_faces
 from converters.geometry import FloatArray
 from converters.images import RgbImage
 from converters.model import Box, Xyxy
@@ -78,7 +79,7 @@ class CopyPaste(PasteTransform):
     scale_range: Range = (0.2, 1.3)
     max_uses: int = 5
     flip: bool = True
-    min_side: float = 12.0
+    min_side: float = MIN_SIDE
     min_sharpness: float = 0.5
     light: float = 0.7
 
@@ -184,7 +185,7 @@ class CopyPaste(PasteTransform):
         if known is None:
             known = donors.known[self.name, self.min_side] = {}
             for image in donors.images:
-                for index in pasting.usable_faces(image, self.min_side):
+                for index in usable_faces(image, self.min_side):
                     known.setdefault(image.boxes[index].label, []).append((image.key, index))
         return known.get(label, [])
 

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from augment.cutouts import Match, paste_face, sharpness
 from augment.functional import gaussian_blur
 from augment.operations.pasting import CopyPaste
-from augment.pasting import best_place, cutout, row_at, usable_faces
+from augment.pasting import best_place, row_at
 from augment.policy import Policy, copy_rng
 from augment.recipe import Recipe, Step
 from augment.transforms import Donors, Scene
 from converters import geometry
 from converters.errors import ImageError, UsageError
+from converters.faces import cutout, usable_faces
 from converters.model import AnnotatedImage, Box
 
 NAMES = ("mask", "no_mask", "chin_diaper")

@@ -4,6 +4,7 @@ import random
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -36,12 +37,17 @@ NAMES = ("mask", "no_mask", "chin")
 
 
 def image(key: str, *counts: int, split: Split | None = Split.TRAIN, labelled: bool = True) -> AnnotatedImage:
-    boxes = tuple(
-        Box((0.0, 0.0, 5.0, 5.0), name)
-        for name, count in zip(NAMES, counts, strict=False)
-        for _ in range(count)
-    )
+    boxes = faces(name for name, count in zip(NAMES, counts, strict=False) for _ in range(count))
     return AnnotatedImage(key, Path(f"/work/{key}.png"), (400, 300), boxes, split, labelled=labelled)
+
+
+def faces(labels: Iterable[str]) -> tuple[Box, ...]:
+    """Boxes in rows, all of which can be cut out."""
+    boxes = []
+    for place, label in enumerate(labels):
+        x, y = 4.0 + 18 * (place % 21), 4.0 + 20 * (place // 21)
+        boxes.append(Box((x, y, x + 13, y + 13), label))
+    return tuple(boxes)
 
 
 def dataset(*images: AnnotatedImage, names: tuple[str, ...] = NAMES) -> Dataset:
@@ -171,7 +177,7 @@ def test_what_cannot_be_reached_is_said_and_pasting_offered() -> None:
 
 def test_pasted_boxes_lie_on_copies_with_room() -> None:
     full = AnnotatedImage(
-        "obj/full", Path("/work/obj/full.png"), (100, 100), (Box((0, 0, 80, 80), "chin"),), Split.TRAIN
+        "obj/full", Path("/work/obj/full.png"), (100, 100), (Box((5, 5, 85, 85), "chin"),), Split.TRAIN
     )
     data = dataset(full, image("obj/none"), names=("chin",))
     plan = solve(data, parse_target("chin=5"), PlanOptions(max_copies=2, paste=True))
@@ -360,13 +366,9 @@ def test_many_kinds_of_pictures(text: str, paste: bool) -> None:
     images = []
     for number in range(2000):
         counts = rng.poisson(1.8 / np.arange(1, 9) ** 0.9)
-        boxes = tuple(
-            Box((0.0, 0.0, 3.0, 3.0), name)
-            for name, n in zip(names, counts, strict=True)
-            for _ in range(int(n))
-        )
+        boxes = faces(name for name, n in zip(names, counts, strict=True) for _ in range(int(n)))
         images.append(
-            AnnotatedImage(f"obj/{number}", Path(f"/work/{number}.png"), (90, 90), boxes, Split.TRAIN)
+            AnnotatedImage(f"obj/{number}", Path(f"/work/{number}.png"), (400, 300), boxes, Split.TRAIN)
         )
     data = dataset(*images, names=names)
     assert len({tuple(sorted(Counter(box.label for box in i.boxes).items())) for i in images}) > 500
@@ -467,3 +469,17 @@ def test_the_kaggle_set(kaggle: Dataset, text: str, paste: bool, least: float, m
     assert plan.reached == (text != "equal")
     assert bool(plan.pastes) == paste
     assert plan.gap <= 1e-3
+
+
+def test_only_faces_that_can_be_cut_out_are_pasted() -> None:
+    """One at the edge, one of a few pixels, one that is truncated, and one that is good."""
+    chins = (
+        Box((0.0, 10.0, 40.0, 60.0), "chin"),
+        Box((60.0, 10.0, 66.0, 18.0), "chin"),
+        Box((100.0, 10.0, 140.0, 60.0), "chin", flags=frozenset({"truncated"})),
+        Box((200.0, 10.0, 240.0, 60.0), "chin"),
+    )
+    first = AnnotatedImage("obj/a", Path("/work/obj/a.png"), (400, 300), chins, Split.TRAIN)
+    data = dataset(first, image("obj/b", 60))
+    options = PlanOptions(max_copies=9, paste=True, max_pastes_per_copy=5, max_uses=3)
+    assert solve(data, parse_target("chin=500"), options).pasted["chin"] == 3

@@ -23,7 +23,7 @@ def work(tmp_path: Path) -> Path:
     boxes = {"a1": (0, 0, 0), "a2": (0, 0, 0), "b": (0, 1, 2), "c": (1,), "v": (2, 2, 2)}
     rows = []
     for name, ids in boxes.items():
-        Image.fromarray(np.zeros((60, 80, 3), np.uint8)).save(root / "obj" / f"{name}.png")
+        Image.fromarray(np.zeros((240, 320, 3), np.uint8)).save(root / "obj" / f"{name}.png")
         lines = [f"{number} 0.{place + 2} 0.5 0.05 0.1\n" for place, number in enumerate(ids)]
         (root / "obj" / f"{name}.txt").write_text("".join(lines))
         rows.append(SplitRow(f"obj/{name}.png", Split.VAL if name == "v" else Split.TRAIN))
