@@ -156,8 +156,8 @@ class _View:
         if self.options.paste:
             if self.amounts.pastes[k] >= kinds.max_pastes[k]:
                 reasons.append(
-                    f"Each of its {counted(int(kinds.base[k]), 'box', 'boxes')} is pasted "
-                    f"{self.options.max_uses} times already (--max-uses)."
+                    f"Each of its {counted(int(kinds.pasteable[k]), 'box', 'boxes')} that can be cut out is "
+                    f"pasted {self.options.max_uses} times already (--max-uses)."
                 )
             elif self.amounts.pastes.sum() >= kinds.pastes_per_copy * copies[kinds.hosts].sum():
                 reasons.append(
