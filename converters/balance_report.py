@@ -154,7 +154,12 @@ class _View:
         if beside is not None:
             reasons.append(beside)
         if self.options.paste:
-            if self.amounts.pastes[k] >= kinds.max_pastes[k]:
+            if not kinds.pasteable[k]:
+                reasons.append(
+                    f"None of its {counted(int(kinds.base[k]), 'box', 'boxes')} can be cut out: they are small, "
+                    "at the edge, not whole, or beside another face."
+                )
+            elif self.amounts.pastes[k] >= kinds.max_pastes[k]:
                 reasons.append(
                     f"Each of its {counted(int(kinds.pasteable[k]), 'box', 'boxes')} that can be cut out is "
                     f"pasted {self.options.max_uses} times already (--max-uses)."

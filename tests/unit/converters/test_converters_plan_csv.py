@@ -11,8 +11,8 @@ NAMES = ("mask", "chin; diaper", " odd,=\\ ", "never")
 
 
 def image(key: str, *labels: str, split: Split = Split.TRAIN, labelled: bool = True) -> AnnotatedImage:
-    boxes = tuple(Box((0.0, 0.0, 9.0, 9.0), label) for label in labels)
-    return AnnotatedImage(key, Path(f"/work/{key}.PNG"), (100, 100), boxes, split, labelled=labelled)
+    boxes = tuple(Box((4.0 + 18 * n, 4.0, 17.0 + 18 * n, 17.0), label) for n, label in enumerate(labels))
+    return AnnotatedImage(key, Path(f"/work/{key}.PNG"), (400, 300), boxes, split, labelled=labelled)
 
 
 @pytest.fixture
