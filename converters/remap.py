@@ -12,6 +12,7 @@ from converters.errors import UsageError
 from converters.model import AnnotatedImage, Dataset
 
 _COMMA = re.compile(r"(?<!\\),")
+_PLACEHOLDER = re.compile(r"_+(ignored?|background)_+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +107,49 @@ def remap(dataset: Dataset, renames: Sequence[Rename] = (), classes: Sequence[st
     return replace(dataset, images=images, class_names=order)
 
 
+def without_classes(dataset: Dataset, names: Sequence[str]) -> tuple[Dataset, dict[str, int]]:
+    """The set without some classes: their boxes go, pictures stay, also those that have no box then.
+
+    Returns:
+        The set, and how many boxes of each of these classes it had.
+
+    Raises:
+        UsageError: The set has no such class.
+    """
+    for name in names:
+        if name not in dataset.class_names:
+            raise _unknown(name, dataset.class_names, "drop")
+    dropped = dict.fromkeys(names, 0)
+    images: list[AnnotatedImage] = []
+    for image in dataset:
+        kept = tuple(box for box in image.boxes if box.label not in dropped)
+        if len(kept) < len(image.boxes):
+            for box in image.boxes:
+                if box.label in dropped:
+                    dropped[box.label] += 1
+            image = image.with_boxes(kept)
+        images.append(image)
+    classes = tuple(name for name in dataset.class_names if name not in dropped)
+    return replace(dataset, images=tuple(images), class_names=classes), dropped
+
+
+def is_placeholder(name: str) -> bool:
+    """Whether a class name is one of those by which tools mark what is no object.
+
+    labelme draws regions to be ignored as ``__ignore__`` and calls the rest of a picture ``_background_``.
+    """
+    return _PLACEHOLDER.fullmatch(name) is not None
+
+
 def _relabelled(image: AnnotatedImage, new_name: dict[str, str]) -> AnnotatedImage:
     if not any(box.label in new_name for box in image.boxes):
         return image
     return image.with_boxes(tuple(box.relabelled(new_name.get(box.label, box.label)) for box in image.boxes))
 
 
-def _unknown(name: str, existing: Iterable[str]) -> UsageError:
+def _unknown(name: str, existing: Iterable[str], what: str = "rename") -> UsageError:
     names = list(existing)
     close = difflib.get_close_matches(name, names, n=1)
     guess = f"Did you mean {close[0]!r}? " if close else ""
     has = ", ".join(names) if names else "no class at all"
-    return UsageError(f"there is no class {name!r} to rename.", hint=f"{guess}The set has: {has}.")
+    return UsageError(f"there is no class {name!r} to {what}.", hint=f"{guess}The set has: {has}.")

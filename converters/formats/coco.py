@@ -5,6 +5,7 @@ How coordinates are counted is said in :mod:`converters.formats.coco_reading`.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,11 +13,14 @@ from pathlib import Path
 from converters.errors import FormatError
 from converters.files import write_if_changed
 from converters.formats.base import DEFAULT_OPTIONS, Keeps, LoadOptions
-from converters.formats.coco_reading import FLAGS, read_instances
+from converters.formats.coco_lists import read_instances
+from converters.formats.coco_reading import FLAGS
+from converters.formats.coco_tasks import chosen, task_in_name
 from converters.formats.coco_writing import CocoText, new_file, with_class_names
-from converters.formats.json_document import MAX_SHARED_BYTES, JsonDocument, head_of, read_json
+from converters.formats.json_document import HEAD_BYTES, MAX_SHARED_BYTES, JsonDocument, head_of, read_json
+from converters.formats.kinds import SharedKind, claims_of, label_files
 from converters.formats.saving_shared import reference_from, save_shared
-from converters.formats.shared import SharedKind, claims_of, label_files, load_shared
+from converters.formats.shared import load_shared
 from converters.layout import Tree, scan
 from converters.model import AnnotatedImage, Dataset
 from converters.reading import read_small_file
@@ -27,7 +31,6 @@ _IMAGES, _ANNOTATIONS, _CATEGORIES = (
     re.compile(_KEY % key) for key in (b"images", b"annotations", b"categories")
 )
 _BY_NAME = re.compile(r"(instances|image_info|.*coco.*)([_.-].*)?\.json", re.IGNORECASE)
-_OTHERS = re.compile(r"(captions|person_keypoints|stuff|panoptic|image_info|deprecated)[_-]", re.IGNORECASE)
 
 
 def looks_like_instances(name: str, head: bytes) -> bool:
@@ -38,8 +41,6 @@ def looks_like_instances(name: str, head: bytes) -> bool:
         others = (b'"image_id"', b'"image"', b'"data"')  # results, and what other tools list at the top
         return named and not any(key in head for key in others)
     lists = [key for key in (_IMAGES, _ANNOTATIONS, _CATEGORIES) if key.search(head)]
-    if b'"caption"' in head and _CATEGORIES not in lists and b'"bbox"' not in head:
-        return False
     if _IMAGES in lists:
         return named or len(lists) > 1 or b'"file_name"' in head
     if _ANNOTATIONS in lists:
@@ -51,10 +52,31 @@ def _count(head: bytes, size: int) -> int | None:
     return head.count(b'"file_name"') if size <= len(head) else None
 
 
-def _choose(names: list[str]) -> list[str]:
-    """COCO's own folder holds its pictures' captions, keypoints and more beside the instances."""
-    chosen = [name for name in names if not _OTHERS.match(name.rpartition("/")[2])]
-    return chosen or names
+def _choose(tree: Tree, names: list[str]) -> list[str]:
+    return chosen(names, lambda name: _ends_of(tree.root / name))
+
+
+def _ends_of(path: Path) -> bytes:
+    """Beginning and end of a file: a long list of pictures may stand before its annotations, or behind."""
+    head = head_of(path)
+    if len(head) < HEAD_BYTES:
+        return head
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - HEAD_BYTES))
+            return head + file.read(HEAD_BYTES)
+    except OSError:
+        return head
+
+
+def _side_folders(tree: Tree) -> list[str]:
+    """Folders of masks: ``panoptic_train2017/`` beside ``panoptic_train2017.json``."""
+    files = set(tree.files)
+    return [
+        folder
+        for folder in sorted(tree.folders)
+        if task_in_name(f"{folder}.json") == "panoptic" and f"{folder}.json" in files
+    ]
 
 
 KIND = SharedKind(
@@ -65,6 +87,7 @@ KIND = SharedKind(
     count=_count,
     default="annotations/instances.json",
     choose=_choose,
+    side_folders=_side_folders,
 )
 
 
@@ -110,6 +133,8 @@ class CocoCodec:
         images: Sequence[AnnotatedImage],
         class_names: tuple[str, ...],
         base: bytes | None,
+        *,
+        removed: frozenset[int] = frozenset(),
     ) -> bytes:
         """The bytes of one file; see :meth:`converters.formats.base.SharedCodec.render_file`.
 
@@ -122,9 +147,16 @@ class CocoCodec:
         references = {image.key: reference_from(path, image.path) for image in images}
         if base is None:
             return new_file(images, class_names, references)
+        if _is_panoptic(base):
+            raise FormatError(
+                "holds panoptic segments, whose boxes cannot be edited.",
+                path=path,
+                code="panoptic",
+                hint="Convert the set first: convert-cli SET NEW --to coco",
+            )
         fresh = {image.key: references[image.key] for image in images if image.origin is None}
         text = CocoText(JsonDocument(base, path))
-        return text.rendered(images, class_names, fresh, keep_unread=True)
+        return text.rendered(images, class_names, fresh, keep_unread=True, removed=removed)
 
     def write_class_names(self, root: Path, class_names: tuple[str, ...]) -> None:
         """Let the set's files name these classes; new ones come last, with new ids.
@@ -156,7 +188,11 @@ def _render_new(
 ) -> bytes:
     """A file of a new set, out of one that was read: only what the set has, all pictures named anew."""
     references = {image.key: reference_from(path, image.path) for image in images}
-    if base is None:
+    if base is None or _is_panoptic(base):
         return new_file(images, class_names, references)
     text = CocoText(JsonDocument(base, path))
     return text.rendered(images, class_names, references, keep_unread=False)
+
+
+def _is_panoptic(base: bytes) -> bool:
+    return b'"segments_info"' in base

@@ -1,4 +1,4 @@
-"""Reading COCO's instances: what of the JSON becomes pictures, classes and boxes.
+"""The entries of COCO's files: what of the JSON becomes pictures, classes and boxes.
 
 ``bbox`` is left, top, width and height in pixels, with decimals, counted from 0 at the picture's top left
 corner (cocodataset.org, "Data format": "box coordinates are measured from the top left image corner and are
@@ -8,23 +8,18 @@ corner (cocodataset.org, "Data format": "box coordinates are measured from the t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from natsort import natsorted
 
 from converters.errors import FormatError
-from converters.formats.coco_masks import is_rectangle, outline_bounds, outline_kind
 from converters.formats.json_document import (
     DoubledDict,
-    JsonDocument,
-    JsonSpot,
     number_in,
-    read_json,
     worded,
 )
-from converters.formats.shared import PictureLabels, SharedFile
 from converters.model import Xyxy
 
 FLAGS = ("difficult", "truncated", "occluded")
@@ -32,6 +27,8 @@ FLAGS = ("difficult", "truncated", "occluded")
 
 LISTS = ("images", "annotations", "categories")
 _SET = frozenset({"1", "true", "yes"})
+_CROWD, _NONE = frozenset({"crowd"}), frozenset[str]()
+"""Shared by all boxes: a frozenset of one's own for each of a million takes 200 MB."""
 _MAX_SIDE = 1 << 31
 
 
@@ -44,12 +41,14 @@ class Category:
         id: As the file has it: a number, or a text.
         name: The class name.
         group: The ``supercategory``, or empty.
+        stuff: Whether it is marked as no thing (``isthing`` 0, in panoptic files).
     """
 
     index: int
     id: int | float | str
     name: str
     group: str = ""
+    stuff: bool = False
 
 
 @dataclass(slots=True)
@@ -106,29 +105,18 @@ class Ids:
         return id
 
 
-def read_instances(file: SharedFile) -> None:
-    """Read a file of instances.
+class HasLists(Protocol):
+    """A file, read as a whole or list by list."""
 
-    Raises:
-        FormatError: It is no such file.
-    """
-    document = read_json(file.path)
-    images, annotations, categories = lists_of(document)
-    known = read_categories(document, categories, file)
-    by_id = read_images(document, images, file)
-    used = _read_annotations(document, annotations, known, by_id, file)
-    classes = known.classes(used)
-    for category in known.good.values():
-        if category.name not in {other.name for other in classes}:
-            file.warn(
-                "category-group",
-                f"{category.name!r} has no box and only groups other categories; it is not taken as a class.",
-                document.spot("categories", category.index, category.id),
-            )
-    file.class_names += dict.fromkeys(category.name for category in classes)
+    @property
+    def value(self) -> Any:
+        """What it says."""
+
+    def key_line(self, key: str) -> int | None:
+        """1-based line of the value under a key of the root."""
 
 
-def lists_of(document: JsonDocument, *, annotated: bool = True) -> tuple[list[Any], list[Any], list[Any]]:
+def lists_of(document: HasLists, *, annotated: bool = True) -> tuple[list[Any], list[Any], list[Any]]:
     """The lists of pictures, of boxes and of classes.
 
     Args:
@@ -190,102 +178,10 @@ def categories_of(entries: Sequence[Any]) -> tuple[Categories, list[tuple[int, F
             continue
         if id is not None and id not in result.bad:
             group = entry.get("supercategory")
-            result.good[id] = Category(index, id, name, group if isinstance(group, str) else "")
+            result.good[id] = Category(
+                index, id, name, group if isinstance(group, str) else "", entry.get("isthing") in (0, False)
+            )
     return result, problems
-
-
-def read_categories(document: JsonDocument, entries: Sequence[Any], file: SharedFile) -> Categories:
-    """Read the classes; what cannot be used is reported, and boxes of it are refused then."""
-    result, problems = categories_of(entries)
-    for index, error in problems:
-        file.refuse_part(error, document.spot("categories", index, id_of(entries[index])))
-    _note_text_ids(sum(isinstance(id, str) for id in result.good), "categories", file)
-    return result
-
-
-def read_images(
-    document: JsonDocument, entries: Sequence[Any], file: SharedFile
-) -> dict[int | float | str, PictureLabels | None]:
-    """Pictures by id; None for those that cannot be used, which is reported."""
-    result: dict[int | float | str, PictureLabels | None] = {}
-    ids = Ids()
-    for index, entry in enumerate(entries):
-        spot = document.spot("images", index, id_of(entry))
-        id: int | float | str | None = None
-        try:
-            if isinstance(entry, dict):
-                id = checked_id(id_of(entry))
-            checked_object(entry)
-            ids.take(id, index)
-            reference = _reference_of(entry)
-            size = _size_of(entry)
-        except FormatError as error:
-            _refuse_image(error, entry, index, spot, file)
-            if id is not None:
-                first = result.get(id)
-                if first is not None:
-                    first.rejected = first.unusable = True
-                result[id] = None
-            continue
-        if id is not None:
-            result[id] = file.picture(reference, spot, size=size, origin=index)
-    _note_text_ids(ids.texts, "images", file)
-    return result
-
-
-def _refuse_image(error: FormatError, entry: Any, index: int, spot: JsonSpot, file: SharedFile) -> None:
-    """Report an entry of ``images``; its picture is known to be in a label file, if it can be told."""
-    labels = None
-    if (
-        isinstance(entry, dict)
-        and isinstance(entry.get("file_name"), str)
-        and error.code != "no-picture-name"
-    ):
-        labels = file.picture(entry["file_name"], spot, sized=False, origin=index)
-    if labels is None:
-        file.refuse_part(error, spot)
-        return
-    labels.refuse(error, spot)
-    labels.unusable = True
-
-
-def _read_annotations(
-    document: JsonDocument,
-    entries: Sequence[Any],
-    categories: Categories,
-    images: dict[int | float | str, PictureLabels | None],
-    file: SharedFile,
-) -> set[int | float | str]:
-    """Hand the boxes over; returns the ids of the categories that have some."""
-    used: set[int | float | str] = set()
-    ids = Ids()
-    for index, entry in enumerate(entries):
-        spot = document.spot("annotations", index, id_of(entry))
-        try:
-            if not isinstance(entry, dict):
-                checked_object(entry)
-            image_id = checked_id(entry.get("image_id"), "image_id")
-            if image_id not in images:
-                raise unknown_id("image", image_id, images)
-        except FormatError as error:
-            file.refuse(error, spot)
-            continue
-        labels = images[image_id]
-        if labels is None:
-            continue
-        try:
-            checked_object(entry)
-            if "id" in entry:
-                ids.take(entry["id"], index)
-            else:
-                file.count("no-id", "annotation", "without an id", spot)
-            category = category_of(entry, categories)
-            if category is not None:
-                used.add(category.id)
-            read_box(entry, index, category, labels, spot, file)
-        except FormatError as error:
-            labels.refuse(error, spot)
-    return used
 
 
 def category_of(entry: dict[str, Any], categories: Categories) -> Category | None:
@@ -300,52 +196,6 @@ def category_of(entry: dict[str, Any], categories: Categories) -> Category | Non
     if id not in categories.good:
         raise unknown_id("category", id, categories.good)
     return categories.good[id]
-
-
-def read_box(
-    entry: dict[str, Any],
-    index: int,
-    category: Category | None,
-    labels: PictureLabels,
-    spot: JsonSpot,
-    file: SharedFile,
-) -> None:
-    """Hand over the box of an annotation.
-
-    Raises:
-        FormatError: It cannot be read.
-    """
-    if category is None:
-        labels.rejected = True
-        return
-    segmentation, bbox = entry.get("segmentation"), entry.get("bbox")
-    kind = outline_kind(segmentation)
-    if kind is not None and (bbox is None or bbox == []):
-        xyxy = within(spot.at(".segmentation"), outline_bounds, segmentation, labels)
-    elif "bbox" not in entry and ("keypoints" in entry or "caption" in entry):
-        file.outlines.skipped("caption or set of keypoints", file.path)
-        return
-    else:
-        xyxy = within(spot.at(".bbox"), box_edges, bbox, labels)
-    if xyxy is None:
-        return
-    if kind is not None and not is_rectangle(segmentation, xyxy):
-        file.outlines.taken(kind, file.path)
-    confidence = None
-    if entry.get("score") is not None:
-        confidence = score_of(entry["score"])
-    flags = flags_of(entry)
-    if str(entry.get("iscrowd", 0)) not in ("0", "1", "True", "False", "None", "0.0", "1.0"):
-        labels.warn("bad-flag", f"is {worded(entry['iscrowd'])}; taken as not set.", spot.at(".iscrowd"))
-    if "crowd" in flags:
-        file.count(
-            "crowd",
-            "box",
-            "of a crowd (iscrowd), which is a region to be ignored and no object",
-            spot,
-            plural="boxes",
-        )
-    labels.add(xyxy, category.name, spot.at(".bbox"), confidence=confidence, flags=flags, origin=index)
 
 
 def box_edges(bbox: Any) -> Xyxy:
@@ -384,11 +234,12 @@ def score_of(value: Any) -> float:
 
 def flags_of(entry: dict[str, Any]) -> frozenset[str]:
     """The flags of an annotation."""
-    flags = {"crowd"} if _is_set(entry.get("iscrowd")) else set()
+    crowd = _is_set(entry.get("iscrowd"))
     attributes = entry.get("attributes")
-    if isinstance(attributes, dict):
-        flags.update(flag for flag in FLAGS if _is_set(attributes.get(flag)))
-    return frozenset(flags)
+    if not isinstance(attributes, dict):
+        return _CROWD if crowd else _NONE
+    flags = {flag for flag in FLAGS if _is_set(attributes.get(flag))}
+    return frozenset({*flags, "crowd"}) if crowd else frozenset(flags) or _NONE
 
 
 def checked_object(entry: Any) -> None:
@@ -418,15 +269,6 @@ def checked_id(value: Any, name: str = "id") -> int | float | str:
     return result
 
 
-def within(spot: JsonSpot, read: Callable[[Any], Xyxy], value: Any, labels: PictureLabels) -> Xyxy | None:
-    """Read a part of an entry, so that complaints name that part; None where it was refused."""
-    try:
-        return read(value)
-    except FormatError as error:
-        labels.refuse(error, spot)
-        return None
-
-
 def _name_of(entry: dict[str, Any]) -> str:
     name = entry.get("name")
     if name is None:
@@ -440,7 +282,12 @@ def _name_of(entry: dict[str, Any]) -> str:
     return name
 
 
-def _reference_of(entry: dict[str, Any]) -> str:
+def reference_of(entry: dict[str, Any]) -> str:
+    """What an entry of ``images`` calls its picture.
+
+    Raises:
+        FormatError: It names none.
+    """
     for key in ("file_name", "coco_url"):
         value = entry.get(key)
         if value is None:
@@ -451,7 +298,12 @@ def _reference_of(entry: dict[str, Any]) -> str:
     raise FormatError("has no file_name.", code="no-picture-name")
 
 
-def _size_of(entry: dict[str, Any]) -> tuple[int, int] | None:
+def size_of(entry: dict[str, Any]) -> tuple[int, int] | None:
+    """The (width, height) that an entry of ``images`` gives; None where it gives none.
+
+    Raises:
+        FormatError: It is no size.
+    """
     sides: list[int] = []
     for name in ("width", "height"):
         if entry.get(name) is None:
@@ -481,15 +333,6 @@ def unknown_id(what: str, id: int | float | str, known: Any) -> FormatError:
     if other is not None and other in known:
         hint = f"There is {other!r:.60}: a number and a text are two ids."
     return FormatError(f"{what}_id {id!r:.60} is not in {names[what]}.", code=f"unknown-{what}", hint=hint)
-
-
-def _note_text_ids(texts: int, array: str, file: SharedFile) -> None:
-    if texts:
-        file.warn(
-            "text-ids",
-            f"{texts:,} of the ids of {array} {'is a text' if texts == 1 else 'are texts'}, "
-            "which many programs refuse; they are kept as they are.",
-        )
 
 
 def id_of(entry: Any) -> Any:

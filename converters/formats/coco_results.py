@@ -16,6 +16,7 @@ from converters.errors import FormatError
 from converters.files import make_folder, write_if_changed
 from converters.formats import coco
 from converters.formats.base import DEFAULT_OPTIONS, Keeps, LoadOptions
+from converters.formats.coco_lists import CocoFile, within
 from converters.formats.coco_masks import outline_bounds, outline_kind
 from converters.formats.coco_reading import (
     Categories,
@@ -24,13 +25,9 @@ from converters.formats.coco_reading import (
     category_of,
     checked_id,
     checked_object,
-    id_of,
     lists_of,
-    read_categories,
-    read_images,
     score_of,
     unknown_id,
-    within,
 )
 from converters.formats.coco_writing import bbox_of, checked_label, is_mentioned, new_file, with_class_names
 from converters.formats.json_document import (
@@ -42,15 +39,9 @@ from converters.formats.json_document import (
     worded,
 )
 from converters.formats.json_text import Edit, array_edits, style_of
+from converters.formats.kinds import SharedKind, claims_of, label_files
 from converters.formats.saving_shared import reference_from, save_shared
-from converters.formats.shared import (
-    PictureLabels,
-    SharedFile,
-    SharedKind,
-    claims_of,
-    label_files,
-    load_shared,
-)
+from converters.formats.shared import PictureLabels, SharedFile, load_shared
 from converters.layout import Tree, folder_of, scan, stem_of
 from converters.model import AnnotatedImage, Box, Dataset
 from converters.reading import read_small_file
@@ -131,11 +122,13 @@ class CocoResultsCodec:
         images: Sequence[AnnotatedImage],
         class_names: tuple[str, ...],
         base: bytes | None,
+        *,
+        removed: frozenset[int] = frozenset(),
     ) -> bytes:
         """The bytes of a results file; see :meth:`converters.formats.base.SharedCodec.render_file`.
 
         A new file counts pictures and classes from 1 in the order given, as the list of pictures that
-        :meth:`save` writes beside it.
+        :meth:`save` writes beside it. There are no entries of pictures that could be ``removed``.
 
         Raises:
             FormatError: A box has no confidence, or is of a picture or class that the instances file beside
@@ -250,7 +243,7 @@ def _read_results(file: SharedFile) -> None:
             xyxy = within(spot.at(".segmentation"), outline_bounds, entry["segmentation"], labels)
             file.outlines.taken("mask", file.path)
         elif "bbox" not in entry and "keypoints" in entry:
-            file.outlines.skipped("set of keypoints", file.path)
+            file.outlines.skipped("key points", file.path)
             continue
         else:
             xyxy = within(spot.at(".bbox"), box_edges, entry.get("bbox"), labels)
@@ -270,20 +263,19 @@ class _Given:
     """
 
     def __init__(self, results: SharedFile, path: Path) -> None:
-        document = read_json(path)
+        root = results.reader.index.root
+        source = SharedFile(path, path.relative_to(root).as_posix(), results.reader)
+        truth = CocoFile(source, annotated=False)
         try:
-            images, annotations, categories = lists_of(document, annotated=False)
+            truth.read()
         except FormatError as error:
             error.path = path
             raise
-        root = results.reader.index.root
-        source = SharedFile(path, path.relative_to(root).as_posix(), results.reader)
-        self.categories: Categories = read_categories(document, categories, source)
-        found = read_images(document, images, source)
         source.finish()
-        self.used = {id_of({"id": entry.get("category_id")}) for entry in annotations if _is_plain(entry)}
+        self.categories: Categories = truth.categories
+        self.used = truth.used
         self.images: dict[Any, PictureLabels | None] = {}
-        for id, labels in found.items():
+        for id, labels in truth.images.items():
             self.images[id] = labels
             if labels is not None:
                 labels.path = results.path

@@ -189,7 +189,8 @@ class CocoText:
         members, _ = source.members(source.root())
         for name in LISTS:
             if name in members:
-                self._values[name] = members[name]
+                # Where it stands is enough: the entries have their values themselves.
+                self._values[name] = Value(None, members[name].start, members[name].end)
                 self._entries[name] = source.elements(members[name].start)[0]
             self._raw[name] = [element.value for element in self._entries.setdefault(name, [])]
         self._categories, _ = categories_of(self._raw["categories"])
@@ -201,6 +202,7 @@ class CocoText:
         references: Mapping[str, str],
         *,
         keep_unread: bool,
+        removed: frozenset[int] = frozenset(),
     ) -> bytes:
         """The file with these boxes.
 
@@ -209,6 +211,7 @@ class CocoText:
             class_names: All classes in their order.
             references: What the file calls a picture from now on, by key, where that changes or is new.
             keep_unread: Keep entries that reading refuses, and pictures that are not in ``images``.
+            removed: Entries of pictures that go, with their annotations.
 
         Raises:
             FormatError: A box or name cannot be written.
@@ -234,6 +237,10 @@ class CocoText:
                 plan.rename(element, references[image.key])
             own = by_image.get(element.value.get("id"), [])
             plan.edit_picture(image, element, own, class_names, keep_unread=keep_unread)
+        for number in removed - kept:
+            if number < len(self._raw["images"]):
+                plan.removed_images.add(number)
+                plan.removed_boxes.update(by_image.get(self._raw["images"][number].get("id"), []))
         if not keep_unread:
             left = {self._raw["images"][number].get("id") for number in kept}
             plan.removed_images.update(set(range(len(self._raw["images"]))) - kept)

@@ -12,12 +12,15 @@ from pathlib import Path
 from converters.errors import FormatError
 from converters.files import write_if_changed
 from converters.formats.base import DEFAULT_OPTIONS, Keeps, LoadOptions
-from converters.formats.coco_writing import checked_label, is_mentioned, rounded
-from converters.formats.csv_columns import EDGES, FLAG_COLUMNS, OWN, Columns
+from converters.formats.coco_writing import checked_label, is_mentioned
+from converters.formats.csv_columns import FLAG_COLUMNS, NOT_CLEAR, OWN, REGION, Columns
+from converters.formats.csv_edges import edge_cells
 from converters.formats.csv_reading import (
     FLAGS,
     NAMES_FILE,
+    ONE_CLASS,
     display_names,
+    is_blank,
     names_file,
     read_box,
     read_csv,
@@ -25,10 +28,11 @@ from converters.formats.csv_reading import (
 )
 from converters.formats.csv_rows import Row, Table, read_table, row_text, sniff
 from converters.formats.json_document import MAX_SHARED_BYTES, head_of
+from converters.formats.kinds import SharedKind, claims_of, label_files
 from converters.formats.loading import edges_problem
 from converters.formats.saving import same_folder
 from converters.formats.saving_shared import reference_from, save_shared
-from converters.formats.shared import SharedKind, claims_of, label_files, load_shared
+from converters.formats.shared import load_shared
 from converters.layout import Tree, scan
 from converters.model import AnnotatedImage, Box, Dataset
 from converters.reading import read_small_file
@@ -37,12 +41,20 @@ from converters.report import Report
 
 def looks_like_boxes(name: str, head: bytes) -> bool:
     """Whether a file is a table of boxes, by its first row."""
-    text = head.decode("utf-8-sig", "ignore")
-    return bool(text.strip()) and sniff(text) is not None
+    return _refused(head) is not None
 
 
 def _count(head: bytes, size: int) -> int | None:
-    return None
+    return 1 if _refused(head) else None
+
+
+def _refused(head: bytes) -> bool | None:
+    """Whether reading refuses a table of boxes, since its columns are not clear; None for other tables."""
+    text = head.decode("utf-8-sig", "ignore")
+    try:
+        return False if text.strip() and sniff(text) is not None else None
+    except FormatError as error:
+        return True if error.code == NOT_CLEAR else None
 
 
 KIND = SharedKind(
@@ -97,6 +109,8 @@ class CsvCodec:
         images: Sequence[AnnotatedImage],
         class_names: tuple[str, ...],
         base: bytes | None,
+        *,
+        removed: frozenset[int] = frozenset(),
     ) -> bytes:
         """The bytes of one table; see :meth:`converters.formats.base.SharedCodec.render_file`.
 
@@ -105,7 +119,7 @@ class CsvCodec:
         Raises:
             FormatError: A label is no class, or ``base`` is no table of boxes.
         """
-        return _render(path, images, class_names, base, exact=False)
+        return _render(path, images, class_names, base, exact=False, removed=removed)
 
     def write_class_names(self, root: Path, class_names: tuple[str, ...]) -> None:
         """Write the order of the classes into ``classes.txt``.
@@ -155,6 +169,7 @@ def _render(
     base: bytes | None,
     *,
     exact: bool,
+    removed: frozenset[int] = frozenset(),
 ) -> bytes:
     for image in images:
         for box in image.boxes:
@@ -163,12 +178,34 @@ def _render(
                 raise FormatError(f"class name {box.label!r} cannot stand in a table.", code="bad-label")
     if base is None:
         head = row_text(OWN) + "\n"
-        columns = Columns({name: place for place, name in enumerate(OWN)}, len(OWN))
-        table = Table(b"", head, columns, ",", [])
+        own = Columns({name: place for place, name in enumerate(OWN)}, len(OWN))
+        table = Table(b"", head, own, ",", [])
     else:
         table = read_table(base)
-    words = display_names(scan(path.parent), path.name) if table.columns.relative else {}
-    return _Writing(table, path, words, exact=exact).rendered(images, class_names)
+        if table.columns.box == REGION:
+            if exact:
+                return _render(path, images, class_names, None, exact=True)
+            raise FormatError(
+                "is a table of VIA, which is read but not edited.",
+                path=path,
+                code="via-table",
+                hint="Convert the set first: convert-cli SET NEW --to csv",
+            )
+        _check_one_class(table.columns, images, path)
+    words = display_names(scan(path.parent), path.name) if table.columns.coded else {}
+    return _Writing(table, path, words, exact=exact).rendered(images, class_names, removed)
+
+
+def _check_one_class(columns: Columns, images: Sequence[AnnotatedImage], path: Path) -> None:
+    """Refuse classes where a table has no column for them."""
+    labels = {box.label for image in images for box in image.boxes} - {ONE_CLASS}
+    if "label" not in columns.places and labels:
+        raise FormatError(
+            f"has no column for the class {min(labels)!r:.120}.",
+            path=path,
+            code="no-class-column",
+            hint="Convert the set: convert-cli SET NEW --to csv",
+        )
 
 
 class _Writing:
@@ -184,8 +221,13 @@ class _Writing:
         for index, row in enumerate(table.rows):
             self._owned.setdefault(table.columns.cell(row.cells, "image"), []).append(index)
 
-    def rendered(self, images: Sequence[AnnotatedImage], class_names: Sequence[str]) -> bytes:
-        """The file's bytes."""
+    def rendered(
+        self,
+        images: Sequence[AnnotatedImage],
+        class_names: Sequence[str],
+        removed: frozenset[int] = frozenset(),
+    ) -> bytes:
+        """The file's bytes, without the rows of pictures that are ``removed`` (the first row of each)."""
         table = self._table
         texts: list[str | None] = [row.text for row in table.rows]
         after: dict[int, list[str]] = {}
@@ -198,6 +240,9 @@ class _Writing:
             own = self._owned[table.columns.cell(table.rows[image.origin].cells, "image")]
             kept.update(own)
             after[own[-1]] = self._edit_rows(image, own, texts, class_names)
+        for number in removed:
+            for index in self._owned[table.columns.cell(table.rows[number].cells, "image")]:
+                texts[index] = None if index not in kept else texts[index]
         if self._exact:
             texts = [text if index in kept else None for index, text in enumerate(texts)]
         pieces = [table.before]
@@ -281,15 +326,13 @@ class _Writing:
         if old is None or old.label != box.label:
             put("label", self._ids.get(box.label, box.label))
         if old is None or old.xyxy != box.xyxy:
-            for edge, text in zip(
-                EDGES, _edge_texts(box, image.size, relative=columns.relative), strict=True
-            ):
-                put(edge, text)
+            for role, text in edge_cells(box.xyxy, image.size, columns).items():
+                put(role, text)
             put("width", str(image.size[0]))
             put("height", str(image.size[1]))
         if old is None or old.confidence != box.confidence:
             number = "" if box.confidence is None else repr(box.confidence)
-            put("confidence", "1" if columns.relative and not number else number)
+            put("confidence", "1" if columns.coded and not number else number)
         if old is None or old.flags != box.flags:
             put("flags", " ".join(sorted(box.flags)))
             for flag in FLAG_COLUMNS:
@@ -312,8 +355,7 @@ class _Writing:
         row, columns = self._table.rows[index], self._table.columns
         box = self._box_at(index, image)
         if box is None:
-            empty = not any(columns.cell(row.cells, role) for role in ("label", *EDGES))
-            return empty and len(row.cells) == columns.count
+            return is_blank(row, columns) and len(row.cells) == columns.count
         problem = edges_problem(box.xyxy, image.size, rounding=KIND.rounding)
         if problem is None or not problem.fatal:
             return box.label in class_names
@@ -332,20 +374,3 @@ class _Writing:
             if piece:
                 out.append(piece)
         return "".join(out)
-
-
-def _edge_texts(box: Box, size: tuple[int, int], *, relative: bool) -> tuple[str, ...]:
-    x1, y1, x2, y2 = box.xyxy
-    if relative:
-        # Nine decimals of a side are finer than any picture.
-        parts = (x1 / size[0], y1 / size[1], x2 / size[0], y2 / size[1])
-        return tuple(f"{part:.9f}".rstrip("0").rstrip(".") for part in parts)
-    texts = tuple(_plain(edge) for edge in (x1, y1, x2, y2))
-    if not (float(texts[0]) < float(texts[2]) and float(texts[1]) < float(texts[3])):
-        raise FormatError(f"box ({', '.join(texts)}) has no area.", code="box-empty")
-    return texts
-
-
-def _plain(value: float) -> str:
-    number = rounded(value)
-    return str(number) if isinstance(number, int) else f"{number:.6f}".rstrip("0")

@@ -7,17 +7,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from converters.errors import FormatError
-from converters.formats.csv_columns import EDGES, FLAG_COLUMNS, Columns
+from converters.formats.csv_columns import FLAG_COLUMNS, REGION, Columns
+from converters.formats.csv_edges import read_edges, read_region, region_class
 from converters.formats.csv_rows import Row, Table, read_table
 from converters.formats.json_document import MAX_SHARED_BYTES
 from converters.formats.pictures import split_in_name
 from converters.formats.shared import PictureLabels, SharedFile
 from converters.layout import Tree, folder_of
-from converters.model import Box, Split, Xyxy
+from converters.model import Box, Split
 from converters.reading import decode_utf8, parse_number, read_small_file, read_text
 
 FLAGS = frozenset(FLAG_COLUMNS)
 NAMES_FILE = "classes.txt"
+ONE_CLASS = "object"
+"""What boxes are called in a table that names no class: it is of one kind of thing."""
 
 _SET = frozenset({"1", "true", "yes"})
 _UNSET = frozenset({"", "0", "-1", "false", "no"})
@@ -31,8 +34,9 @@ def read_csv(file: SharedFile) -> None:
     """
     table = read_table(read_small_file(file.path, MAX_SHARED_BYTES))
     tree = file.reader.tree
-    words = display_names(tree, file.name) if table.columns.relative else {}
+    words = display_names(tree, file.name) if table.columns.coded else {}
     reading = _Reading(table, file, words)
+    reading.note_columns()
     for index, row in enumerate(table.rows):
         reading.take(row, index)
     file.class_names += class_list(tree, file.name, table.columns)
@@ -79,18 +83,6 @@ def display_names(tree: Tree, name: str) -> dict[str, str]:
     return words
 
 
-def read_edges(row: Row, columns: Columns, size: tuple[int, int]) -> Xyxy:
-    """Edges of a row in pixels.
-
-    Raises:
-        FormatError: One is no finite number.
-    """
-    x1, y1, x2, y2 = (parse_number(columns.cell(row.cells, edge), edge, line=row.line) for edge in EDGES)
-    if columns.relative:
-        return x1 * size[0], y1 * size[1], x2 * size[0], y2 * size[1]
-    return x1, y1, x2, y2
-
-
 def read_box(
     row: Row, index: int, columns: Columns, size: tuple[int, int], words: Mapping[str, str]
 ) -> Box | None:
@@ -103,9 +95,9 @@ def read_box(
         raise FormatError(
             f"has {len(row.cells)} columns, not {columns.count}.", line=row.line, code="bad-columns"
         )
-    label = columns.cell(row.cells, "label")
-    if not label and not any(columns.cell(row.cells, edge) for edge in EDGES):
+    if is_blank(row, columns):
         return None
+    label = _class_of(row, columns)
     if not label:
         raise FormatError("the class is empty.", line=row.line, code="no-name")
     if not label.replace(" ", "").isprintable():
@@ -114,11 +106,30 @@ def read_box(
             line=row.line,
             code="bad-label",
         )
-    xyxy = read_edges(row, columns, size)
+    if columns.box == REGION:
+        _, region = read_region(columns.cell(row.cells, "shape"), row.line)
+        if region is None:
+            return None
+        xyxy = region
+    else:
+        xyxy = read_edges(row.cells, columns, size, row.line)
     flags = {flag for flag in columns.cell(row.cells, "flags").split() if flag in FLAGS}
     flags.update(flag for flag in FLAG_COLUMNS if columns.cell(row.cells, flag).casefold() in _SET)
     confidence = _confidence(row, columns)
     return Box(xyxy, words.get(label, label), confidence, frozenset(flags), index)
+
+
+def is_blank(row: Row, columns: Columns) -> bool:
+    """Whether a row says that its picture has no box: no class, no edges (VIA: an empty region)."""
+    if columns.box == REGION:
+        return columns.cell(row.cells, "shape") in ("", "{}")
+    return not any(columns.cell(row.cells, role) for role in ("label", *columns.box))
+
+
+def _class_of(row: Row, columns: Columns) -> str:
+    if columns.box == REGION:
+        return region_class(columns.cell(row.cells, "attributes"), row.line)
+    return columns.cell(row.cells, "label") if "label" in columns.places else ONE_CLASS
 
 
 def stated_size(row: Row, columns: Columns) -> tuple[int, int] | None:
@@ -155,6 +166,21 @@ class _Reading:
     pictures: dict[str, PictureLabels | None] = field(default_factory=dict)
     sizes: dict[str, tuple[int, int] | None] = field(default_factory=dict)
 
+    def note_columns(self) -> None:
+        """Say what was made of the columns where a person might expect something else."""
+        columns = self.table.columns
+        if "label" not in columns.places and columns.box != REGION:
+            self.file.warn(
+                "no-class-column",
+                f"names no classes: all its boxes are called {ONE_CLASS!r}.",
+                hint=f"Give them their name with --rename {ONE_CLASS}=NAME",
+            )
+        if columns.relative and not columns.coded and columns.head:
+            self.file.warn(
+                "relative-edges",
+                "all its edges are from 0 to 1: they are taken as parts of the picture's sides.",
+            )
+
     def take(self, row: Row, index: int) -> None:
         """Read a row."""
         columns = self.table.columns
@@ -188,6 +214,12 @@ class _Reading:
             labels.refuse(error, row.line)
             return
         self._note(row, labels)
+        if columns.box == REGION and not is_blank(row, columns):
+            kind, region = read_region(columns.cell(row.cells, "shape"), row.line)
+            if region is None:
+                self.file.outlines.skipped(kind, self.file.path, row.line)
+            elif kind != "rect":
+                self.file.outlines.taken(kind, self.file.path, row.line)
         if box is not None:
             labels.add(
                 box.xyxy, box.label, row.line, confidence=box.confidence, flags=box.flags, origin=index
@@ -231,7 +263,7 @@ def _confidence(row: Row, columns: Columns) -> float | None:
             f"confidence {text[:40]} is not between 0 and 1.", line=row.line, code="bad-confidence"
         )
     # OpenImages gives 1 for what people drew.
-    return None if columns.relative and value == 1 else value
+    return None if columns.coded and value == 1 else value
 
 
 def _in(tree: Tree, folder: str) -> Sequence[str]:

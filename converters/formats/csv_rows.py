@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from converters.errors import FormatError
 from converters.formats.csv_columns import DELIMITERS, Columns, columns_of
+from converters.formats.csv_edges import is_relative
 from converters.reading import decode_utf8
 
 BOM = b"\xef\xbb\xbf"
@@ -93,11 +94,17 @@ def read_table(data: bytes) -> Table:
             continue
         rows.append(row)
     mark = BOM if data.startswith(BOM) else b""
+    if not columns.relative and is_relative([row.cells for row in rows], columns):
+        columns = replace(columns, relative=True)
     return Table(mark, before, columns, delimiter, rows)
 
 
 def sniff(text: str) -> tuple[Columns, str] | None:
-    """Columns and delimiter of a table of boxes, by its first row; None where it is none."""
+    """Columns and delimiter of a table of boxes, by its first row; None where it is none.
+
+    Raises:
+        FormatError: It is one, whose columns are not clear.
+    """
     for delimiter in DELIMITERS:
         try:
             first = next((row.cells for row in _rows_of(text, delimiter) if row.cells), [])

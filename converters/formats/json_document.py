@@ -51,13 +51,15 @@ class JsonSpot:
         index: Of the element in it.
         id: What the element calls itself, if anything.
         inside: The rest of the path (``.bbox``), or empty.
+        at_line: Its line, where that is known; else the document is asked.
     """
 
-    document: JsonDocument
+    document: JsonDocument | None
     array: str
     index: int
     id: Any = None
     inside: str = ""
+    at_line: int | None = None
 
     @property
     def name(self) -> str:
@@ -68,11 +70,13 @@ class JsonSpot:
     @property
     def line(self) -> int | None:
         """1-based line on which the element begins."""
+        if self.at_line is not None or self.document is None:
+            return self.at_line
         return self.document.line(self.array, self.index)
 
     def at(self, inside: str) -> JsonSpot:
         """A place inside this element."""
-        return JsonSpot(self.document, self.array, self.index, self.id, self.inside + inside)
+        return JsonSpot(self.document, self.array, self.index, self.id, self.inside + inside, self.at_line)
 
 
 class JsonDocument:
@@ -94,17 +98,13 @@ class JsonDocument:
         self.path = path
         self.source = JsonText(data)
         self._lines: dict[str, list[int]] = {}
-        decoder = json.JSONDecoder(object_pairs_hook=_object, parse_int=_whole)
+        decoder = json.JSONDecoder(object_pairs_hook=object_of, parse_int=whole_number)
         try:
             self.value, end = decoder.raw_decode(self.source.text, self.source.root())
         except json.JSONDecodeError as error:
             raise self._broken(error.pos, error.msg) from error
         except RecursionError as error:
-            raise FormatError(
-                "nesting too deep: its arrays or objects stand in each other a thousand times.",
-                line=1,
-                code="too-deep",
-            ) from error
+            raise too_deep() from error
         rest = len(self.source.text) - len(self.source.text[end:].lstrip(" \t\n\r"))
         if rest < len(self.source.text):
             raise self._broken(rest, "something follows the end of the document")
@@ -164,18 +164,8 @@ class JsonDocument:
         text = self.source.text
         line = self.source.line(place)
         column = place - (text.rfind("\n", 0, place) + 1) + 1
-        if place >= len(text.rstrip()):
-            return FormatError(
-                f"the JSON ends in the middle, at column {column}: the file is cut short.",
-                line=line,
-                code="bad-json",
-                hint="Copy it again from its source.",
-            )
-        what = reason[:1].lower() + reason[1:]
-        hint = _HINTS.get(text[place], "")
-        return FormatError(
-            f"is not valid JSON at column {column}: {what}.", line=line, code="bad-json", hint=hint
-        )
+        rest = place < len(text.rstrip())
+        return broken_json(line, column, reason, text[place] if rest else "")
 
 
 def read_json(path: Path) -> JsonDocument:
@@ -247,7 +237,40 @@ def _end_of(text: str, place: int) -> int:
     return end
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def broken_json(line: int, column: int, reason: str, found: str) -> FormatError:
+    """The error of a file that is no JSON.
+
+    Args:
+        line: 1-based line.
+        column: 1-based column.
+        reason: What the parser said.
+        found: The character at that place; empty where nothing follows.
+    """
+    if not found:
+        return FormatError(
+            f"the JSON ends in the middle, at column {column}: the file is cut short.",
+            line=line,
+            code="bad-json",
+            hint="Copy it again from its source.",
+        )
+    what = reason[:1].lower() + reason[1:]
+    hint = _HINTS.get(found, "")
+    return FormatError(
+        f"is not valid JSON at column {column}: {what}.", line=line, code="bad-json", hint=hint
+    )
+
+
+def too_deep() -> FormatError:
+    """The error of a file that is nested beyond Python's depth."""
+    return FormatError(
+        "nesting too deep: its arrays or objects stand in each other a thousand times.",
+        line=1,
+        code="too-deep",
+    )
+
+
+def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object out of its members; a :class:`DoubledDict` where a key is there twice."""
     result = dict(pairs)
     if len(result) == len(pairs):
         return result
@@ -261,9 +284,12 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return doubled
 
 
-def _whole(text: str) -> int | float:
-    """Python refuses some thousand digits; beyond the range of floats it is no number for us either."""
+def whole_number(text: str) -> int | float:
+    """A whole number of any length.
+
+    Python refuses some thousand digits; beyond the range of floats it is no number for us either.
+    """
     return int(text) if len(text) <= _MAX_DIGITS else float(text)
 
 
-_DECODER = json.JSONDecoder(parse_int=_whole)
+_DECODER = json.JSONDecoder(parse_int=whole_number)

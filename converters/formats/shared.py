@@ -16,7 +16,7 @@ from natsort import natsorted
 
 from converters.errors import FormatError, ImageError, NotADatasetError
 from converters.formats.base import LoadOptions
-from converters.formats.json_document import head_of
+from converters.formats.kinds import SharedKind, files_read, without_side_folders
 from converters.formats.loading import (
     LabelFile,
     Unknowns,
@@ -38,38 +38,6 @@ UNSPLIT = "unsplit"
 
 _TOLD_MISSING = 50
 """Missing pictures of one file that are named one by one; the others are counted."""
-_PEEKED_ANYWAY = 50
-"""So few files of a suffix are looked into although a picture has their name."""
-
-
-@dataclass(frozen=True, slots=True)
-class SharedKind:
-    """A format that keeps many pictures in one file.
-
-    Attributes:
-        name: The codec's.
-        title: For people.
-        suffixes: Of its label files, lower case with dot.
-        recognises: Whether a file is one, by its name and its first bytes
-            (:data:`converters.formats.json_document.HEAD_BYTES` of them).
-        count: For how many pictures such a file seems to have labels, by its first bytes and its size in
-            bytes; None where that cannot be told so quickly.
-        default: Where the label file of a set that has none yet would be, relative to its root.
-        rounding: Part of a side by which a box may pass the edge without a word.
-        choose: Of several label files of a set, those that are read (some tools write two of one content).
-        one_file: Whether a new set has one label file, which says itself what split a picture is in;
-            else it has one for each split.
-    """
-
-    name: str
-    title: str
-    suffixes: tuple[str, ...]
-    recognises: Callable[[str, bytes], bool]
-    count: Callable[[bytes, int], int | None]
-    default: str
-    rounding: float = 1e-6
-    choose: Callable[[list[str]], list[str]] = list
-    one_file: bool = False
 
 
 @dataclass(slots=True)
@@ -391,12 +359,14 @@ def load_shared(
     Raises:
         NotADatasetError: There is no picture, or no label file of the format.
     """
-    tree = scan(root)
+    tree = without_side_folders(scan(root), kind)
     index = PictureIndex(tree, options.images)
     report_layout(tree, Pairing(()), report)
     if not index.pictures:
         raise NotADatasetError("holds no picture.", path=index.base)
-    names = [_relative(options.labels, root)] if options.labels is not None else label_files(tree, kind)
+    names = (
+        [_relative(options.labels, root)] if options.labels is not None else files_read(tree, kind, report)
+    )
     if not names:
         raise NotADatasetError(
             f"holds no label file of {kind.title}.",
@@ -408,10 +378,13 @@ def load_shared(
     broken: list[Path] = []
     for name in names:
         file = SharedFile(root / name, name, reader)
+        known = len(report)
         try:
             read(file)
         except FormatError as error:
             error.path = error.path or file.path
+            # All of the file is refused: what was said of single entries on the way says less.
+            report.issues[known:] = [issue for issue in report.issues[known:] if issue.path != file.path]
             report.add_exception(error)
             broken.append(file.path)
             file.pictures.clear()
@@ -421,34 +394,12 @@ def load_shared(
     images = _images_of(files, reader)
     images += _unmentioned(files, reader, broken, root)
     reader.done()
-    known = list(dict.fromkeys(name for file in files for name in file.class_names))
-    reader.unknowns.report_to(report, options.class_names or known, dropped=options.drop_unknown)
+    named = list(dict.fromkeys(name for file in files for name in file.class_names))
+    reader.unknowns.report_to(report, options.class_names or named, dropped=options.drop_unknown)
     order = {key: place for place, key in enumerate(natsorted(image.key for image in images))}
     images.sort(key=lambda image: order[image.key])
     classes = ordered_classes(options, _class_order(files, report), images)
     return Dataset(root, kind.name, tuple(images), classes)
-
-
-def label_files(tree: Tree, kind: SharedKind) -> list[str]:
-    """The label files of a format in a set, relative to its root, in natural order."""
-    names = _candidates(tree, kind)
-    return kind.choose([name for name in names if kind.recognises(name, head_of(tree.root / name))])
-
-
-def claims_of(tree: Tree, kind: SharedKind) -> int:
-    """For how many of its pictures a set seems to have labels in a format (0: for none)."""
-    total = len(tree.pictures)
-    claimed = 0
-    for name in _candidates(tree, kind):
-        path = tree.root / name
-        head = head_of(path)
-        if kind.recognises(name, head):
-            try:
-                found = kind.count(head, path.stat().st_size)
-            except OSError:
-                found = None
-            claimed += max(1, total if found is None else found)
-    return min(claimed, max(1, total))
 
 
 def home_of(name: str, label_files: Sequence[str]) -> str | None:
@@ -459,15 +410,6 @@ def home_of(name: str, label_files: Sequence[str]) -> str | None:
         label_files: The set's label files, relative to it.
     """
     return max(label_files, key=lambda file: nearness(file, name), default=None)
-
-
-def _candidates(tree: Tree, kind: SharedKind) -> list[str]:
-    """Files that may be label files. What has a picture's name belongs to that picture, as labelme's do."""
-    named = tree.with_suffix(*kind.suffixes)
-    if len(named) <= _PEEKED_ANYWAY:
-        return named
-    stems = {stem_of(name) for name in tree.pictures}
-    return [name for name in named if stem_of(name) not in stems]
 
 
 def _images_of(files: Sequence[SharedFile], reader: SharedReader) -> list[AnnotatedImage]:

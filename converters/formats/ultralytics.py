@@ -17,6 +17,7 @@ from converters.formats.loading import ROUNDING, load_images, ordered_classes
 from converters.formats.saving import blamed_on, label_place, place_picture, places_for, same_folder
 from converters.formats.ultralytics_yaml import (
     DataYaml,
+    Reference,
     find_data_yaml,
     new_data_yaml,
     read_data_yaml,
@@ -24,7 +25,8 @@ from converters.formats.ultralytics_yaml import (
 )
 from converters.formats.yolo import KIND
 from converters.formats.yolo_lines import YoloReader, check_names, render_lines
-from converters.layout import Tree, label_path, pair_up, report_layout, scan, splits_from_lists
+from converters.images import IMAGE_SUFFIXES
+from converters.layout import Tree, label_path, pair_up, report_layout, scan, splits_from_lists, suffix_of
 from converters.model import AnnotatedImage, Dataset, Split
 from converters.reading import read_small_file
 from converters.report import Report
@@ -185,18 +187,25 @@ class _Splits:
     def read(self, data: DataYaml) -> dict[str, Split]:
         """Split of each picture, by key; what is odd goes to the report."""
         path = self.tree.root / self.name
+        lists = [name for name in self.tree.files if name.endswith(".txt")]
+        there = frozenset([*self.tree.folders, *lists, *self.keys])
+        missing: list[Reference] = []
         for reference in data.references:
             try:
-                place = resolve(reference, data, self.name, self.tree)
+                place = resolve(reference, data, self.name, there)
             except FormatError as error:
                 error.path = path
                 self.report.add_exception(error)
                 continue
-            if place is None:
+            if place is None and suffix_of(reference.text) in IMAGE_SUFFIXES:
+                missing.append(reference)
+            elif place is None:
                 what = f"{reference.split}: there is no {reference.text[:200]!r} in the set."
                 # Exports name a folder for each split, also for one that holds nothing.
                 tell = self.report.error if reference.split is Split.TRAIN else self.report.warning
                 tell("split-missing", what, path=path, line=reference.line)
+            elif place in self.keys:
+                self._put([self.keys[place]], reference.split)
             elif place in self.tree.folders:
                 inside = f"{place}/" if place else ""
                 self._put(
@@ -207,6 +216,14 @@ class _Splits:
                     {place: reference.split}, self.tree, self.keys.values(), self.report
                 )
                 self._put(listed, reference.split)
+        if missing:
+            many = f" ({len(missing):,} such pictures)" if len(missing) > 1 else ""
+            self.report.warning(
+                "listed-image-missing",
+                f"no picture of the set is named {missing[0].text[:200]!r}{many}.",
+                path=path,
+                line=missing[0].line,
+            )
         self._report_twice(path)
         rest = [key for key in self.keys.values() if key not in self.found]
         if rest and self.found:

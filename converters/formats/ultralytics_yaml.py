@@ -1,15 +1,15 @@
 """The ``data.yaml`` of an Ultralytics data set: where the pictures of each split lie, and the class names.
 
 Keys are those of the Ultralytics documentation ("Datasets", "Dataset YAML format") and of its
-``check_det_dataset``: ``path``, ``train``, ``val``, ``test`` (a folder, a list of pictures in a .txt, or
-several of these), ``names`` (a list, or a mapping from ids) and in older files ``nc``.
+``check_det_dataset``: ``path``, ``train``, ``val``, ``test`` (a folder, a list of pictures in a .txt, a
+picture, or several of these), ``names`` (a list, or a mapping from ids) and in older files ``nc``.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ _NOT_TEXT = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "nul
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A folder or list that the file names.
+    """A folder, list or picture that the file names.
 
     Attributes:
         split: The split it is for.
@@ -62,7 +62,7 @@ class DataYaml:
     Attributes:
         text: Its text, without byte order mark.
         path: What ``path`` says, or empty.
-        references: Folders and lists, in the order train, val, test.
+        references: Folders, lists and pictures, in the order train, val, test.
         names: The class names; None where the file gives none.
         count: What ``nc`` says, or None.
         key_points: Whether it is a set for poses.
@@ -128,16 +128,16 @@ def new_data_yaml(splits: Sequence[Split], class_names: Sequence[str]) -> str:
     return "".join(lines) + "names:" + _names_value(class_names, "mapping") + "\n"
 
 
-def resolve(reference: Reference, data: DataYaml, name: str, tree: Tree) -> str | None:
-    """The folder or list in the set that a reference means, relative to the root.
+def resolve(reference: Reference, data: DataYaml, name: str, there: Collection[str]) -> str | None:
+    """The folder, list or picture in the set that a reference means, relative to the root.
 
     Paths of other computers are matched by their endings; nothing outside the set's folder is looked at.
 
     Args:
-        reference: A folder or a list.
+        reference: A folder, a list or a picture.
         data: The file that names it.
         name: That file, relative to the set's root.
-        tree: The set's files.
+        there: What it can mean: the set's folders, lists and pictures, relative to its root.
 
     Raises:
         FormatError: It leads out of the set, and nothing there has that name (``path-outside``).
@@ -148,7 +148,7 @@ def resolve(reference: Reference, data: DataYaml, name: str, tree: Tree) -> str 
     outside = text.startswith("/") or re.match("[A-Za-z]:", text) is not None
     for parts in () if outside else ([*home, *above, *own], [*home, *own], own):
         place = _walk(parts)
-        if place is not None and _is_there(place, tree):
+        if place is not None and place in there:
             return place
     # Roboflow writes ../train/images and means train/images; others have paths of another computer.
     outside = outside or _walk(own[1:] if own[:1] == [".."] else own) is None
@@ -156,7 +156,7 @@ def resolve(reference: Reference, data: DataYaml, name: str, tree: Tree) -> str 
     for start in range(len(whole)):
         for front in (home, []):
             place = "/".join([*front, *whole[start:]])
-            if place and _is_there(place, tree):
+            if place and place in there:
                 return place
     if outside:
         raise FormatError(
@@ -370,7 +370,3 @@ def _walk(parts: Sequence[str]) -> str | None:
         else:
             return None
     return "/".join(place)
-
-
-def _is_there(place: str, tree: Tree) -> bool:
-    return place in tree.folders or (place.endswith(".txt") and place in tree.files)

@@ -65,7 +65,8 @@ def test_cocos_own_layout(tmp_path: Path) -> None:
         )
         (tmp_path / f"annotations/captions_{part}.json").write_text(captions)
     dataset, report = load(tmp_path)
-    assert not report.issues
+    assert [issue.code for issue in report] == ["not-read"]
+    assert "captions_train2017.json" in report.issues[0].message
     assert seen(dataset) == {"train2017/000001": (1, "train"), "val2017/000001": (1, "val")}
 
 

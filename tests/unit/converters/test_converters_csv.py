@@ -149,7 +149,6 @@ def test_tables_that_are_refused_as_a_whole(tmp_path: Path, data: bytes, code: s
         "image,label\nx.png,cat\n",
         "image,group\nx.png,1\n",
         "image,split,group,source\nx.png,train,,\n",
-        "image,label,label,x1,y1,x2,y2\nx.png,a,a,1,2,3,4\n",
         "a,b,c,d,e,f\n",
         "1,2,3,4,5,6\n",
         "",
