@@ -34,12 +34,12 @@ class Picture:
 
 
 def contact_sheet(
-    pictures: Sequence[Picture], *, columns: int, class_names: Sequence[str], cell: int = 320
+    pictures: Sequence[Picture | None], *, columns: int, class_names: Sequence[str], cell: int = 320
 ) -> RgbImage:
     """Lay pictures out in rows and draw their boxes.
 
     Args:
-        pictures: Row by row.
+        pictures: Row by row; None leaves a cell empty.
         columns: Pictures in a row, from 1.
         class_names: A class's colour goes by its place here; the last line says which is which.
         cell: Side of the square each picture is fitted into, in pixels. Small pictures are enlarged.
@@ -54,6 +54,8 @@ def contact_sheet(
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(size=12)
     for number, picture in enumerate(pictures):
+        if picture is None:
+            continue
         row, column = divmod(number, columns)
         left, top = _GAP + column * (cell + _GAP), _GAP + row * (cell + _LINE + _GAP)
         sheet.paste(_thumbnail(picture, class_names, cell), (left, top))

@@ -240,11 +240,10 @@ def _operation(name: str, entry: Mapping[str, Any], where: str) -> Transform:
     try:
         return kind.from_settings(name, entry, where, _setting)
     except UsageError as error:
-        message = (
-            error.message
-            if error.message.startswith(where)
-            else f"{where.rpartition('.')[0]}.{error.message}"
-        )
+        message = error.message
+        if not message.startswith(where):  # what an operation says of itself begins with its name, or not
+            named = message.startswith((f"{name}.", f"{name}:"))
+            message = f"{where.removesuffix(name)}{message}" if named else f"{where}: {message}"
         raise UsageError(message, hint=error.hint) from error
 
 

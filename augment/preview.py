@@ -22,12 +22,13 @@ def sheet_of(plan: Plan, count: int) -> RgbImage:
     for copy in plan.copies:
         copies.setdefault(copy.image.key, []).append(copy)
     columns = 1 + max(map(len, copies.values()), default=0)
-    rows: list[Picture] = []
+    rows: list[Picture | None] = []
     for key in _spread(list(copies), count):
         if len(rows) == count * columns:
             break
         try:
-            rows += _row(copies[key])
+            row = _row(copies[key])
+            rows += [*row, *[None] * (columns - len(row))]
         except ImageError as error:
             plan.report.add_exception(error, key=key)
     cell = min(MAX_CELL, MAX_SHEET // max(columns, min(count, len(copies)), 1))

@@ -131,7 +131,6 @@ def add_to_work(
         result = AddResult(base, before=here.dataset, copies=len(copies_in(here.work)))
         dataset = clip_boxes(dataset, report, base)
         names = _class_names(here, dataset, root, adding, report)
-        result.new_classes = names[len(here.names) :]
         stage("pictures")
         made, marks = _take(dataset, staging / "pictures", options, report, result, on_progress)
         stage("comparing")
@@ -143,6 +142,7 @@ def add_to_work(
         newcomers = [new for new in newcomers if new.image.split is not None]
         result.added = tuple(replace(new.image, key=new.key) for new in newcomers)
         if newcomers:
+            result.new_classes = names[len(here.names) :]
             _install(here, newcomers, rows, names, made, staging, result)
     return result
 
@@ -314,7 +314,7 @@ def _choose(
                 continue
             result.already.append(image.key)
             if known is not None:
-                _tell_of_other_boxes(image, known, report, result)
+                _tell_of_other_boxes(image, known, report, result, hint="Look at both.")
             continue
         twin = by_pixels.get(mark.pixels)
         if twin is not None and not adding.keep_identical:
@@ -328,7 +328,12 @@ def _choose(
 
 
 def _tell_of_other_boxes(
-    image: AnnotatedImage, twin: AnnotatedImage, report: Report, result: AddResult
+    image: AnnotatedImage,
+    twin: AnnotatedImage,
+    report: Report,
+    result: AddResult,
+    *,
+    hint: str = "Look at both; --identical keep takes it all the same.",
 ) -> None:
     """Say where a picture that is there already has other boxes here."""
     if not image.labelled or agree(image, twin):
@@ -341,7 +346,7 @@ def _tell_of_other_boxes(
         f"{there} of {len(twin.boxes)} there have no counterpart); it is left out.",
         path=image.annotation or image.path,
         key=image.key,
-        hint="Look at both; --identical keep takes it all the same.",
+        hint=hint,
     )
 
 

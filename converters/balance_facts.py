@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from converters.balance_plan import BalancePlan
+from converters.balance_plan import BalancePlan, ratio_of, ratio_text
 from converters.model import Dataset, Split
 from converters.stats import (
     Balance,
@@ -81,6 +81,19 @@ class BalanceFacts:
         if not self.balance.split_images:
             return {c.label: c.boxes for c in self.balance.classes}
         return {c.label: c.split_boxes[Split.TRAIN] + c.copy_boxes for c in self.balance.classes}
+
+    def copies_sentence(self) -> str:
+        """What the copies do to the training boxes, for a person; empty without copies."""
+        if not self.balance.copies or not self.balance.split_images:
+            return ""
+        before = ratio_of({c.label: c.split_boxes[Split.TRAIN] for c in self.balance.classes})
+        after = ratio_of(self.trained_on)
+        if before is None or after is None:
+            return ""
+        return (
+            f"Largest to smallest class in training: {ratio_text(before)} without the copies, "
+            f"{ratio_text(after)} with them."
+        )
 
     @property
     def sizes(self) -> tuple[SizeCounts, ...]:

@@ -119,7 +119,7 @@ def _head(facts: BalanceFacts, name: str) -> str:
     return (
         f"<h1>Class balance of <bdi>{safe(name)}</bdi></h1>\n"
         f'<p class="lead">{safe(found.sentence())}</p>\n<div class="figures">{"".join(cells)}</div>\n'
-        f'<p class="muted">{safe(note[:1].upper() + note[1:])}.</p>'
+        f'<p class="muted">{safe(note[:1].upper() + note[1:])}. {facts.copies_sentence()}</p>'
     )
 
 

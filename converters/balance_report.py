@@ -156,8 +156,8 @@ class _View:
         if self.options.paste:
             if not kinds.pasteable[k]:
                 reasons.append(
-                    f"None of its {counted(int(kinds.base[k]), 'box', 'boxes')} can be cut out: they are small, "
-                    "at the edge, not whole, or beside another face."
+                    f"None of its {counted(int(kinds.base[k]), 'box', 'boxes')} can be cut out: they are "
+                    "small, at the edge, not whole, or beside another face."
                 )
             elif self.amounts.pastes[k] >= kinds.max_pastes[k]:
                 reasons.append(

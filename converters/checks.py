@@ -7,7 +7,7 @@ the same are in :func:`check_alike`, those about a Darknet data set in :mod:`con
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +16,12 @@ import numpy as np
 from converters.agreement import AGREE_IOU, SAME_IOU, unmatched
 from converters.fingerprint import Fingerprint, pairs
 from converters.geometry import as_array, clip, iou
-from converters.model import AnnotatedImage, Box, Dataset
+from converters.model import AnnotatedImage, Box, Dataset, Xyxy
+from converters.portable import shown
+from converters.remap import is_placeholder
 from converters.report import Report, Severity
 from converters.stats import aspect
+from converters.words import counted
 
 TINY_SIDE = 4.0
 """Pixels; a shorter side is more likely a slip of the hand than an object."""
@@ -28,6 +31,11 @@ EXTREME_ASPECT = 6.0
 """Longer side by shorter side."""
 DUPLICATE_IOU = 0.95
 NEAR_DUPLICATE_IOU = 0.70
+MAX_COMPARED = 4_000
+"""Of more boxes on one picture not each is compared with each: nobody drew them."""
+_ROWS = 256
+_LISTED = 20
+"""Of more pictures it is not said of each that it has no label file, where none has."""
 SLIVER = 1e-3
 """Pixels that a box may pass an edge by: rounding of normalised coordinates, not a mistake."""
 
@@ -50,8 +58,17 @@ class CheckOptions:
 def check_dataset(dataset: Dataset, report: Report, options: CheckOptions = CheckOptions()) -> None:
     """Look at every box, the class names and the images without labels; findings go to ``report``."""
     check_classes(dataset, report)
+    unlabelled = len(dataset) > _LISTED and not any(image.labelled for image in dataset)
+    if unlabelled:
+        report.warning(
+            "nothing-labelled",
+            f"none of its {counted(len(dataset), 'picture')} has a label file.",
+            path=dataset.root,
+            hint=f"Label them (annotator {shown(dataset.root)}), or name the folder that holds both.",
+        )
+        report.issues[:] = [issue for issue in report if issue.code != "image-without-label"]
     for image in dataset:
-        if not image.labelled:
+        if not image.labelled and not unlabelled:
             report.warning(
                 "image-without-label",
                 "has no label file.",
@@ -89,7 +106,14 @@ def check_classes(dataset: Dataset, report: Report) -> None:
             )
     used = {box.label for image in dataset for box in image.boxes}
     for name in dataset.class_names:
-        if name not in used:
+        if is_placeholder(name):
+            report.warning(
+                "class-placeholder",
+                f"class {name!r} is by its name no class but marks what is to be ignored.",
+                path=dataset.root,
+                hint=f"Leave it out: convert-cli --drop {name}",
+            )
+        elif name not in used:
             report.warning(
                 "class-unused",
                 f"class {name!r} has no box.",
@@ -203,24 +227,47 @@ def duplicates(image: AnnotatedImage) -> list[tuple[int, int, float]]:
 
     Of several that repeat each other the first in the file is the one that counts.
     """
-    found: list[tuple[int, int, float]] = []
-    repeated: set[int] = set()
-    for first, later, overlap in _overlapping(image, range(len(image.boxes))):
-        same = image.boxes[first].label == image.boxes[later].label and overlap > DUPLICATE_IOU
-        if same and first not in repeated and later not in repeated:
-            repeated.add(later)
-            found.append((first, later, overlap))
-    return found
+    return [pair for pair in _overlapping(image, range(len(image.boxes))) if _is_repeat(image, *pair)]
+
+
+def _is_repeat(image: AnnotatedImage, first: int, later: int, overlap: float) -> bool:
+    return overlap > DUPLICATE_IOU and image.boxes[first].label == image.boxes[later].label
 
 
 def _overlapping(image: AnnotatedImage, indices: Sequence[int]) -> list[tuple[int, int, float]]:
-    """Pairs (earlier, later) of boxes that nearly cover each other, with their IoU."""
-    if len(indices) < 2:
-        return []
+    """Boxes that nearly cover an earlier one: (earlier, later, their IoU), each later one once.
+
+    The earlier one is the first that the later one repeats and that repeats no other, else the one it
+    overlaps most. With more than :data:`MAX_COMPARED` different boxes only exact repeats are found.
+    """
+    found: list[tuple[int, int, float]] = []
+    first_of: dict[tuple[str, Xyxy], int] = {}
+    for index in indices:
+        box = image.boxes[index]
+        first = first_of.setdefault((box.label, box.xyxy), index)
+        if first != index:  # all lines of a file may be the same: that many pairs are not to be listed
+            found.append((first, index, 1.0))
+    different = list(first_of.values())
+    if 1 < len(different) <= MAX_COMPARED:
+        found += _near(image, different)
+    return sorted(found, key=lambda pair: pair[1])
+
+
+def _near(image: AnnotatedImage, indices: Sequence[int]) -> Iterator[tuple[int, int, float]]:
+    """As :func:`_overlapping`, of boxes no two of which are the same."""
     edges = as_array(image.boxes[index] for index in indices)
-    overlap = np.triu(iou(edges, edges), 1)
-    places = zip(*np.nonzero(overlap > NEAR_DUPLICATE_IOU), strict=True)
-    return [(indices[i], indices[j], float(overlap[i, j])) for i, j in places]
+    labels = np.array([image.boxes[index].label for index in indices])
+    repeats = np.zeros(len(indices), dtype=bool)
+    for start in range(0, len(indices), _ROWS):
+        overlap = iou(edges[start : start + _ROWS], edges)
+        for later in range(start, min(start + _ROWS, len(indices))):
+            row = overlap[later - start, :later]
+            if not row.size or row.max() <= NEAR_DUPLICATE_IOU:
+                continue
+            same = (row > DUPLICATE_IOU) & (labels[:later] == labels[later]) & ~repeats[:later]
+            repeats[later] = bool(same.any())
+            first = int(same.argmax() if repeats[later] else row.argmax())
+            yield indices[first], indices[later], float(row[first])
 
 
 def _check_pairs(image: AnnotatedImage, sound: Sequence[int], report: Report) -> None:
@@ -228,7 +275,7 @@ def _check_pairs(image: AnnotatedImage, sound: Sequence[int], report: Report) ->
     for first, later, value in _overlapping(image, sound):
         a, b = image.boxes[first], image.boxes[later]
         where: dict[str, Any] = {"path": image.annotation or image.path, "key": image.key, "box": later}
-        if a.label == b.label and value > DUPLICATE_IOU:
+        if _is_repeat(image, first, later, value):
             text = f"{b.label} box {later + 1} repeats box {first + 1} (IoU {value:.2f})."
             report.warning("box-duplicate", text, **where, hint="Delete one of them.")
         else:

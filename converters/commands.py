@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import json
 import os
+import re
 import signal
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from enum import IntEnum
 from types import FrameType, TracebackType
@@ -19,6 +22,11 @@ from typing import Any, Self
 
 from converters.errors import DataError, UsageError
 from converters.report import Report
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+MOST_TOLD = 20
+"""So many findings of one kind are told to a person; a program is told all."""
 
 
 class ExitStatus(IntEnum):
@@ -47,15 +55,30 @@ def say(text: str) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON value on stdout."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    r"""Print one JSON value on stdout; bytes of names that are no UTF-8 as Python reads them, ``\udcff``."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    print(_SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
 
 
-def print_report(report: Report, *, to_stdout: bool = False) -> None:
-    """Print a report, a line an issue."""
+def print_report(report: Report, *, to_stdout: bool = False, most: int | None = None, rest: str = "") -> None:
+    """Print a report, a line an issue.
+
+    Args:
+        report: What was found.
+        to_stdout: Print it as data; else as talk, on stderr.
+        most: So many issues of one code and severity are printed; the others are counted at the end. None:
+            all.
+        rest: Where the others can be read, a sentence behind their number.
+    """
     stream = sys.stdout if to_stdout else sys.stderr
+    seen: Counter[tuple[str, str]] = Counter()
     for issue in report:
-        print(issue, file=stream)
+        seen[issue.code, issue.severity] += 1
+        if most is None or seen[issue.code, issue.severity] <= most:
+            print(issue, file=stream)
+    for (code, severity), count in seen.items():
+        if most is not None and count > most:
+            print(f"… and {count - most:,} more [{code}] {severity}s. {rest}".rstrip(), file=stream)
 
 
 class Bar:
@@ -118,7 +141,8 @@ def run_command(body: Callable[[Sequence[str]], int], argv: Sequence[str] | None
 
     Args:
         body: Takes the arguments, returns the exit code.
-        argv: The arguments without the program's name; default: the process's.
+        argv: The arguments without the program's name; default: the process's. With ``--json`` among them an
+            error is printed as JSON as well: ``{"error": {"code": …, "message": …, …}}``.
 
     Returns:
         The exit code: 2 for wrong use, 1 for any other error, 130 for Ctrl-C.
@@ -128,6 +152,9 @@ def run_command(body: Callable[[Sequence[str]], int], argv: Sequence[str] | None
             has a rule of its own for it): what the body began is cleaned up on the way.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files need not be UTF-8
     try:
         with _sigterm_as_exit():
             code = body(arguments)
@@ -136,12 +163,11 @@ def run_command(body: Callable[[Sequence[str]], int], argv: Sequence[str] | None
     except _Terminated:
         say("terminated")
         raise
-    except UsageError as error:
-        say(f"error: {error}")
-        return ExitStatus.USAGE
     except DataError as error:
         say(f"error: {error}")
-        return ExitStatus.FINDINGS
+        if "--json" in arguments:
+            print_json({"error": error.as_dict()} | error.details)
+        return ExitStatus.USAGE if isinstance(error, UsageError) else ExitStatus.FINDINGS
     except KeyboardInterrupt:
         say("interrupted")
         return ExitStatus.INTERRUPTED

@@ -26,6 +26,7 @@ class ConvertOptions:
     Attributes:
         rename: Classes that get another name.
         classes: Order of the classes after that; None: the order in ``rename``, then the set's.
+        drop: Classes (by the names they have in the source) whose boxes are left out; pictures stay.
         split: Sizes of train, val and test; None: the split the set has, else 70/15/15.
         seed: Of the split.
         groups: A file that says which pictures must stay together, beside those that look alike.
@@ -48,6 +49,7 @@ class ConvertOptions:
 
     rename: Sequence[Rename] = ()
     classes: Sequence[str] | None = None
+    drop: Sequence[str] = ()
     split: SplitRequest | None = None
     seed: int = 1
     groups: Path | None = None
@@ -94,6 +96,7 @@ class ConvertResult:
         kept_splits: Pictures that stay in the split they had.
         removed_copies: Augmented copies of the replaced set, which are gone.
         kept_added: Pictures of other sets, added to the replaced one, which stay.
+        dropped_classes: Classes that were left out, with the number of their boxes.
     """
 
     target: Path
@@ -116,6 +119,7 @@ class ConvertResult:
     kept_splits: int = 0
     removed_copies: int = 0
     kept_added: int = 0
+    dropped_classes: dict[str, int] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain types for JSON."""
@@ -145,6 +149,7 @@ class ConvertResult:
             "kept_splits": self.kept_splits,
             "removed_copies": self.removed_copies,
             "kept_added": self.kept_added,
+            "dropped_classes": self.dropped_classes,
         }
 
 

@@ -6,27 +6,32 @@ is reported and left out.
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from converters import registry
 from converters.baking import Job
 from converters.conversion import DEFAULT_OPTIONS, ConvertOptions, ConvertResult, StageCallback, silent
-from converters.errors import DataError, UsageError
+from converters.errors import DataError, FormatError, UsageError
 from converters.files import make_folder, write_atomic, write_new
 from converters.fingerprint import Fingerprint, join_groups, pairs
 from converters.formats.base import ProgressCallback
 from converters.formats.yolo import YoloCodec
 from converters.intake import clip_boxes, file_kinds, read_source, source_of, take_pictures
-from converters.model import Dataset, Split
+from converters.model import AnnotatedImage, Dataset, Split
 from converters.naming import plain_names
+from converters.portable import shown
+from converters.reading import read_small_file
 from converters.report import Report
 from converters.split import SplitRequest, measure_split, read_groups, split_dataset
 from converters.staging import check_target, install, is_filled, opened, staging_for
 from converters.swap import alone_in
+from converters.words import counted
 from converters.work import SplitRow, WorkFolder, copies_in, read_split, write_lists, write_split
 
 __all__ = ["DEFAULT_OPTIONS", "ConvertOptions", "ConvertResult", "convert_to_format", "convert_to_work"]
@@ -85,6 +90,7 @@ def convert_to_work(
         stage("writing labels")
         result.dataset = _write(dataset, sources, work, names, result)
         result.removed_copies = len(copies_in(earlier))
+        _keep_labels(earlier, work, old_rows, report)
         install(work.root, target, staging / "room")
     return result
 
@@ -114,19 +120,69 @@ def convert_to_format(
     with staging_for(target) as staging, opened(source, report, staging / "set", on_progress) as root:
         stage("reading labels")
         result, dataset = read_source(root, target, format, report, options, on_progress)
+        dataset = _with_names(dataset, report, result)
         if not dataset.images:
             raise DataError("no picture is left that could be converted.", path=source, code="nothing-left")
         stage("writing labels")
         new = staging / "new"
         make_folder(new)
         known = len(report)
-        codec.save(dataset, new, report)
+        try:
+            codec.save(dataset, new, report)
+        except DataError as error:
+            if error.path is not None and error.path.is_relative_to(new):
+                error.path = target / error.path.relative_to(new)
+            raise
         # The result has them.
         report.issues[known:] = [issue for issue in report.issues[known:] if issue.code != "loses"]
         install(new, target, staging / "room")
         result.dataset = dataset
         result.linked = len(dataset)
     return result
+
+
+def _keep_labels(earlier: WorkFolder, work: WorkFolder, rows: Sequence[SplitRow], report: Report) -> None:
+    """Keep label files that are replaced by others: somebody may have edited them here."""
+    lost: dict[str, bytes] = {}
+    for row in rows:
+        name = Path(row.image).with_suffix(".txt").as_posix()
+        old, new = earlier.root / name, work.root / name
+        with contextlib.suppress(FormatError):  # what is not there, or not to be read, is no label
+            data = read_small_file(old)
+            if not new.is_file() or new.read_bytes() != data:
+                lost[name] = data
+    if not lost:
+        return
+    place = earlier.root / ".annotator" / "replaced" / datetime.now().strftime("%Y-%m-%dT%H-%M-%S-%f")
+    for name, data in lost.items():
+        make_folder((place / name).parent)
+        write_atomic(place / name, data, durable=False)
+    report.warning(
+        "labels-replaced",
+        f"{counted(len(lost), 'label file')} in it said other than the source does now; what was there is "
+        f"kept in {place}.",
+        path=earlier.root,
+        hint="If they were edited here, put them back; edit them in the source from now on.",
+    )
+
+
+def _with_names(dataset: Dataset, report: Report, result: ConvertResult) -> Dataset:
+    """The set without pictures whose names no label file can hold: not UTF-8, or with a line break."""
+    named: list[AnnotatedImage] = []
+    for image in dataset:
+        if shown(image.key) == image.key:
+            named.append(image)
+            continue
+        result.rejected.append(image.key)
+        report.error(
+            "bad-name",
+            f"is left out: label files in {result.target_format} cannot hold its name, which is not UTF-8 "
+            "or has a control character.",
+            path=image.path,
+            key=image.key,
+            hint="Rename it.",
+        )
+    return replace(dataset, images=tuple(named)) if len(named) < len(dataset) else dataset
 
 
 def _with_added(
@@ -254,7 +310,7 @@ def _write(
 ) -> Dataset:
     """Labels, names, split.csv and lists; pictures in no split go again."""
     codec = YoloCodec()
-    group_of = {key: name for name, keys in result.groups.items() for key in keys}
+    group_of = {key: shown(name) for name, keys in result.groups.items() for key in keys}
     rows: list[SplitRow] = []
     for image in dataset:
         name = names[image.key]

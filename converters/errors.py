@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 from pathlib import Path
+from typing import Any
+
+from converters.portable import shown
 
 
 class DataError(Exception):
@@ -15,6 +18,9 @@ class DataError(Exception):
         line: 1-based line in that file, if known.
         code: Short machine-readable name of the problem (``bad-number``), shown in brackets.
         hint: What to do about it, one sentence, or empty.
+
+    Attributes:
+        details: What a command prints beside it with ``--json`` (what was found until then).
     """
 
     code = "error"
@@ -34,14 +40,25 @@ class DataError(Exception):
         if code is not None:
             self.code = code
         self.hint = hint
+        self.details: dict[str, Any] = {}
         super().__init__(str(self))
 
     def __str__(self) -> str:
         where = ""
         if self.path is not None:
-            where = f"{self.path}:{self.line}: " if self.line is not None else f"{self.path}: "
+            where = f"{shown(self.path)}:{self.line}: " if self.line is not None else f"{shown(self.path)}: "
         hint = f" {self.hint}" if self.hint else ""
         return f"{where}{self.message}{hint}"
+
+    def as_dict(self) -> dict[str, str | int | None]:
+        """Plain types for JSON; absent values are None."""
+        return {
+            "code": self.code,
+            "message": self.message,
+            "path": str(self.path) if self.path is not None else None,
+            "line": self.line,
+            "hint": self.hint,
+        }
 
 
 class UsageError(DataError):

@@ -20,10 +20,12 @@ from converters.fingerprint import Fingerprint
 from converters.formats.base import LoadOptions, ProgressCallback
 from converters.geometry import as_array, clip
 from converters.images import read_header
+from converters.lines import with_lines
 from converters.losses import losses, without_crowds
 from converters.model import AnnotatedImage, Box, Dataset
+from converters.portable import shown
 from converters.remap import Rename, is_placeholder, remap, without_classes
-from converters.report import Report, Severity
+from converters.report import Issue, Report, Severity
 
 _NOTHING_IN_THEM = "take them as pictures with nothing in them: --unlabelled keep"
 
@@ -66,15 +68,18 @@ def read_source(
         on_progress=on_progress,
     )
     known = len(report)
+    unlisted: tuple[str, ...] = ()
     loaded = registry.load(root, report, load, format=options.format)
+    if not adding:  # there the classes are those of the data set that is added to
+        loaded, unlisted = _without_unlisted(loaded, report, options)
     read = {image.key for image in loaded}
     refused = dict.fromkeys(
         issue.key for issue in report.issues[known:] if issue.severity is Severity.ERROR and issue.key
-    )
+    ) | dict.fromkeys(unlisted)
     if not loaded.images and len(report) > known:
         raise DataError("nothing of it can be used; see above.", path=root, code="nothing-left")
     if not options.keep_unlabelled and not refused:
-        _check_labelled(loaded, root, adding=adding)
+        _check_labelled(loaded, root, report, adding=adding)
     loaded = _without_blanks(loaded, report)
     loaded, gone = _without_dropped(loaded, report, options, adding=adding)
     renames = options.rename
@@ -97,9 +102,9 @@ def read_source(
     result = ConvertResult(target, dataset, loaded.format, format, codec.loses, losses(dataset, codec))
     result.dropped_classes = gone
     result.rejected = [key for key in refused if key not in read]
+    _take_over(report, "image-without-label")
     if options.keep_unlabelled:
         return result, dataset
-    _take_over(report, "image-without-label")
     for image in dataset:
         if not image.labelled:
             result.unlabelled.append(image.key)
@@ -111,6 +116,47 @@ def read_source(
                 hint="--unlabelled keep takes it as a picture with nothing in it.",
             )
     return result, replace(dataset, images=tuple(image for image in dataset if image.labelled))
+
+
+def _without_unlisted(
+    dataset: Dataset, report: Report, options: ConvertOptions
+) -> tuple[Dataset, tuple[str, ...]]:
+    """The set without boxes of classes that its own list does not name, unless an option names them.
+
+    Returns:
+        The set, and the keys of the pictures left out because of such a box (with ``keep_good`` none is).
+    """
+    wanted = {*(options.classes or ()), *(rename.old for rename in options.rename), *options.drop}
+    images = {image.key: image for image in dataset}
+    kept: list[Issue] = []
+    unlisted: set[str] = set()
+    for issue in report:
+        image = images.get(issue.key or "")
+        if issue.code == "class-not-listed" and image is not None and issue.box is not None:
+            label = image.boxes[issue.box].label
+            if label in wanted:
+                continue
+            unlisted.add(label)
+            issue = replace(
+                issue,
+                severity=Severity.ERROR,
+                hint="Correct it; or say what it is: --rename, --classes with all classes, or --drop.",
+            )
+        kept.append(issue)
+    if not unlisted:
+        report.issues[:] = kept
+        return dataset, ()
+    report.issues[:] = with_lines(Report(kept), dataset).issues
+    good: list[AnnotatedImage] = []
+    left_out: list[str] = []
+    for image in dataset:
+        boxes = tuple(box for box in image.boxes if box.label not in unlisted)
+        if len(boxes) < len(image.boxes) and not options.keep_good:
+            left_out.append(image.key)
+        else:
+            good.append(image.with_boxes(boxes))
+    names = tuple(name for name in dataset.class_names if name not in unlisted)
+    return replace(dataset, images=tuple(good), class_names=names), tuple(left_out)
 
 
 def _without_blanks(dataset: Dataset, report: Report) -> Dataset:
@@ -145,10 +191,11 @@ def _without_dropped(
     return without_classes(dataset, drop) if drop else (dataset, {})
 
 
-def _check_labelled(loaded: Dataset, root: Path, *, adding: bool) -> None:
-    """Say what to do with a folder of plain pictures."""
+def _check_labelled(loaded: Dataset, root: Path, report: Report, *, adding: bool) -> None:
+    """Say what to do with a folder of plain pictures, once and not of each."""
     if not loaded.images or any(image.labelled for image in loaded):
         return
+    _take_over(report, "image-without-label")
     classes = "" if adding else " --classes A,B"
     raise DataError(
         f"none of its {len(loaded)} pictures has a label file.",
@@ -247,11 +294,12 @@ def take_pictures(
 
 
 def source_of(image: AnnotatedImage, root: Path) -> str:
-    """The picture's path in its set, with ``/``."""
+    """The picture's path in its set, with ``/``; what cannot be written in split.csv is escaped."""
     try:
-        return image.path.relative_to(root).as_posix()
+        name = image.path.relative_to(root).as_posix()
     except ValueError:
-        return image.key + image.path.suffix
+        name = image.key + image.path.suffix
+    return shown(name)  # split.csv is UTF-8, and a line a picture
 
 
 def _settled(done: Done, report: Report, result: ConvertResult) -> bool:

@@ -190,16 +190,25 @@ def scan(root: Path) -> Tree:
                     name = f"{folder}/{entry.name}" if folder else entry.name
                     if entry.name.startswith("."):
                         continue
-                    if not entry.is_dir():
+                    if not _is_folder(entry):
                         files.append(name)
                     elif entry.name.casefold() not in IGNORED_FOLDERS:
-                        waiting.append(name)
+                        # A link comes last: what it leads to has its own name, if it is in the set.
+                        waiting.insert(0 if entry.is_symlink() else len(waiting), name)
         except OSError as error:
             if not folder:
                 raise NotADatasetError(f"cannot be listed: {error.strerror}.", path=root) from error
             unreadable.append((folder, error.strerror or str(error)))
         folders.append(folder)
     return Tree(root, tuple(natsorted(files)), frozenset(folders), tuple(unreadable))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder. A link in a circle is none: as a picture it will be reported."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 @dataclass(slots=True)

@@ -79,6 +79,7 @@ class AnnotatedImage:
         labelled: True where a label file exists (an empty one says "nothing here"), else False.
         origin: Index of the picture's entry in a label file that holds many pictures. Like the origin of a
             box it says where the image came from and is no part of equality.
+        reviewed: Whether the label file says that a person has looked at it (``verified`` of labelImg).
     """
 
     key: str
@@ -89,6 +90,7 @@ class AnnotatedImage:
     annotation: Path | None = None
     labelled: bool = True
     origin: int | None = field(default=None, compare=False)
+    reviewed: bool = False
 
     @property
     def name(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from pathlib import Path
 
 MAX_NAME_BYTES = 255
 MAX_PATH_BYTES = 1024
@@ -15,8 +16,25 @@ _STEERING = frozenset("\u061c\u200b\u200e\u200f\u2060\ufeff") | {
 }
 """Marks that nobody sees, some of which change the order in which the rest is shown."""
 
+_UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _FORBIDDEN = frozenset('<>:"|?*')
 _DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])\s*(\..*)?", re.IGNORECASE)
+
+
+def shown(name: str | Path) -> str:
+    r"""A name in one line that can be printed and written as UTF-8.
+
+    Control characters (a file's name may hold a line break) and bytes that are no UTF-8 are written as Python
+    writes them: ``\n``, ``\xff``. All else, backslashes too, stays as it is.
+    """
+    return _UNSHOWN.sub(_escaped, str(name))
+
+
+def _escaped(match: re.Match[str]) -> str:
+    character = match[0]
+    if "\udc80" <= character <= "\udcff":
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode("ascii")
 
 
 def name_problem(part: str) -> str:

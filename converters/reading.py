@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 import re
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from converters.errors import FormatError
 
@@ -28,21 +31,32 @@ def read_small_file(path: Path, limit: int = MAX_LABEL_BYTES) -> bytes:
         FormatError: It is missing, unreadable, no regular file (reading a pipe would wait forever), or
             larger than ``limit``.
     """
+    with opened_small_file(path, limit) as file:
+        data = file.read(limit + 1)
+        if len(data) <= limit:
+            return data
+        raise _too_large(path, len(data), limit)
+
+
+@contextmanager
+def opened_small_file(path: Path, limit: int = MAX_LABEL_BYTES) -> Iterator[BinaryIO]:
+    """A label file, open for reading.
+
+    Args:
+        path: The file.
+        limit: Most bytes that it may have; more is refused.
+
+    Raises:
+        FormatError: As :func:`read_small_file`, also where reading fails while it is open.
+    """
     try:
         info = path.stat()
         if not stat.S_ISREG(info.st_mode):
             raise FormatError("is not a regular file.", path=path, code="unreadable")
-        if info.st_size <= limit:
-            with path.open("rb") as file:
-                data = file.read(limit + 1)
-            if len(data) <= limit:
-                return data
-        raise FormatError(
-            f"is {max(info.st_size, limit) / 2**20:,.0f} MiB large; "
-            f"such a file has at most {limit / 2**20:,.3g} MiB.",
-            path=path,
-            code="too-large",
-        )
+        if info.st_size > limit:
+            raise _too_large(path, info.st_size, limit)
+        with path.open("rb") as file:
+            yield file
     except OSError as error:
         raise FormatError(
             f"cannot be read: {error.strerror or error}.",
@@ -112,3 +126,11 @@ def parse_number(text: str, what: str, *, path: Path | None = None, line: int | 
         problem = f"{what} is {shown}, not a number." if text else f"{what} is empty, not a number."
         raise FormatError(problem, path=path, line=line, code="bad-number", hint=hint)
     raise FormatError(f"{what} is {text[:40]}, not a finite number.", path=path, line=line, code="not-finite")
+
+
+def _too_large(path: Path, size: int, limit: int) -> FormatError:
+    return FormatError(
+        f"is {max(size, limit) / 2**20:,.0f} MiB large; such a file has at most {limit / 2**20:,.3g} MiB.",
+        path=path,
+        code="too-large",
+    )

@@ -11,10 +11,12 @@ from typing import TypeGuard
 
 from converters.errors import NotADatasetError, UsageError
 from converters.formats.base import DEFAULT_OPTIONS, Codec, ImageCodec, LoadOptions, SharedCodec, VocEdges
+from converters.formats.foreign import report_foreign
 from converters.layout import SHARED_SUFFIXES, Tree, scan, suffix_of
 from converters.model import Dataset
 from converters.report import Report
 from converters.swap import finish
+from converters.words import counted
 from converters.work import WorkFolder
 
 _PLACES = {
@@ -114,14 +116,17 @@ def load(
     finish(root)
     if format is not None:
         return codec_named(format).load(root, report, options)
-    ranked = _ranked(scan(root), options.images)
+    tree = scan(root)
+    ranked = _ranked(tree, options.images)
+    if not ranked[0][1] and not WorkFolder(root).exists():
+        report_foreign(tree, report)
     if len(ranked) > 1:
         taken, others = ranked[0], ranked[1:]
         names = ", ".join(f"{codec.title} (--from {codec.name}, {claim:,})" for codec, claim in others)
         report.warning(
             "several-formats",
-            f"has labels in several formats. Read as {taken[0].title} ({taken[1]:,} pictures); there is also "
-            f"{names}.",
+            f"has labels in several formats. Read as {taken[0].title} ({counted(taken[1], 'picture')}); "
+            f"there is also {names}.",
             path=root,
             hint="Say which with --from.",
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from converters.errors import DataError
+from converters.portable import shown
 
 
 class Severity(StrEnum):
@@ -48,7 +49,8 @@ class Issue:
         if self.path is not None:
             where = f"{self.path}:{self.line}: " if self.line is not None else f"{self.path}: "
         hint = f" {self.hint}" if self.hint else ""
-        return f"{where}[{self.code}] {self.severity}: {self.message}{hint}"
+        # One line whatever the names in it: a file's name may hold a line break.
+        return shown(f"{where}[{self.code}] {self.severity}: {self.message}{hint}")
 
     def as_dict(self) -> dict[str, Any]:
         """Plain types for JSON; absent values are None."""

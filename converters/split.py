@@ -74,8 +74,11 @@ def parse_split(text: str) -> SplitRequest:
     total = train + val + test
     if train <= 0:
         raise UsageError(f"{text!r} leaves nothing to train on.", hint=_EXAMPLE)
-    if not counts and 90 <= total <= 110 and abs(total - 100) > 0.2:
-        raise UsageError(f"{text!r} adds up to {total:g}, not to 100.", hint=_EXAMPLE)
+    if not counts and total >= 90 and abs(total - 100) > 0.2:
+        hint = f"For numbers of pictures: --split {text.replace('/', ',').replace(':', ',')}"
+        raise UsageError(
+            f"{text!r} adds up to {total:g}, not to 100.", hint=hint if total > 110 else _EXAMPLE
+        )
     return SplitRequest((train, val, test), counts)
 
 
@@ -282,8 +285,12 @@ def read_groups(path: Path, dataset: Dataset) -> list[tuple[str, str]]:
             by_name.setdefault(name, set()).add(image.key)
     try:
         rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"cannot be read as a list of groups: {error}.", path=path) from error
+    except OSError as error:
+        raise UsageError(f"cannot be read: {error.strerror}.", path=path) from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(
+            "cannot be read as a list of groups.", path=path, hint="It is a CSV file in UTF-8: picture,group."
+        ) from error
     first: dict[str, str] = {}
     links: list[tuple[str, str]] = []
     for number, row in enumerate(rows, 1):

@@ -97,6 +97,10 @@ def staging_for(target: Path) -> Iterator[Path]:
         with contextlib.suppress(OSError):
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield folder
+    except DataError as error:
+        if error.path is not None and error.path.is_relative_to(folder):
+            error.path = target  # the folder is gone when somebody reads this
+        raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(handle)

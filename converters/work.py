@@ -24,6 +24,7 @@ from converters.errors import FormatError, NotADatasetError, UsageError
 from converters.files import write_if_changed
 from converters.images import DARKNET_SUFFIXES
 from converters.model import Split
+from converters.reading import read_text
 from converters.swap import finish
 
 _COLUMNS = ("image", "split", "group", "source")
@@ -120,20 +121,31 @@ def read_names(path: Path) -> tuple[str, ...]:
     Raises:
         FormatError: No name, a blank line between names, a name twice, or not UTF-8.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise FormatError("is not UTF-8 text.", path=path, code="bad-encoding") from error
-    except OSError as error:
-        raise FormatError(f"cannot be read: {error.strerror}.", path=path) from error
-    names = [line.strip() for line in text.rstrip().splitlines()]
+    names = [line.strip() for line in read_text(path).rstrip().splitlines()]
     if not names:
-        raise FormatError("holds no class name.", path=path, code="no-classes")
+        raise FormatError(
+            "holds no class name.",
+            path=path,
+            code="no-classes",
+            hint="Write the class names into it, a line each, in the order of their ids.",
+        )
     for number, name in enumerate(names, 1):
         if not name:
-            raise FormatError("blank line between class names.", path=path, line=number, code="bad-names")
+            raise FormatError(
+                "blank line between class names: is it a class, with an id of its own, or none?",
+                path=path,
+                line=number,
+                code="bad-names",
+                hint="Write the name of the class there, or remove the line.",
+            )
         if name in names[: number - 1]:
-            raise FormatError(f"class {name!r} stands here twice.", path=path, line=number, code="bad-names")
+            raise FormatError(
+                f"class {name!r} stands here twice (as ids {names.index(name)} and {number - 1}).",
+                path=path,
+                line=number,
+                code="bad-names",
+                hint="Give one of them another name; convert-cli --rename makes the two one class.",
+            )
     return tuple(names)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 
 from PyQt5.QtCore import QAbstractListModel, QModelIndex, QRect, QSize, QSortFilterProxyModel, Qt, pyqtSignal
 from PyQt5.QtGui import QColor, QFontMetrics, QPainter
@@ -27,7 +28,7 @@ from converters.words import counted
 KEY_ROLE = Qt.UserRole
 IMAGE_ROLE = Qt.UserRole + 1
 
-ALL, UNLABELLED, EMPTY = "all", "unlabelled", "empty"
+ALL, UNLABELLED, EMPTY, CHOSEN = "all", "unlabelled", "empty", "chosen"
 
 
 class ImageListModel(QAbstractListModel):
@@ -56,6 +57,11 @@ class ImageListModel(QAbstractListModel):
             return self._tooltip(image)
         return None
 
+    def images_changed(self) -> None:
+        """Some were removed or brought back."""
+        self.beginResetModel()
+        self.endResetModel()
+
     def _changed(self, key: str) -> None:
         index = self.index(self.session.position(key))
         self.dataChanged.emit(index, index)
@@ -70,16 +76,16 @@ class ImageListModel(QAbstractListModel):
 
 
 class _Filter(QSortFilterProxyModel):
-    """Search by name, and one filter: all, a class, a split, no boxes, not labelled."""
+    """Search by name, and one filter: all, a class, a split, no boxes, not labelled, or certain pictures."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.text = ""
-        self.what: tuple[str, str] = (ALL, "")
+        self.what: tuple[str, str | frozenset[str]] = (ALL, "")
         # An edit must not make the picture vanish under the person's hands.
         self.setDynamicSortFilter(False)
 
-    def set_filter(self, text: str, what: tuple[str, str]) -> None:
+    def set_filter(self, text: str, what: tuple[str, str | frozenset[str]]) -> None:
         self.text, self.what = text.casefold(), what
         self.invalidateFilter()
 
@@ -88,6 +94,8 @@ class _Filter(QSortFilterProxyModel):
         if self.text and self.text not in image.key.casefold():
             return False
         kind, value = self.what
+        if kind == CHOSEN:
+            return image.key in value
         if kind == "class":
             return any(box.label == value for box in image.boxes)
         if kind == "split":
@@ -178,6 +186,7 @@ class ImageList(QWidget):
         self.setMinimumWidth(170)
         self._proxy = _Filter(self)
         self._key: str | None = None
+        self._only: tuple[frozenset[str], str] | None = None
         self.search.textChanged.connect(self._apply)
         self.filter.currentIndexChanged.connect(self._apply)
 
@@ -189,10 +198,18 @@ class ImageList(QWidget):
         self.view.setItemDelegate(_RowPainter(session, self.view))
         self.view.selectionModel().currentChanged.connect(self._current_changed)
         self._key = None
+        self._only = None
         self.search.clear()
         self.refresh_filters()
         self._apply()
         self.step(0)
+
+    def images_changed(self) -> None:
+        """Some images were removed or brought back; none is chosen then."""
+        self._key = None
+        self._model.images_changed()
+        self.refresh_filters()
+        self._apply()
 
     def refresh_filters(self) -> None:
         """Offer the session's classes and splits as filters."""
@@ -208,9 +225,27 @@ class ImageList(QWidget):
         if any(session.image(key).split for key in session.keys):
             for split in Split:
                 self.filter.addItem(f"Split: {split}", ("split", str(split)))
+        if self._only is not None:
+            keys, text = self._only
+            self.filter.addItem(f"From Balance: {text}", (CHOSEN, keys))
         index = next((i for i in range(self.filter.count()) if self.filter.itemData(i) == chosen), 0)
         self.filter.setCurrentIndex(index)
         self.filter.blockSignals(False)
+
+    def show_only(self, keys: Iterable[str], text: str) -> None:
+        """Filter by certain pictures, and go to the first of them unless one is shown.
+
+        Args:
+            keys: Theirs.
+            text: What they have in common.
+        """
+        self._only = frozenset(keys), text
+        self.search.clear()
+        self.refresh_filters()
+        self.filter.setCurrentIndex(self.filter.count() - 1)
+        self._apply()
+        if not self.view.currentIndex().isValid():
+            self.step(0)
 
     def go_to(self, key: str) -> None:
         """Select an image; where the filter hides it, the filter is taken away."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from converters import registry
+from converters.balance_facts import BalanceFacts, class_frame, csv_bytes, facts_of
 from converters.balance_plan import (
     BalancePlan,
     PlanOptions,
@@ -20,7 +20,16 @@ from converters.balance_plan import (
 )
 from converters.class_weights import counters_per_class, multipliers
 from converters.cli.common import add_images, network_size, positive, table
-from converters.commands import Bar, ExitStatus, make_parser, print_json, print_report, run_command, say
+from converters.commands import (
+    MOST_TOLD,
+    Bar,
+    ExitStatus,
+    make_parser,
+    print_json,
+    print_report,
+    run_command,
+    say,
+)
 from converters.errors import UsageError
 from converters.files import write_atomic
 from converters.formats.base import LoadOptions
@@ -32,11 +41,8 @@ from converters.stats import (
     CoOccurrence,
     CopyCounts,
     SizeCounts,
-    balance,
     boxes_frame,
-    co_occurrence,
     count_copies,
-    sizes_at,
 )
 from converters.words import counted
 from converters.work import WorkFolder
@@ -47,7 +53,7 @@ _WIDE = 8
 _PAIRS = 12
 _EXAMPLES = """  balance-cli archive            a folder or a zip, in any format that is known
   balance-cli work               with the splits, and with the augmented copies in columns of their own
-  balance-cli work --csv boxes.csv
+  balance-cli work --html report.html --csv boxes.csv --class-csv classes.csv --png charts.png
   balance-cli work --network-size 416              and the sizes of the boxes as the network sees them
   balance-cli archive.zip --json | jq .imbalance
   balance-cli work --target 5:1                    how to get to 5 boxes for each of a smaller class
@@ -56,26 +62,6 @@ _EXAMPLES = """  balance-cli archive            a folder or a zip, in any format
 
 exit codes: 0 fine, 1 something of the set could not be read, or --strict and the target is not reached,
 2 wrong use, 130 interrupted"""
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """Everything that is printed."""
-
-    dataset: Dataset
-    balance: Balance
-    copies: CopyCounts | None
-    together: CoOccurrence
-    network_size: tuple[int, int] | None
-    network_sizes: tuple[SizeCounts, ...]
-    plan: BalancePlan | None
-
-    @property
-    def trained_on(self) -> dict[str, int]:
-        """Boxes of each class in what Darknet trains on now: with the copies; all where nothing is split."""
-        if not self.balance.split_images:
-            return {c.label: c.boxes for c in self.balance.classes}
-        return {c.label: c.split_boxes[Split.TRAIN] + c.copy_boxes for c in self.balance.classes}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -96,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_images(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="also write a table of all boxes")
+    _add_exports(parser)
     parser.add_argument(
         "--network-size",
         type=network_size,
@@ -105,6 +91,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_plan_options(parser)
     return parser
+
+
+def _add_exports(parser: argparse.ArgumentParser) -> None:
+    exports = parser.add_argument_group("exports", "written beside what is printed")
+    for option, what in (
+        ("--csv", "a table of all boxes"),
+        ("--class-csv", "a table of the classes"),
+        ("--html", "charts, tables and samples as one page without scripts, to send to someone"),
+        ("--png", "the charts as one picture"),
+    ):
+        exports.add_argument(option, type=Path, metavar="FILE", help=what)
 
 
 def _add_plan_options(parser: argparse.ArgumentParser) -> None:
@@ -170,21 +167,20 @@ def _body(argv: Sequence[str]) -> int:
         dataset = registry.load(root, report, load, format=options.format)
         work = WorkFolder(root)
         copies = count_copies(work, dataset.class_names, report) if work.exists() else None
-    found = _Found(
-        dataset,
-        balance(dataset, copies),
-        copies,
-        co_occurrence(dataset),
-        options.network_size,
-        sizes_at(dataset, options.network_size) if options.network_size is not None else (),
-        solve(dataset, target, plan_options) if target is not None else None,
-    )
-    print_report(report)
+        found = facts_of(
+            dataset,
+            copies,
+            network_size=options.network_size,
+            plan=solve(dataset, target, plan_options) if target is not None else None,
+        )
+        # While an archive is unpacked: the report shows pictures of it.
+        page = _report_of(options, found, report, bar)
+    print_report(report, most=MOST_TOLD, rest="check-cli lists all.")
     if options.json:
         print_json(_as_dict(found))
     else:
         print("\n".join(_text_of(found)), flush=True)
-    _write(options, found)
+    _write(options, found, page)
     unreached = options.strict and found.plan is not None and not found.plan.reached
     return ExitStatus.FINDINGS if report.errors or unreached else ExitStatus.OK
 
@@ -202,11 +198,31 @@ def _plan_options(options: argparse.Namespace) -> PlanOptions:
     return chosen
 
 
-def _write(options: argparse.Namespace, found: _Found) -> None:
+def _report_of(options: argparse.Namespace, found: BalanceFacts, report: Report, bar: Bar) -> bytes:
+    """The HTML file; empty where none was asked for."""
+    if options.html is None:
+        return b""
+    from converters.balance_html import report_html
+
+    bar.stage("cutting samples")
+    return report_html(found, options.set.resolve().name or str(options.set), report, bar)
+
+
+def _write(options: argparse.Namespace, found: BalanceFacts, page: bytes) -> None:
     if options.csv is not None:
-        frame = boxes_frame(found.dataset)
-        write_atomic(options.csv, frame.to_csv(index=False, lineterminator="\n", float_format="%.10g"))
+        write_atomic(options.csv, csv_bytes(boxes_frame(found.dataset)))
         say(f"wrote {counted(found.dataset.box_count, 'box', 'boxes')} to {options.csv}")
+    if options.class_csv is not None:
+        write_atomic(options.class_csv, csv_bytes(class_frame(found)))
+        say(f"wrote {counted(len(found.balance.classes), 'class', 'classes')} to {options.class_csv}")
+    if options.html is not None:
+        write_atomic(options.html, page)
+        say(f"wrote the report to {options.html}")
+    if options.png is not None:
+        from converters.chart_png import charts_png
+
+        write_atomic(options.png, charts_png(found))
+        say(f"wrote the charts to {options.png}")
     if options.plan is not None and found.plan is not None:
         from converters.plan_csv import write_plan
 
@@ -217,7 +233,7 @@ def _write(options: argparse.Namespace, found: _Found) -> None:
         )
 
 
-def _as_dict(found: _Found) -> dict[str, Any]:
+def _as_dict(found: BalanceFacts) -> dict[str, Any]:
     result = found.balance.as_dict() | {"co_occurrence": found.together.as_dict()}
     if found.network_size is not None:
         result["at_network_size"] = {
@@ -240,7 +256,7 @@ def _as_dict(found: _Found) -> dict[str, Any]:
     return result
 
 
-def _text_of(found: _Found) -> list[str]:
+def _text_of(found: BalanceFacts) -> list[str]:
     lines = text_of(found.dataset, found.balance, found.copies)
     if not found.balance.classes:
         return lines
@@ -362,7 +378,7 @@ def _together(found: CoOccurrence) -> list[str]:
     return [*table(rows), ""]
 
 
-def _weights(found: _Found) -> list[str]:
+def _weights(found: BalanceFacts) -> list[str]:
     """The class weights for Darknet's cfg, as things are and with the plan."""
     split = "the training boxes" if found.balance.split_images else "all boxes; the set is not split"
     lines = [f"class weights for each [yolo] section of a cfg ({split}):"]

@@ -14,15 +14,24 @@ from converters.baking import take_fingerprints
 from converters.checks import CheckOptions, check_alike, check_dataset, summary_lines, without_repeats
 from converters.checks_work import check_work
 from converters.cli.common import add_images, add_voc_edges, network_size, positive
-from converters.commands import Bar, ExitStatus, make_parser, print_json, print_report, run_command, say
-from converters.errors import UsageError
+from converters.commands import (
+    MOST_TOLD,
+    Bar,
+    ExitStatus,
+    make_parser,
+    print_json,
+    print_report,
+    run_command,
+    say,
+)
+from converters.errors import DataError, UsageError
 from converters.fingerprint import Fingerprint
 from converters.fixing import Fix, FixPlan, copy_fixed, plan_fixes, relative_changes, stale_copies
 from converters.formats.base import LoadOptions
 from converters.lines import with_lines
 from converters.model import Dataset
 from converters.originals import change_files, undo_latest
-from converters.report import Issue, Report
+from converters.report import Issue, Report, Severity
 from converters.staging import check_target, install, opened, staging_for
 from converters.words import counted
 from converters.work import WorkFolder
@@ -74,6 +83,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--strict", action="store_true", help="exit with 1 for warnings too")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help=f"list all on a terminal, too, not just {MOST_TOLD} of a kind (a file or pipe gets all)",
+    )
     mending = parser.add_argument_group("mending")
     mode = mending.add_mutually_exclusive_group()
     mode.add_argument("--fix", action="store_true", help="mend what has one right answer")
@@ -94,7 +108,7 @@ class _Outcome:
     """What came of it.
 
     Attributes:
-        dataset: The set that was looked at last.
+        dataset: The set that was looked at last; None: it could not be read.
         report: What is found in it.
         fixes: What was mended; None: that was not asked for.
         files: Label files that were (or would be) changed.
@@ -102,7 +116,7 @@ class _Outcome:
         stale: Whether augmented copies were made from them.
     """
 
-    dataset: Dataset
+    dataset: Dataset | None
     report: Report
     fixes: list[Fix] | None = None
     files: int = 0
@@ -123,9 +137,7 @@ def _body(argv: Sequence[str]) -> int:
         return _undo(given)
     with Bar("unpacking", unit="B") as bar:
         if not given.fix:
-            report = Report()
-            with opened(given.set, report, on_progress=bar) as root:
-                outcome = _Outcome(_look_at(root, given, given.format, report, bar), report)
+            outcome = _look(given, bar)
         elif given.dry_run:
             outcome = _would_fix(given, bar)
         elif given.to is not None:
@@ -136,6 +148,19 @@ def _body(argv: Sequence[str]) -> int:
     return outcome.report.exit_code(strict=given.strict)
 
 
+def _look(given: argparse.Namespace, bar: Bar) -> _Outcome:
+    """Only look. What keeps the whole set from being read is a finding like others."""
+    report = Report()
+    try:
+        with opened(given.set, report, on_progress=bar) as root:
+            return _Outcome(_look_at(root, given, given.format, report, bar), report)
+    except UsageError:
+        raise
+    except DataError as error:
+        report.add_exception(error)
+        return _Outcome(None, report)
+
+
 def _load_options(given: argparse.Namespace, bar: Bar) -> LoadOptions:
     return LoadOptions(
         keep_good=given.keep_good, on_progress=bar, images=given.images, voc_edges=given.voc_edges
@@ -143,7 +168,7 @@ def _load_options(given: argparse.Namespace, bar: Bar) -> LoadOptions:
 
 
 def _look_at(root: Path, given: argparse.Namespace, format: str | None, report: Report, bar: Bar) -> Dataset:
-    """Read and check a set."""
+    """Read and check a set. Its own list of classes is taken at its word."""
     bar.stage("reading labels")
     dataset = registry.load(root, report, _load_options(given, bar), format=format)
     _check(dataset, given, report, bar)
@@ -160,7 +185,10 @@ def _check(dataset: Dataset, given: argparse.Namespace, report: Report, bar: Bar
     work = WorkFolder(dataset.root)
     if work.exists():
         check_work(work, dataset, marks, report)
-    report.issues[:] = with_lines(without_repeats(report), dataset).issues
+    report.issues[:] = [
+        replace(issue, severity=Severity.ERROR) if issue.code == "class-not-listed" else issue
+        for issue in with_lines(without_repeats(report), dataset)
+    ]
 
 
 def _check_pictures(dataset: Dataset, report: Report, jobs: int | None, bar: Bar) -> dict[str, Fingerprint]:
@@ -271,9 +299,9 @@ def _print(given: argparse.Namespace, outcome: _Outcome) -> None:
     if given.json:
         data: dict[str, Any] = {
             "set": str(given.to if given.to is not None and not given.dry_run else given.set),
-            "format": dataset.format,
-            "images": len(dataset),
-            "boxes": dataset.box_count,
+            "format": dataset.format if dataset is not None else None,
+            "images": len(dataset) if dataset is not None else 0,
+            "boxes": dataset.box_count if dataset is not None else 0,
             "errors": len(report.errors),
             "warnings": len(report.warnings),
             "issues": [issue.as_dict() for issue in report],
@@ -287,7 +315,9 @@ def _print(given: argparse.Namespace, outcome: _Outcome) -> None:
     else:
         for fix in fixes or ():
             print(str(fix).replace("] fixed: ", "] would be fixed: ", 1) if given.dry_run else fix)
-        print_report(report, to_stdout=True)
+        # A program that reads this is told all; a person is told how to see it.
+        most = MOST_TOLD if sys.stdout.isatty() and not given.all else None
+        print_report(report, to_stdout=True, most=most, rest="--all lists them.")
     for line in summary_lines(report):
         say(line)
     if fixes is not None:
@@ -297,9 +327,12 @@ def _print(given: argparse.Namespace, outcome: _Outcome) -> None:
         say(f"the originals lie in {outcome.originals}; check-cli {given.set} --undo-fix brings them back")
     if outcome.stale:
         say("augmented copies were made from the labels as they were: run augment-cli again")
-    what = f"{counted(len(dataset), 'picture')}, {counted(dataset.box_count, 'box', 'boxes')}"
     remain = "" if fixes is None else " remain" if len(report) != 1 else " remains"
-    say(f"{what} ({dataset.format}): {report.summary()}{remain if len(report) else ''}")
+    what = "not read"
+    if dataset is not None:
+        what = f"{counted(len(dataset), 'picture')}, {counted(dataset.box_count, 'box', 'boxes')}"
+        what += f" ({dataset.format})"
+    say(f"{what}: {report.summary()}{remain if len(report) else ''}")
 
 
 if __name__ == "__main__":

@@ -11,9 +11,10 @@ from converters import registry
 from converters.baking import Bake
 from converters.cli.common import add_images, add_voc_edges, positive
 from converters.cli.convert_text import text_of, text_of_addition
-from converters.commands import Bar, make_parser, print_json, print_report, run_command
+from converters.commands import MOST_TOLD, Bar, make_parser, print_json, print_report, run_command
 from converters.conversion import AddOptions, ConvertOptions
-from converters.errors import UsageError
+from converters.errors import DataError, UsageError
+from converters.portable import shown
 from converters.remap import parse_names, parse_rename
 from converters.report import Report
 from converters.split import parse_split
@@ -25,6 +26,8 @@ _EXAMPLES = """  convert-cli archive.zip work --split 70/15/15
   convert-cli more work --add               more pictures: what is there stays, the split is kept
   convert-cli more work --add --rename masked=mask,bare=no_mask
   convert-cli pictures work --unlabelled keep --classes mask,no_mask     plain pictures, nothing in them
+  convert-cli labelme work --drop __ignore__,_background_
+  convert-cli instances_val2017.json work --images val2017      one label file, its pictures elsewhere
   convert-cli work masks_voc --to voc
 
 The source is never changed. TARGET appears, or changes, only when all is complete. Findings go to stderr.
@@ -56,6 +59,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     classes.add_argument(
         "--classes", metavar="A,B,…", help="order of the classes (default: that of --rename)"
+    )
+    classes.add_argument(
+        "--drop",
+        metavar="A,B,…",
+        help="leave out the boxes of these classes (names as in the source); pictures stay",
     )
     split = parser.add_argument_group("split (Darknet data sets)")
     split.add_argument(
@@ -151,6 +159,7 @@ def _body(argv: Sequence[str]) -> int:
     options = ConvertOptions(
         rename=parse_rename(given.rename) if given.rename is not None else (),
         classes=parse_names(given.classes) if given.classes is not None else None,
+        drop=parse_names(given.drop) if given.drop is not None else (),
         split=parse_split(given.split) if given.split is not None else None,
         seed=given.seed,
         groups=given.groups,
@@ -187,13 +196,20 @@ def _body(argv: Sequence[str]) -> int:
                 result = convert_to_format(
                     given.source, given.target, given.to, report, options, on_progress=bar, on_stage=bar.stage
                 )
+    except DataError as error:
+        error.details["issues"] = [issue.as_dict() for issue in report]
+        raise
     finally:
-        print_report(report)
+        _print_findings(report, given.source)
     if given.json:
         print_json({**result.as_dict(), "issues": [issue.as_dict() for issue in report]})
     else:
         print("\n".join(text_of(result, report)))
     return report.exit_code()
+
+
+def _print_findings(report: Report, source: Path) -> None:
+    print_report(report, most=MOST_TOLD, rest=f"check-cli {shown(source)} lists all; so does --json.")
 
 
 def _add(given: argparse.Namespace, options: ConvertOptions) -> int:
@@ -223,8 +239,11 @@ def _add(given: argparse.Namespace, options: ConvertOptions) -> int:
                 on_progress=bar,
                 on_stage=bar.stage,
             )
+    except DataError as error:
+        error.details["issues"] = [issue.as_dict() for issue in report]
+        raise
     finally:
-        print_report(report)
+        _print_findings(report, given.source)
     if given.json:
         print_json({**result.as_dict(), "issues": [issue.as_dict() for issue in report]})
     else:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from converters.cli.common import table
 from converters.conversion import AddResult, ConvertResult
 from converters.model import Split
+from converters.portable import shown
 from converters.report import Report
 from converters.split import SplitQuality
 from converters.words import counted
@@ -59,12 +60,12 @@ def _split_lines(quality: SplitQuality, result: ConvertResult) -> list[str]:
     if result.groups:
         pictures = sum(len(keys) for keys in result.groups.values())
         lines.append(
-            f"{counted(len(result.groups), 'group')} of pictures that show the same "
-            f"({pictures} pictures) were kept together"
+            f"{counted(len(result.groups), 'group')} of pictures that belong together "
+            f"({counted(pictures, 'picture')}) {'was' if len(result.groups) == 1 else 'were'} kept whole"
         )
     if result.kept_splits:
         lines.append(
-            f"{counted(result.kept_splits, 'picture')} stay in the split they had (--resplit divides anew)"
+            f"{counted(result.kept_splits, 'picture')} kept in the split they had (--resplit divides anew)"
         )
     return lines
 
@@ -75,8 +76,10 @@ def _quality_lines(quality: SplitQuality) -> list[str]:
     if worst is not None:
         more = "more" if worst.error >= 0 else "fewer"
         lines.append(
-            f"the split is off by {quality.worst_error:.1%} at worst: {worst.split} has {more} {worst.label} "
-            f"boxes ({worst.boxes}) than its part of the pictures"
+            "every class has its share of boxes in each split"
+            if abs(worst.error) < 0.0005
+            else f"the split is off by {quality.worst_error:.1%} at worst: {worst.split} has {more} "
+            f"{worst.label} boxes ({worst.boxes}) than its part of the pictures"
         )
     if quality.sizes != quality.wanted:
         wanted = "/".join(str(quality.wanted[split]) for split in Split)
@@ -102,16 +105,13 @@ def _notes(result: ConvertResult) -> list[str]:
         notes += [f"  {old} → {new}" for old, new in shown]
         if len(result.renamed) > len(shown):
             notes.append(f"  and {len(result.renamed) - len(shown)} more")
-    notes += _left_out(
-        (result.unlabelled, "without a label file (--unlabelled keep takes them as empty)"),
-        (result.rejected, "with an error in the label file or picture"),
-        (result.unreadable, "that cannot be read"),
-        (result.surplus, "more than asked for, in no split"),
-    )
+    notes += _left_out(*_failures(result), (result.surplus, "more than asked for, in no split"))
     if result.clipped:
         notes.append(f"{counted(result.clipped, 'box', 'boxes')} cut to the picture")
     if result.dropped:
         notes.append(f"{counted(result.dropped, 'box', 'boxes')} outside the picture dropped")
+    for name, boxes in result.dropped_classes.items():
+        notes.append(f"{counted(boxes, 'box', 'boxes')} of {name} left out (--drop)")
     if result.kept_added:
         notes.append(f"{counted(result.kept_added, 'picture')} added from other sets stay")
     if result.removed_copies:
@@ -120,6 +120,14 @@ def _notes(result: ConvertResult) -> list[str]:
             "removed: make them again with augment-cli"
         )
     return notes
+
+
+def _failures(result: ConvertResult) -> list[tuple[Sequence[str], str]]:
+    return [
+        (result.unlabelled, "without a label file (--unlabelled keep takes them as empty)"),
+        (result.rejected, "with an error in the label file or picture"),
+        (result.unreadable, "that cannot be read"),
+    ]
 
 
 def text_of_addition(result: AddResult, report: Report) -> list[str]:
@@ -146,7 +154,8 @@ def text_of_addition(result: AddResult, report: Report) -> list[str]:
         (result.identical, "of which the very same is there (--identical keep takes them)"),
         (result.changed, "that are not what was added under that name"),
     )
-    notes += _notes(base)
+    # Where nothing came of it, what was done on the way is of no interest.
+    notes += _notes(base) if new else _left_out(*_failures(base))
     if result.copies and result.added_splits[Split.TRAIN]:
         notes.append(
             f"train has {counted(result.added_splits[Split.TRAIN], 'new picture')} without augmented copies "
@@ -176,6 +185,6 @@ def _left_out(*reasons: tuple[Sequence[str], str]) -> list[str]:
     lines = []
     for keys, why in reasons:
         if keys:
-            names = ", ".join(keys[:6]) + (", …" if len(keys) > 6 else "")
+            names = ", ".join(map(shown, keys[:6])) + (", …" if len(keys) > 6 else "")
             lines.append(f"left out: {counted(len(keys), 'picture')} {why}: {names}")
     return lines

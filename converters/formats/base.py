@@ -72,6 +72,7 @@ class Keeps:
         split: Which part of the set a picture is in.
         classes: All class names in their order, also of classes without a box.
         empty: Pictures that were looked at and hold nothing, told apart from those not labelled yet.
+        reviewed: Which pictures a person has looked at.
     """
 
     confidence: bool = False
@@ -79,6 +80,7 @@ class Keeps:
     split: bool = True
     classes: bool = True
     empty: bool = True
+    reviewed: bool = False
 
 
 class Codec(Protocol):
@@ -176,6 +178,8 @@ class SharedCodec(Codec, Protocol):
         images: Sequence[AnnotatedImage],
         class_names: tuple[str, ...],
         base: bytes | None,
+        *,
+        removed: frozenset[int] = frozenset(),
     ) -> bytes:
         """The bytes of one label file.
 
@@ -187,6 +191,7 @@ class SharedCodec(Codec, Protocol):
             base: The file's bytes as they were read. An ``origin`` (of an image, of a box) stands for the
                 entry it was read from: where nothing was edited the base comes out byte for byte, else all
                 that was not edited survives, known or not. None: new file.
+            removed: Origins of images that are no longer part of the set: their entries go, with all in them.
 
         Raises:
             FormatError: A box cannot be written, or ``base`` cannot be read.

@@ -126,6 +126,16 @@ class CocoFile:
         self._census.report_to(self.file)
         for index, error in problems:
             self.file.refuse_part(error, self.category_spot(index, id_of(entries[index])))
+        by_name: dict[str, Category] = {}
+        for category in self.categories.in_order():
+            first = by_name.setdefault(category.name, category)
+            if first is not category:
+                self.file.warn(
+                    "duplicate-category",
+                    f"has the name {category.name!r:.60} of id {first.id!r:.60} too; they are one class here.",
+                    self.category_spot(category.index, category.id),
+                    hint="If they are two classes, give one of them another name.",
+                )
         _note_text_ids(sum(isinstance(id, str) for id in self.categories.good), "categories", self.file)
         _note_text_ids(self._image_ids.texts, "images", self.file)
 

@@ -14,16 +14,10 @@ from converters.formats.base import DEFAULT_OPTIONS, Keeps, LoadOptions
 from converters.formats.cvat_document import ImageElement
 from converters.formats.cvat_writing import edited_file, new_file
 from converters.formats.json_document import MAX_SHARED_BYTES, head_of
+from converters.formats.kinds import SharedKind, claims_of, label_files
 from converters.formats.pictures import split_in_name
 from converters.formats.saving_shared import PICTURES, reference_from, save_shared
-from converters.formats.shared import (
-    PictureLabels,
-    SharedFile,
-    SharedKind,
-    claims_of,
-    label_files,
-    load_shared,
-)
+from converters.formats.shared import PictureLabels, SharedFile, load_shared
 from converters.layout import Tree, scan
 from converters.model import AnnotatedImage, Dataset
 from converters.reading import read_small_file
@@ -93,6 +87,8 @@ class CvatCodec:
         images: Sequence[AnnotatedImage],
         class_names: tuple[str, ...],
         base: bytes | None,
+        *,
+        removed: frozenset[int] = frozenset(),
     ) -> bytes:
         """The bytes of one file; see :meth:`converters.formats.base.SharedCodec.render_file`.
 
@@ -102,7 +98,7 @@ class CvatCodec:
         Raises:
             FormatError: A label is no class, a name cannot stand in XML, or ``base`` is no CVAT file.
         """
-        return _rendered(path, images, class_names, base, keep_unread=True)
+        return _rendered(path, images, class_names, base, keep_unread=True, removed=removed)
 
     def write_class_names(self, root: Path, class_names: tuple[str, ...]) -> None:
         """Let the meta data of the set's files name these classes.
@@ -150,12 +146,14 @@ def _rendered(
     base: bytes | None,
     *,
     keep_unread: bool,
+    removed: frozenset[int] = frozenset(),
 ) -> bytes:
     # An unlabelled picture is one that the file does not mention.
     named = [(_reference(i, path), i) for i in images if i.labelled or i.boxes or i.origin is not None]
     if base is None:
         return new_file(named, class_names)
-    return edited_file(cvat.parse(base), base, named, class_names, keep_unread=keep_unread)
+    document = cvat.parse(base)
+    return edited_file(document, base, named, class_names, keep_unread=keep_unread, removed=removed)
 
 
 def _reference(image: AnnotatedImage, path: Path) -> str:

@@ -54,6 +54,7 @@ def edited_file(
     class_names: Sequence[str],
     *,
     keep_unread: bool,
+    removed: frozenset[int] = frozenset(),
 ) -> bytes:
     """A file that was read, with other boxes; what was not edited stays as it is.
 
@@ -64,6 +65,7 @@ def edited_file(
         class_names: The classes.
         keep_unread: Keep pictures and shapes that reading refused, and what the file calls its pictures.
             Else it becomes the file of another set, which has only these pictures.
+        removed: Entries of pictures that go.
 
     Raises:
         FormatError: As :func:`new_file`, or the file's encoding cannot be written back.
@@ -79,9 +81,9 @@ def edited_file(
         taken.add(image.origin)
         element = document.images[image.origin]
         edits += _ImageEdits(document, element, image, class_names, None if keep_unread else name).edits()
-    if not keep_unread:
-        gone = (element for index, element in enumerate(document.images) if index not in taken)
-        edits += [document.remove(element.element) for element in gone]
+    for index, element in enumerate(document.images):
+        if index not in taken and (index in removed or not keep_unread):
+            edits.append(document.remove(element.element))
     edits += _label_edits(document, class_names)
     edits += _fresh_images(document, fresh, class_names)
     return document.with_edits(edits) if edits else base

@@ -38,6 +38,7 @@ _JSON = (
     _Foreign("BDD100K (Scalabel)", ("box2d",)),
     _Foreign("SageMaker Ground Truth", ("source-ref",)),
 )
+_LABELS = re.compile("annotation|instances|label|coco")
 _SUFFIXES = {".tfrecord": "TFRecord", ".tfrecords": "TFRecord", ".record": "TFRecord"}
 _TEXTS = frozenset({".json", ".ndjson", ".jsonl", ".manifest"})
 _HINTS = {"VIA": "Export it as COCO, or as CSV, which is read."}
@@ -59,6 +60,8 @@ def report_foreign(tree: Tree, report: Report) -> None:
             opened += 1
             head = head_of(tree.root / name)
             kind = next((foreign.name for foreign in _JSON if foreign.fits(head)), None)
+            if kind is None and suffix_of(name) == ".json" and _is_for_labels(name):
+                _report_no_json(tree, name, head, report)
         if kind is not None and kind not in told:
             told.add(kind)
             report.error(
@@ -69,6 +72,27 @@ def report_foreign(tree: Tree, report: Report) -> None:
             )
     if not told:
         _report_unknown(tree, report)
+
+
+def _is_for_labels(name: str) -> bool:
+    """Whether a file's name or folder says that it holds labels."""
+    path = PurePosixPath(name.casefold())
+    return _LABELS.search(path.stem) is not None or any(_LABELS.search(part) for part in path.parts[:-1])
+
+
+def _report_no_json(tree: Tree, name: str, head: bytes, report: Report) -> None:
+    """Say that a file that is meant to hold labels is no JSON; without it nobody would miss them."""
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:20]
+    if start[:1] in (b"{", b"["):
+        return
+    shown = start.split(b"\n")[0].decode("utf-8", "replace")
+    report.error(
+        "bad-json",
+        f"is not JSON: it begins with {shown!r}." if start else "is empty, not JSON.",
+        path=tree.root / name,
+        line=1,
+        hint="Export it again; JSON has no comments.",
+    )
 
 
 def _report_unknown(tree: Tree, report: Report) -> None:

@@ -22,20 +22,14 @@ from converters.formats.json_document import (
     head_of,
     read_json,
 )
+from converters.formats.kinds import SharedKind, claims_of, label_files
 from converters.formats.label_studio_config import CONFIG, find_config, new_config, read_config, with_classes
 from converters.formats.label_studio_document import Region, Task
 from converters.formats.label_studio_names import Names
 from converters.formats.label_studio_writing import edited_file, new_file
 from converters.formats.saving import same_folder
 from converters.formats.saving_shared import reference_from, save_shared
-from converters.formats.shared import (
-    PictureLabels,
-    SharedFile,
-    SharedKind,
-    claims_of,
-    label_files,
-    load_shared,
-)
+from converters.formats.shared import PictureLabels, SharedFile, load_shared
 from converters.layout import Tree, scan
 from converters.model import AnnotatedImage, Dataset
 from converters.reading import read_small_file
@@ -115,6 +109,8 @@ class LabelStudioCodec:
         images: Sequence[AnnotatedImage],
         class_names: tuple[str, ...],
         base: bytes | None,
+        *,
+        removed: frozenset[int] = frozenset(),
     ) -> bytes:
         """The bytes of one file; see :meth:`converters.formats.base.SharedCodec.render_file`.
 
@@ -124,7 +120,7 @@ class LabelStudioCodec:
         Raises:
             FormatError: A label is no class, or ``base`` is no file of Label Studio's.
         """
-        return _rendered(path, images, class_names, base, keep_unread=True)
+        return _rendered(path, images, class_names, base, keep_unread=True, removed=removed)
 
     def write_class_names(self, root: Path, class_names: tuple[str, ...]) -> None:
         """Let the labelling interface beside the label file, if there is one, name these classes.
@@ -275,13 +271,15 @@ def _rendered(
     base: bytes | None,
     *,
     keep_unread: bool,
+    removed: frozenset[int] = frozenset(),
 ) -> bytes:
     named = [
         (reference_from(path, i.path), i) for i in images if i.labelled or i.boxes or i.origin is not None
     ]
     if base is None:
         return new_file(named, class_names)
-    return edited_file(JsonDocument(base, path), named, class_names, keep_unread=keep_unread)
+    document = JsonDocument(base, path)
+    return edited_file(document, named, class_names, keep_unread=keep_unread, removed=removed)
 
 
 def _folders(root: Path) -> list[Path]:

@@ -98,6 +98,7 @@ def edited_file(
     class_names: Sequence[str],
     *,
     keep_unread: bool,
+    removed: frozenset[int] = frozenset(),
 ) -> bytes:
     """A file that was read, with other boxes; what was not edited stays as it is.
 
@@ -107,6 +108,7 @@ def edited_file(
         class_names: The classes.
         keep_unread: Keep tasks and regions that reading refused, and what the file calls its pictures. Else
             it becomes the file of another set, which has only these pictures.
+        removed: Tasks of pictures that go.
 
     Raises:
         FormatError: As :func:`new_file`.
@@ -132,7 +134,7 @@ def edited_file(
         edits += _TaskEdits(
             document, entries[index], tasks[index], image, class_names, style, new_name
         ).edits()
-    removed = set() if keep_unread else set(range(len(entries))) - taken
+    gone = set(removed if keep_unread else range(len(entries))) - taken
     ids = [task.value.get("id") for task in tasks.values()]
     first = max([number for number in ids if isinstance(number, int)], default=0) + 1
     texts = []
@@ -140,7 +142,7 @@ def edited_file(
     for number, (name, image) in enumerate(fresh, first):
         texts.append(style.dumps(_like(tasks, new_task(number, name, image, class_names), image), indent))
     array = Value(document.value, source.root(), end)
-    edits += array_edits(source, array, entries, removed, texts, style)
+    edits += array_edits(source, array, entries, gone, texts, style)
     return source.with_edits(edits)
 
 

@@ -23,6 +23,7 @@ from converters.formats.loading import (
     edges_problem,
     load_images,
     ordered_classes,
+    report_not_listed,
     scale_to_picture,
 )
 from converters.formats.outlines import Outlines
@@ -111,12 +112,7 @@ class LabelmeCodec:
         images = load_images(root, pairing.pairs, splits, report, options, reader.read, max_bytes=MAX_BYTES)
         reader.outlines.report_to(report)
         classes = ordered_classes(options, named, images)
-        if named and len(classes) > len(named):
-            report.warning(
-                "class-not-listed",
-                f"does not name {', '.join(classes[len(named) :])}, of which there are boxes.",
-                path=root / str(_names_file(tree)),
-            )
+        report_not_listed(images, named, str(_names_file(tree)), report)
         return Dataset(root, self.name, images, classes)
 
     def label_path(self, image_path: Path, root: Path) -> Path:

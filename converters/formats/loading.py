@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from converters.layout import Pair
 from converters.model import AnnotatedImage, Box, Split, Xyxy
 from converters.reading import MAX_LABEL_BYTES, read_small_file
 from converters.report import Report
+from converters.words import counted
 
 TOLERANCE_PX = 2.0
 TOLERANCE = 0.01
@@ -116,6 +118,7 @@ class LabelFile:
         rounding: Part of a side by which a box may pass the edge without a word.
         boxes: The boxes accepted so far.
         rejected: Whether a box or the whole file was refused.
+        reviewed: Whether the file says that a person has looked at the picture.
     """
 
     path: Path
@@ -128,6 +131,7 @@ class LabelFile:
     rounding: float = 0.0
     boxes: list[Box] = field(default_factory=list)
     rejected: bool = False
+    reviewed: bool = False
     _refusals: int = 0
     _rest_line: int | None = None
 
@@ -268,7 +272,8 @@ def edges_problem(xyxy: Xyxy, size: tuple[int, int], *, rounding: float = 0.0) -
             f"box {shown} {how} the picture of {width}x{height}.",
             fatal=True,
             outside=True,
-            hint="It may belong to another picture or another size of it; convert-cli --fix-outside cuts it.",
+            hint="It may belong to another picture or another size of it"
+            + ("." if wholly else "; convert-cli --fix-outside cuts it."),
         )
     pixels = max(-x1, -y1, x2 - width, y2 - height)
     return EdgesProblem(
@@ -318,7 +323,7 @@ def scale_to_picture(
         FormatError(
             f"{differs}.",
             code="size-mismatch",
-            hint="Say which size to trust, or put the right picture there.",
+            hint="Say which size to trust (convert-cli --trust-size), or put the right picture there.",
         ),
         where,
     )
@@ -390,7 +395,7 @@ def load_images(
             continue
         file.report_rest()
         if not file.rejected or options.keep_good:
-            images.append(image.with_boxes(tuple(file.boxes)))
+            images.append(replace(image, boxes=tuple(file.boxes), reviewed=file.reviewed))
     if options.on_progress is not None:
         options.on_progress(len(pairs), len(pairs))
     unknowns.report_to(report, options.class_names or known, dropped=options.drop_unknown)
@@ -424,3 +429,38 @@ def ordered_classes(
     for image in images:
         seen.update(dict.fromkeys(box.label for box in image.boxes))
     return tuple(seen)
+
+
+def report_not_listed(
+    images: Sequence[AnnotatedImage], named: Sequence[str], list_name: str, report: Report
+) -> None:
+    """Say which classes have boxes but are not in the set's own list, once each, at their first box.
+
+    It is a warning (``class-not-listed``): the label files say the names, and a window shows them. Commands
+    that judge or convert a set make it an error.
+
+    Args:
+        images: The set's.
+        named: The classes of the list; empty: there is none.
+        list_name: Its file, relative to the set.
+        report: Told.
+    """
+    if not named:
+        return
+    first: dict[str, tuple[AnnotatedImage, int]] = {}
+    boxes: Counter[str] = Counter()
+    for image in images:
+        for index, box in enumerate(image.boxes):
+            if box.label not in named:
+                first.setdefault(box.label, (image, index))
+                boxes[box.label] += 1
+    for label, (image, index) in first.items():
+        report.warning(
+            "class-not-listed",
+            f"{label[:120]!r} is none of the classes in {list_name} "
+            f"({counted(boxes[label], 'box', 'boxes')}).",
+            path=image.annotation or image.path,
+            key=image.key,
+            box=index,
+            hint="Correct it, or name it there.",
+        )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from converters.report import Report
+from converters.words import counted
 
 
 @dataclass(slots=True)
@@ -26,8 +27,8 @@ class _Count:
 
     def words(self) -> str:
         """``3 polygons, 1 circle in 2 files``."""
-        kinds = ", ".join(f"{n} {kind if n == 1 else _plural(kind)}" for kind, n in self.kinds.items())
-        return f"{kinds} in {len(self.files)} file{'s' if len(self.files) != 1 else ''}"
+        kinds = ", ".join(f"{n:,} {_one(kind) if n == 1 else _many(kind)}" for kind, n in self.kinds.items())
+        return f"{kinds} in {counted(len(self.files), 'file')}"
 
 
 @dataclass(slots=True)
@@ -67,7 +68,25 @@ class Outlines:
             )
 
 
-def _plural(kind: str) -> str:
-    if kind.endswith(("s", "x", "ch", "sh")):
-        return kind if kind.endswith("s") else kind + "es"
-    return kind[:-1] + "ies" if kind.endswith("y") else kind + "s"
+_SETS = {
+    "points": ("set of points", "sets of points"),
+    "key points": ("set of key points", "sets of key points"),
+    "choices": ("set of choices", "sets of choices"),
+    "rle": ("mask", "masks"),
+}
+"""Kinds whose one piece is several things."""
+
+
+def _one(kind: str) -> str:
+    return _SETS[kind][0] if kind in _SETS else kind
+
+
+def _many(kind: str) -> str:
+    """The plural of a kind: ``boxes``, ``ellipses``, ``key points``; ``choices`` stays."""
+    if kind in _SETS:
+        return _SETS[kind][1]
+    if kind.endswith(("x", "ch", "sh", "ss")):
+        return kind + "es"
+    if kind.endswith("s"):
+        return kind
+    return kind[:-1] + "ies" if kind.endswith("y") and kind[-2:-1] not in "aeiou" else kind + "s"

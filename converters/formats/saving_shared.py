@@ -10,8 +10,9 @@ from pathlib import Path, PurePosixPath
 from converters.files import make_folder, write_if_changed
 from converters.formats.base import SharedCodec
 from converters.formats.json_document import MAX_SHARED_BYTES
+from converters.formats.kinds import SharedKind
 from converters.formats.saving import blamed_on, place_picture, places_for, same_folder
-from converters.formats.shared import UNSPLIT, SharedKind
+from converters.formats.shared import UNSPLIT
 from converters.layout import IMAGE_FOLDERS, stem_of, suffix_of
 from converters.losses import report_losses
 from converters.model import AnnotatedImage, Dataset

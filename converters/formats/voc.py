@@ -18,6 +18,7 @@ from converters.formats.loading import (
     edges_problem,
     load_images,
     ordered_classes,
+    report_not_listed,
     scale_to_picture,
 )
 from converters.formats.saving import (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from converters.errors import FormatError
@@ -14,6 +15,10 @@ FLAGS = ("truncated", "occluded", "difficult")
 
 EDGES = ("xmin", "ymin", "xmax", "ymax")
 
+VERIFIED = "yes"
+"""labelImg's value of ``verified``; it takes every other one for no."""
+
+_VERIFIED = re.compile(rb"""[ \t\r\n]+verified[ \t\r\n]*=[ \t\r\n]*("[^"]*"|'[^']*')""")
 _BOXES = ("object", "bndbox")
 
 
@@ -66,6 +71,8 @@ class VocDocument(XmlSource):
         repeated: Names out of these that stand there twice, with the line.
         objects: In the order of the file; a box's origin is an index here.
         last_child: The root's last child element.
+        verified: Text of the root's attribute of that name, or None: labelImg writes ``yes`` where a person
+            has looked at the picture.
     """
 
     root: Element
@@ -73,6 +80,26 @@ class VocDocument(XmlSource):
     repeated: list[tuple[str, int]]
     objects: list[ObjectElement]
     last_child: Element | None
+    verified: str | None = None
+
+    @property
+    def reviewed(self) -> bool:
+        """Whether a person has looked at the picture."""
+        return (self.verified or "").strip().casefold() == VERIFIED
+
+    def set_reviewed(self, reviewed: bool) -> list[Edit]:
+        """Say whether a person has looked at the picture: only that attribute changes."""
+        if reviewed == self.reviewed:
+            return []
+        tag = self.buffer[self.root.start : self.root.inner]
+        found = _VERIFIED.search(tag)
+        start = self.root.start
+        if found is None:
+            place = start + len(b"<annotation")
+            return [(place, place, f' verified="{VERIFIED}"'.encode())]
+        if reviewed:
+            return [(start + found.start(1) + 1, start + found.end(1) - 1, VERIFIED.encode())]
+        return [(start + found.start(), start + found.end(), b"")]
 
     def insert_objects(self, objects: list[list[tuple[int, str]]]) -> list[Edit]:
         """Insert new objects behind the last one (or the root's last child), indented as the file is.
@@ -145,6 +172,7 @@ def parse(data: bytes) -> VocDocument:
         reader.repeated,
         reader.objects,
         reader.last_child,
+        reader.verified,
     )
 
 
@@ -165,12 +193,14 @@ class _Reader(XmlWalker):
         self.repeated: list[tuple[str, int]] = []
         self.objects: list[ObjectElement] = []
         self.last_child: Element | None = None
+        self.verified: str | None = None
         # Of each open element: itself if it matters, its texts, and its place where its children matter.
         self._open: list[tuple[Element | None, list[str], str | None]] = []
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if not self._open:
             self._begin(name)
+            self.verified = attributes.get("verified")
             return
         if name[-6:].lower() in _BOXES:
             self._refuse_misplaced(name)

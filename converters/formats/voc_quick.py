@@ -23,7 +23,8 @@ _OBJECT = (
 )
 _PAIR = re.compile(rb"<([A-Za-z0-9_]++)>[ \t\r\n]*+([^<]*+)</([A-Za-z0-9_]++)>")
 _HEAD = re.compile(
-    rb"""(?:<\?xml version=["']1\.0["'](?: encoding=["'][Uu][Tt][Ff]-8["'])? ?\?>)?[ \t\r\n]*+<annotation(?P<verified> verified="yes")?>"""
+    rb"""(?:<\?xml version=["']1\.0["'](?: encoding=["'][Uu][Tt][Ff]-8["'])? ?\?>)?[ \t\r\n]*+"""
+    rb"""<annotation(?P<verified> verified="yes")?>"""
     rb"((?:" + _LEAF + rb")*+)(?:" + _SOURCE + rb")?+(?:" + _OWNER + rb")?+((?:" + _LEAF + rb")*+)"
     rb"" + _SIZE + rb"((?:" + _LEAF + rb")*+)"
 )

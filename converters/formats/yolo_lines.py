@@ -157,7 +157,7 @@ def _wrong_count(text: str, columns: Sequence[str], line: int) -> FormatError:
     said, hint = f"expected 5 columns, got {count}", ""
     if count == 6:
         said += " (predictions with their confidence?)"
-        hint = "Allow confidences to read it, or remove the last column."
+        hint = "Predictions are no labels; if these are, remove the last column."
     elif count >= 8 and all(column in ("0", "1", "2", "0.0", "1.0", "2.0") for column in columns[7::3]):
         said += " (a box with key points of a pose?)"
         hint = "Key points cannot be read; keep the first 5 columns."

@@ -303,7 +303,10 @@ ACCEPTED = {
     "ids with a point": (document([image(1.0)], [box(1.0, 1, 1.0)]), []),
     "no annotation id": (document(boxes=[without(box(), "id")]), ["no-id"]),
     "null among categories": (document(categories=[*CATEGORIES, {"id": 3, "name": "more"}]), []),
-    "two categories of one name": (document(categories=[{"id": 1, "name": "m"}, {"id": 2, "name": "m"}]), []),
+    "two categories of one name": (
+        document(categories=[{"id": 1, "name": "m"}, {"id": 2, "name": "m"}]),
+        ["duplicate-category"],
+    ),
     "size 0": (document().replace(b'"width": 100', b'"width": 0', 1), ["size-missing"]),
     "size with a point": (document().replace(b'"width": 100', b'"width": 100.0', 1), []),
     "sides swapped": (

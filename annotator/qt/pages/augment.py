@@ -21,21 +21,27 @@ from PyQt5.QtWidgets import (
 )
 
 from annotator import messages
+from annotator.core.balance import check_plan
+from annotator.core.project import Project
 from annotator.qt.loader import to_qimage
 from annotator.qt.pages.page import Page, TaskRow
-from augment.plan import make_plan
+from augment.plan import load, make_plan
 from augment.policies import ABOUT, POLICIES
 from augment.policy import STUDY, Policy
 from augment.policy_file import read_policy
 from augment.preview import sheet_of
 from augment.runner import AugmentResult, augment, remove
 from augment.transforms import Transform
+from converters.balance_plan import BalancePlan
 from converters.errors import DataError
 from converters.images import RgbImage
+from converters.words import counted
 from converters.work import WorkFolder, copies_in
 
 EXAMPLES = 6
 """Training pictures on the sheet of examples."""
+_SHOWN_COPIES = 4
+"""Copies of each of them on it, at most."""
 
 
 class Preview(QLabel):
@@ -89,8 +95,7 @@ class AugmentPage(Page):
         )
         self.state = QLabel()
         self.state.setWordWrap(True)
-        self.copies = QSpinBox(minimum=1, maximum=50, value=2)
-        self.copies.setSuffix(" copies of each training picture")
+        amounts = self._build_amounts()
         self.per_copy = QSpinBox(minimum=1, maximum=len(STUDY.operations), value=STUDY.operations_per_copy)
         self.per_copy.setSuffix(" different operations on each copy")
         self.seed = QSpinBox(minimum=0, maximum=2**31 - 1, value=1)
@@ -106,7 +111,7 @@ class AugmentPage(Page):
         form = QFormLayout(box)
         form.setFieldGrowthPolicy(QFormLayout.FieldsStayAtSizeHint)
         form.setRowWrapPolicy(QFormLayout.DontWrapRows)
-        form.addRow("Number", self.copies)
+        form.addRow("Number", amounts)
         form.addRow("Policy", self.policies)
         form.addRow("Operations", self.per_copy)
         form.addRow("Seed", self.seed)
@@ -135,6 +140,51 @@ class AugmentPage(Page):
         self._shown = 0
         self.policies.activated.connect(self._choose_policy)
         self._show_policy(STUDY)
+
+    def set_project(self, project: Project) -> None:
+        self.forget_plan()
+        super().set_project(project)
+
+    def use_plan(self, plan: BalancePlan) -> None:
+        """Offer the copies and pasted boxes of a balance plan, and choose them."""
+        self.forget_plan()
+        self._plan = plan
+        pasted = sum(plan.pasted.values())
+        more = f", {counted(pasted, 'pasted box', 'pasted boxes')}" if pasted else ""
+        self.amount.addItem(
+            f"as the balance plan says: {counted(plan.copy_count, 'copy', 'copies')} of "
+            f"{counted(len(plan.copies), 'picture')}{more}"
+        )
+        self.amount.setCurrentIndex(1)
+        self.make.say("")
+
+    def forget_plan(self) -> None:
+        """Offer no plan any more."""
+        self._plan = None
+        if self.amount.count() > 1:
+            self.amount.removeItem(1)
+
+    def _show_amount(self) -> None:
+        self.copies.setVisible(self.amount.currentIndex() <= 0)
+
+    def _chosen_plan(self) -> BalancePlan | None:
+        return self._plan if self.amount.currentIndex() == 1 else None
+
+    def _build_amounts(self) -> QWidget:
+        """How many copies: the same of each picture, or those of a plan."""
+        self.amount = QComboBox()
+        self.amount.addItem("the same of each picture")
+        self.amount.setToolTip("How many copies of which picture; the Balance page makes a plan of it")
+        self.amount.currentIndexChanged.connect(self._show_amount)
+        self._plan: BalancePlan | None = None
+        self.copies = QSpinBox(minimum=1, maximum=50, value=2)
+        self.copies.setSuffix(" copies of each training picture")
+        amounts = QWidget()
+        row = QHBoxLayout(amounts)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.amount)
+        row.addWidget(self.copies)
+        return amounts
 
     def refresh(self) -> None:
         work = self.project.work if self.project is not None else None
@@ -206,17 +256,23 @@ class AugmentPage(Page):
         if work is None:
             return
         copies, seed, policy = self.copies.value(), self.seed.value(), self._policy()
+        plan = self._chosen_plan()
         self.make.run(
-            lambda tell: augment(work.root, copies=copies, seed=seed, policy=policy, on_progress=tell),
+            lambda tell: augment(
+                work.root, seed=seed, policy=policy, on_progress=tell, **_amounts(work, copies, plan)
+            ),
             "%v of %m copies",
         )
         self.refresh()
 
     def _made(self, result: AugmentResult) -> None:
         total = result.images + result.copies
-        text = f"{result.copies} copies of {result.images} training pictures: train.txt lists {total} now."
+        text = f"{result.copies} copies beside {result.images} training pictures: "
+        text += f"train.txt lists {total} now."
         if result.dropped:
             text += f" {len(result.dropped)} boxes of which too little was left were dropped."
+        if result.unplaced:
+            text += f" {sum(result.unplaced.values())} boxes found no place to be pasted."
         self.make.say(text)
         issues = "\n".join(map(str, result.report))
         if result.report.errors:
@@ -243,10 +299,11 @@ class AugmentPage(Page):
         work = self._work()
         if work is None or self._preview_task is not None:
             return
-        copies, seed, policy = self.copies.value(), self.seed.value(), self._policy()
+        copies, seed, policy = min(self.copies.value(), _SHOWN_COPIES), self.seed.value(), self._policy()
+        plan = self._chosen_plan()
         self.preview_button.setEnabled(False)
         self.preview_button.setText("Making examples…")
-        task = Task(lambda tell: _examples(work.root, copies, seed, policy), self)
+        task = Task(lambda tell: _examples(work, copies, plan, seed, policy), self)
         task.succeeded.connect(self.preview.show_sheet)
         task.failed.connect(messages.error)
         task.finished.connect(self._examples_shown)
@@ -287,6 +344,27 @@ def _describe_one(operation: Transform) -> str:
     return f"{name} ({limits}{unit})"
 
 
-def _examples(root: Path, copies: int, seed: int, policy: Policy) -> RgbImage:
+def _amounts(work: WorkFolder, copies: int, plan: BalancePlan | None) -> dict[str, Any]:
+    """What is asked of :func:`augment.plan.make_plan`: the same of each picture, or what a balance plan says.
+
+    Raises:
+        UsageError: The training pictures are not those that the plan was made for.
+        DataError: The data set cannot be read.
+    """
+    if plan is None:
+        return {"copies": copies}
+    loaded = load(work.root)
+    check_plan(plan, loaded)
+    pastes = plan.pastes if any(plan.pastes.values()) else None
+    return {"copies": plan.copies, "pastes": pastes, "loaded": loaded}
+
+
+def _examples(work: WorkFolder, copies: int, plan: BalancePlan | None, seed: int, policy: Policy) -> RgbImage:
     """A contact sheet of some training pictures and their copies; nothing is written."""
-    return sheet_of(make_plan(root, copies=min(copies, 4), seed=seed, policy=policy), EXAMPLES)
+    planned = make_plan(work.root, seed=seed, policy=policy, **_amounts(work, copies, plan))
+    if plan is not None:
+        # The sheet has rows of one length: pictures with as many copies as are shown of each.
+        most = min(max(plan.copies.values(), default=0), _SHOWN_COPIES)
+        shown = (c for c in planned.copies if c.index <= most <= plan.copies.get(c.image.key, 0))
+        planned = replace(planned, copies=tuple(shown))
+    return sheet_of(planned, EXAMPLES)

@@ -1,206 +1,389 @@
-"""The balance page: boxes and images per class and split, and what the imbalance is."""
+"""The balance page: what the imbalance is, charts to click, a plan against it, and reports to send."""
 
 from __future__ import annotations
 
-from PyQt5.QtCore import QRectF, QSize, Qt
-from PyQt5.QtGui import QColor, QPainter, QPaintEvent
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from PyQt5.QtCore import QRegularExpression, Qt, pyqtSignal
+from PyQt5.QtGui import QRegularExpressionValidator
 from PyQt5.QtWidgets import (
-    QAbstractItemView,
     QComboBox,
+    QFileDialog,
     QHBoxLayout,
-    QHeaderView,
     QLabel,
-    QSizePolicy,
-    QTableWidget,
-    QTableWidgetItem,
+    QMenu,
+    QTabBar,
+    QVBoxLayout,
     QWidget,
 )
 
 from annotator import messages
+from annotator.core import balance as core
+from annotator.core.project import Project
 from annotator.qt.background import Task
-from annotator.qt.box_list import colour_icon
-from annotator.qt.pages.page import Page
-from converters import registry
-from converters.colours import class_colour, text_on
-from converters.model import Dataset, Split
+from annotator.qt.charts import BarPanel, MatrixPanel, Pair
+from annotator.qt.pages.balance_plan import PlanSection
+from annotator.qt.pages.balance_table import ClassTable
+from annotator.qt.pages.page import Page, TaskRow
+from converters.balance_facts import BalanceFacts, class_frame, csv_bytes
+from converters.charts import (
+    BarChart,
+    Matrix,
+    Row,
+    boxes_chart,
+    crowds_chart,
+    images_chart,
+    network_sizes_chart,
+    sizes_chart,
+    together_chart,
+)
+from converters.files import write_atomic
 from converters.report import Report
-from converters.stats import Balance, ClassBalance, balance, count_copies
-from converters.work import WorkFolder
+from converters.words import counted
 
-_BAR_HEIGHT = 30
+NETWORK_SETTING = "balance_network_size"
+_NETWORK_SIZES = ("320 × 320", "416 × 416", "512 × 512", "608 × 608", "832 × 832")
+_SIZE = r"[1-9]\d{1,3}(\s*[x×]\s*[1-9]\d{1,3})?"
 
-
-class BarChart(QWidget):
-    """One bar a class, its copies lighter behind its boxes."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Fixed)
-        self._balance: Balance | None = None
-
-    def show_balance(self, found: Balance) -> None:
-        """Show these numbers."""
-        self._balance = found
-        self.updateGeometry()
-        self.update()
-
-    def sizeHint(self) -> QSize:
-        count = len(self._balance.classes) if self._balance else 1
-        return QSize(400, count * (_BAR_HEIGHT + 8) + 4)
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(200, self.sizeHint().height())
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        if self._balance is None:
-            return
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.Antialiasing)
-        names = tuple(c.label for c in self._balance.classes)
-        metrics = self.fontMetrics()
-        left = max((metrics.horizontalAdvance(name) for name in names), default=0)
-        left = min(left, self.width() // 3) + 14
-        room = max(self.width() - left - 12, 10)
-        most = max((c.boxes + c.copy_boxes for c in self._balance.classes), default=0) or 1
-        for row, c in enumerate(self._balance.classes):
-            y = row * (_BAR_HEIGHT + 8) + 2
-            painter.setPen(self.palette().windowText().color())
-            name = metrics.elidedText(c.label, Qt.ElideMiddle, left - 10)
-            painter.drawText(QRectF(0, y, left - 10, _BAR_HEIGHT), int(Qt.AlignRight | Qt.AlignVCenter), name)
-            self._paint_bar(painter, c, names, QRectF(left, y, room, _BAR_HEIGHT), most)
-
-    def _paint_bar(
-        self, painter: QPainter, c: ClassBalance, names: tuple[str, ...], room: QRectF, most: int
-    ) -> None:
-        colour = class_colour(names, c.label)
-        whole = room.width() * (c.boxes + c.copy_boxes) / most
-        own = room.width() * c.boxes / most
-        if c.copy_boxes:
-            lighter = QColor(*colour)
-            lighter.setAlpha(110)
-            painter.fillRect(QRectF(room.left(), room.top(), whole, room.height()), lighter)
-        painter.fillRect(QRectF(room.left(), room.top(), max(own, 2.0), room.height()), QColor(*colour))
-        text = f"{c.boxes}" + (f" + {c.copy_boxes} in copies" if c.copy_boxes else "")
-        width = painter.fontMetrics().horizontalAdvance(text) + 12
-        inside = width < own
-        painter.setPen(QColor(*text_on(colour)) if inside else self.palette().windowText().color())
-        x = room.left() + (6 if inside else min(whole + 6, room.width() - width))
-        painter.drawText(QRectF(x, room.top(), width, room.height()), int(Qt.AlignVCenter), text)
+_Render = Callable[[BalanceFacts, str, Report, core.Progress], bytes]
 
 
 class BalancePage(Page):
-    """Counts of the open set as it is now."""
+    """Counts of the open set as it is now, or of the training set with its copies.
+
+    Signals:
+        filter_requested: Keys of pictures of the open set, and what they have in common.
+        plan_ready: A ``BalancePlan`` to be carried out.
+        counted: Numbers were shown.
+    """
+
+    filter_requested = pyqtSignal(object, str)
+    plan_ready = pyqtSignal(object)
+    counted = pyqtSignal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Class balance", "", parent)
+        self.purpose.setTextFormat(Qt.PlainText)
+        self.facts: BalanceFacts | None = None
+        self._task: Task | None = None
+        self._again = False
         self.source = QComboBox()
         self.source.addItems(["Your labels, as they are now", "The training set, with its copies"])
         self.source.currentIndexChanged.connect(self.refresh)
-        row = QHBoxLayout()
-        row.addWidget(self.source)
-        row.addStretch()
-        self.column.insertLayout(1, row)
-        self._task: Task | None = None
-        self.chart = BarChart()
-        self.table = QTableWidget()
-        self.table.setEditTriggers(QAbstractItemView.NoEditTriggers)
-        self.table.setSelectionMode(QAbstractItemView.NoSelection)
-        self.table.setFocusPolicy(Qt.NoFocus)
-        self.table.verticalHeader().hide()
-        self.table.setWordWrap(True)
+        self.export = self._build_export()
         self.notes = QLabel()
         self.notes.setWordWrap(True)
-        self.column.addWidget(self.chart)
-        self.column.addWidget(self.table)
+        self.sections = QTabBar()
+        self.sections.setExpanding(False)
+        self.sections.setDrawBase(False)
+        self.sections.setFocusPolicy(Qt.TabFocus)
+        self.plan = PlanSection()
+        self.plan.plan_ready.connect(self.plan_ready)
+        self.plan.bar_clicked.connect(self._plan_bar_clicked)
+        row = QHBoxLayout()
+        row.addWidget(self.source)
+        row.addWidget(self.export, 1)
         self.column.addWidget(self.notes)
-        self.column.addStretch()
+        self.column.addLayout(row)
+        self.column.addWidget(self.sections)
+        self._bodies: list[QWidget] = []
+        for title, body in (
+            ("Counts", self._build_counts()),
+            ("Sizes", self._build_sizes()),
+            ("Pictures", self._build_pictures()),
+            ("Plan", self.plan),
+        ):
+            self.sections.addTab(title)
+            self._bodies.append(body)
+            self.column.addWidget(body)
+        self.column.addStretch(1)
+        self.sections.currentChanged.connect(self._show_section)
+        self._show_section(0)
+
+    # Building
+
+    def _build_export(self) -> TaskRow:
+        row = TaskRow("Export")
+        menu = QMenu(row)
+        for text, suffix, kinds, render in (
+            ("Report to send to someone (HTML)…", ".html", "Web page (*.html)", _render_html),
+            ("Charts as a picture (PNG)…", ".png", "Picture (*.png)", _render_png),
+            ("Table of the classes (CSV)…", "-classes.csv", "Table (*.csv)", _render_classes),
+            ("Table of all boxes (CSV)…", "-boxes.csv", "Table (*.csv)", _render_boxes),
+        ):
+            menu.addAction(text, lambda s=suffix, k=kinds, r=render: self._ask_where(s, k, r))
+        row.button.setMenu(menu)
+        row.succeeded.connect(self._exported)
+        row.failed.connect(messages.error)
+        return row
+
+    def _build_counts(self) -> QWidget:
+        self.boxes_chart, self.images_chart = self._bar_panel(), self._bar_panel()
+        self.table = ClassTable()
+        self.table.chosen.connect(self._table_chosen)
+        self.hint = QLabel("Click a bar, or double-click a row, to see these pictures in the list.")
+        self.hint.setWordWrap(True)
+        return _column(Pair(self.boxes_chart, self.images_chart), self.table, self.hint)
+
+    def _build_sizes(self) -> QWidget:
+        self.network = QComboBox(editable=True)
+        self.network.addItems(_NETWORK_SIZES)
+        self.network.setCurrentText("416 × 416")
+        self.network.lineEdit().setValidator(QRegularExpressionValidator(QRegularExpression(_SIZE), self))
+        self.network.setInsertPolicy(QComboBox.NoInsert)
+        self.network.setToolTip("Width and height of the network's input, such as 416 or 608 × 416")
+        self.network.activated.connect(self._network_changed)
+        self.network.lineEdit().editingFinished.connect(self._network_changed)
+        self.sizes_chart, self.network_chart = self._bar_panel(), self._bar_panel()
+        choice = QWidget()
+        row = QHBoxLayout(choice)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(QLabel("Network's input in pixels:"))
+        row.addWidget(self.network)
+        row.addStretch()
+        note = QLabel(
+            "As COCO counts: small below 32², large from 96² square pixels. Each picture is stretched to the "
+            "network's input, as AlexeyAB's Darknet does."
+        )
+        note.setWordWrap(True)
+        return _column(choice, Pair(self.sizes_chart, self.network_chart), note)
+
+    def _build_pictures(self) -> QWidget:
+        self.crowds_chart, self.pairs_chart = self._bar_panel(), self._bar_panel()
+        self.matrix = MatrixPanel()
+        self.matrix.clicked.connect(self._matrix_clicked)
+        together = _column(self.pairs_chart, self.matrix)
+        return _column(Pair(self.crowds_chart, together))
+
+    def _bar_panel(self) -> BarPanel:
+        panel = BarPanel()
+        panel.clicked.connect(lambda row, part: self._bar_clicked(panel.chart, row, part))
+        return panel
+
+    # Counting
+
+    def set_project(self, project: Project) -> None:
+        self.facts = None
+        if self._task is not None:
+            self._task.cancel()
+            self._again = True
+        self.export.say("")
+        size = project.settings.get(NETWORK_SETTING)
+        if isinstance(size, str) and re.fullmatch(_SIZE, size):
+            self.network.setCurrentText(size)
+        self.plan.set_project(project)
+        super().set_project(project)
+
+    def network_size(self) -> tuple[int, int]:
+        """(width, height) of the network's input in pixels."""
+        numbers = [int(number) for number in re.findall(r"\d+", self.network.currentText())]
+        return (numbers[0], numbers[-1]) if numbers and min(numbers) else (416, 416)
 
     def refresh(self) -> None:
-        """Count again, in the background where label files must be read for it."""
+        """Count again, in the background where there is much to count or label files must be read."""
         if self.project is None:
             return
-        work = self.project.work
         own = self.project.is_work_itself
-        self.source.setVisible(work is not None and not own)
-        if work is None or (self.source.currentIndex() == 0 and not own):
-            self._show(balance(self.project.session.dataset()))
-        elif self._task is None:
-            dataset = self.project.session.dataset() if own else None
-            task = Task(lambda tell: _count_work(work, dataset), self)
-            task.succeeded.connect(self._show)
-            task.failed.connect(messages.error)
-            task.finished.connect(self._counted)
-            self._task = task.start()
+        self.source.setVisible(self.project.work is not None and not own)
+        self.plan.refresh()
+        if self._task is not None:
+            self._again = True
+            return
+        source = core.source_of(
+            self.project, with_copies=self.source.currentIndex() == 1, network_size=self.network_size()
+        )
+        if source.is_quick:
+            self._show(core.count(source))
+            return
+        self.notes.setText("Counting…")
+        task = Task(lambda tell: core.count(source, tell), self)
+        task.succeeded.connect(self._counted)
+        task.failed.connect(messages.error)
+        task.finished.connect(self._count_ended)
+        self._task = task.start()
 
-    def _counted(self) -> None:
+    def _counted(self, facts: BalanceFacts) -> None:
+        if not self._again:
+            self._show(facts)
+
+    def _count_ended(self) -> None:
         self._task = None
+        if self._again:
+            self._again = False
+            self.refresh()
+
+    def _network_changed(self) -> None:
+        if self.facts is None or self.project is None or not self.network.lineEdit().hasAcceptableInput():
+            return
+        if self.facts.network_size != self.network_size():
+            self.project.settings.set(NETWORK_SETTING, self.network.currentText())
+            self.refresh()
+
+    def is_busy(self) -> bool:
+        return self.export.is_running
 
     def stop(self) -> None:
+        self._again = False
         if self._task is not None:
+            self._task.cancel()
             self._task.wait()
+        self.export.stop()
+        self.plan.stop()
 
-    def _show(self, found: Balance) -> None:
-        self.purpose.setText(found.sentence())
-        self.chart.show_balance(found)
-        self._fill(found)
-        self.notes.setText(self._notes(found))
+    # Showing
 
-    def _notes(self, found: Balance) -> str:
-        parts = [f"{found.images} pictures, {found.boxes} boxes"]
-        if found.empty:
-            parts.append(f"{found.empty} labelled as showing nothing")
-        if found.unlabelled:
-            parts.append(f"{found.unlabelled} not labelled yet")
-        if found.copies:
-            parts.append(f"{found.copies} augmented copies of training pictures")
-        text = " · ".join(parts) + "."
-        if not found.split_images:
-            text += " The set is not split yet: the Split page divides it into train, val and test."
-        return text
+    def _show_section(self, index: int) -> None:
+        for place, body in enumerate(self._bodies):
+            body.setVisible(place == index)
 
-    def _fill(self, found: Balance) -> None:
-        splits = list(Split) if found.split_images else []
-        headers = ["Class", "Boxes", "Images", "Ratio", "Small\n< 32²", "Medium", "Large\n≥ 96²"]
-        headers += [f"{split}\nboxes (images)" for split in splits]
-        if any(c.copy_boxes for c in found.classes):
-            headers.append("In copies\nboxes (images)")
-        self.table.setColumnCount(len(headers))
-        self.table.setHorizontalHeaderLabels(headers)
-        self.table.setRowCount(len(found.classes) + 1)
-        names = tuple(c.label for c in found.classes)
-        for row, c in enumerate(found.classes):
-            ratio = "–" if c.ratio is None else f"1 : {c.ratio:.1f}" if c.ratio > 1 else "most"
-            cells = [c.label, c.boxes, c.images, ratio, c.small, c.medium, c.large]
-            cells += [f"{c.split_boxes[split]} ({c.split_images[split]})" for split in splits]
-            if len(headers) > len(cells):
-                cells.append(f"{c.copy_boxes} ({c.copy_images})")
-            self._row(row, cells)
-            self.table.item(row, 0).setIcon(colour_icon(names, c.label))
-        total = ["all", found.boxes, found.images, ""]
-        total += [sum(getattr(c, size) for c in found.classes) for size in ("small", "medium", "large")]
-        total += [
-            f"{sum(c.split_boxes[split] for c in found.classes)} ({found.split_images[split]})"
-            for split in splits
-        ]
-        if len(headers) > len(total):
-            total.append(f"{sum(c.copy_boxes for c in found.classes)} ({found.copies})")
-        self._row(len(found.classes), total)
-        self.table.resizeColumnsToContents()
-        self.table.resizeRowsToContents()
-        self.table.horizontalHeader().setSectionResizeMode(0, QHeaderView.Stretch)
-        height = self.table.horizontalHeader().sizeHint().height() + 6
-        height += sum(self.table.rowHeight(row) for row in range(self.table.rowCount()))
-        self.table.setFixedHeight(min(height, 420))
+    def _show(self, facts: BalanceFacts) -> None:
+        self.facts = facts
+        self.purpose.setText(facts.balance.sentence())
+        self.notes.setText(_notes(facts))
+        self.table.show_facts(facts)
+        some = bool(facts.balance.classes)
+        for panel, build in (
+            (self.boxes_chart, boxes_chart),
+            (self.images_chart, images_chart),
+            (self.sizes_chart, sizes_chart),
+            (self.network_chart, network_sizes_chart),
+        ):
+            panel.setVisible(some)
+            if some:
+                panel.show_chart(build(facts))
+        self.hint.setVisible(some)
+        self.crowds_chart.show_chart(crowds_chart(facts))
+        together = together_chart(facts)
+        self.pairs_chart.setVisible(isinstance(together, BarChart))
+        self.matrix.setVisible(isinstance(together, Matrix))
+        if isinstance(together, BarChart):
+            self.pairs_chart.show_chart(together)
+        elif together is not None:
+            self.matrix.show_matrix(together)
+        self.counted.emit()
 
-    def _row(self, row: int, cells: list[object]) -> None:
-        for column, value in enumerate(cells):
-            item = QTableWidgetItem(str(value))
-            item.setTextAlignment(int((Qt.AlignLeft if column == 0 else Qt.AlignRight) | Qt.AlignVCenter))
-            self.table.setItem(row, column, item)
+    # Clicking
+
+    def _bar_clicked(self, chart: BarChart, row: Row, part: int | None) -> None:
+        if self.facts is not None:
+            self._ask_for(core.choice_of(self.facts, chart, row, part))
+
+    def _plan_bar_clicked(self, chart: BarChart, row: Row, part: int | None) -> None:
+        planned = self.plan.planned
+        if planned is not None and self.project is not None:
+            choice = core.trained_with(planned.dataset, row.about[0])
+            self._emit(self.project.keys_of(choice.keys), choice.text)
+
+    def _matrix_clicked(self, row: int, column: int) -> None:
+        matrix = self.matrix.matrix
+        if self.facts is None or matrix is None:
+            return
+        label, count = matrix.labels[row], len(matrix.labels)
+        if column == count:
+            self._ask_for(core.with_only(self.facts, label))
+        elif column > count or column == row:
+            self._ask_for(core.with_class(self.facts, label))
+        else:
+            self._ask_for(core.with_both(self.facts, label, matrix.labels[column]))
+
+    def _table_chosen(self, label: str) -> None:
+        if self.facts is not None:
+            self._ask_for(core.with_class(self.facts, label))
+
+    def _ask_for(self, choice: core.Choice) -> None:
+        if self.project is None or self.facts is None:
+            return
+        keys = choice.keys
+        if self.facts.dataset.root != self.project.session.root:
+            keys = self.project.keys_of(keys)
+        self._emit(keys, choice.text)
+
+    def _emit(self, keys: tuple[str, ...], text: str) -> None:
+        if keys:
+            self.filter_requested.emit(keys, text)
+        else:
+            messages.info(f"No picture of the open set: {text}.")
+
+    # Exporting
+
+    def _ask_where(self, suffix: str, kinds: str, render: _Render) -> None:
+        if self.project is None or self.facts is None:
+            return
+        root = self.project.session.root
+        suggested = root.with_name(f"{root.name}-balance{suffix}")
+        path, _ = QFileDialog.getSaveFileName(self, "Export", str(suggested), f"{kinds};;All files (*)")
+        if path:
+            self.write_export(Path(path), render)
+
+    def write_export(self, path: Path, render: _Render) -> None:
+        """Make a file of what is shown, with the plan where there is one for it, in the background."""
+        facts, planned = self.facts, self.plan.planned
+        if facts is None or self.project is None or self.export.is_running:
+            return
+        if planned is not None and planned.dataset.root == facts.dataset.root:
+            facts = facts.with_plan(planned.plan)
+        name = self.project.session.root.name
+
+        def work(tell: core.Progress) -> tuple[Path, Report]:
+            report = Report()
+            write_atomic(path, render(facts, name, report, tell))
+            return path, report
+
+        self.export.run(work, "%v of %m pictures")
+
+    def _exported(self, result: tuple[Path, Report]) -> None:
+        path, report = result
+        if report.errors:
+            pictures = counted(len(report.errors), "picture")
+            messages.warning(f"{pictures} could not be read for the samples.", "\n".join(map(str, report)))
+        messages.info(f"Written to {path}.")
 
 
-def _count_work(work: WorkFolder, dataset: Dataset | None) -> Balance:
-    """The numbers of a Darknet data set and its copies; ``dataset``: its labels where they are at hand."""
-    report = Report()
-    dataset = dataset or registry.load(work.root, report)
-    return balance(dataset, count_copies(work, dataset.class_names, report))
+def _column(*widgets: QWidget) -> QWidget:
+    holder = QWidget()
+    column = QVBoxLayout(holder)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(12)
+    for widget in widgets:
+        column.addWidget(widget)
+    column.addStretch()
+    return holder
+
+
+def _notes(facts: BalanceFacts) -> str:
+    found = facts.balance
+    parts = [f"{counted(found.images, 'picture')}, {counted(found.boxes, 'box', 'boxes')}"]
+    if found.empty:
+        parts.append(f"{found.empty:,} labelled as showing nothing")
+    if found.unlabelled:
+        parts.append(f"{found.unlabelled:,} not labelled yet")
+    if found.copies:
+        parts.append(f"{counted(found.copies, 'augmented copy', 'augmented copies')}, counted apart")
+    text = f"{' · '.join(parts)}. {facts.copies_sentence()}".rstrip()
+    if not found.split_images:
+        text += " The set is not split yet: the Split page divides it into train, val and test."
+    return text
+
+
+def _render_html(facts: BalanceFacts, name: str, report: Report, tell: core.Progress) -> bytes:
+    from converters.balance_html import report_html
+
+    return report_html(facts, name, report, tell)
+
+
+def _render_png(facts: BalanceFacts, name: str, report: Report, tell: core.Progress) -> bytes:
+    from converters.chart_png import charts_png
+
+    return charts_png(facts)
+
+
+def _render_classes(facts: BalanceFacts, name: str, report: Report, tell: core.Progress) -> bytes:
+    return csv_bytes(class_frame(facts))
+
+
+def _render_boxes(facts: BalanceFacts, name: str, report: Report, tell: core.Progress) -> bytes:
+    from converters.stats import boxes_frame
+
+    return csv_bytes(boxes_frame(facts.dataset))

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from PyQt5.QtCore import Qt, pyqtSignal
 from PyQt5.QtGui import QImage
-from PyQt5.QtWidgets import QInputDialog, QSplitter, QUndoStack, QVBoxLayout, QWidget
+from PyQt5.QtWidgets import QInputDialog, QSplitter, QVBoxLayout, QWidget
 
 from annotator import messages
 from annotator.core import edits
 from annotator.core.project import Project
+from annotator.core.session import Session
 from annotator.qt.box_list import BoxList
 from annotator.qt.canvas import Canvas, Mode
 from annotator.qt.image_list import ImageList
 from annotator.qt.loader import ImageLoader
-from annotator.qt.undo import EditCommand
+from annotator.qt.undo import UndoStack
 from converters.errors import DataError
 from converters.model import Box, Xyxy
 
@@ -33,7 +34,7 @@ class LabelPage(QWidget):
     image_changed = pyqtSignal(str)
     status = pyqtSignal(str)
 
-    def __init__(self, loader: ImageLoader, undo_stack: QUndoStack, parent: QWidget | None = None) -> None:
+    def __init__(self, loader: ImageLoader, undo_stack: UndoStack, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.project: Project | None = None
         self.key: str | None = None
@@ -76,7 +77,10 @@ class LabelPage(QWidget):
         self.key = self._previous_key = None
         self._clipboard = ()
         session = project.session
+        self._position = 0
         session.listen(self._image_edited)
+        session.listen_to("classes", lambda: self._classes_changed(session))
+        session.listen_to("images", lambda: self._images_changed(session))
         self.canvas.set_image(None, ())
         self.canvas.class_names = session.class_names
         self.canvas.current_label = session.class_names[0] if session.class_names else ""
@@ -88,6 +92,7 @@ class LabelPage(QWidget):
         if self.project is None or key == self.key:
             return
         self._previous_key, self.key = self.key, key
+        self._position = self.project.session.position(key)
         image = self.project.session.image(key)
         self.canvas.set_image(key, image.boxes)
         self.boxes.set_boxes(image.boxes)
@@ -122,12 +127,36 @@ class LabelPage(QWidget):
                 self.boxes.set_boxes(boxes)
                 self.canvas.set_boxes(boxes)
 
+    def _classes_changed(self, session: Session) -> None:
+        """Classes were added, renamed, …, or that was undone."""
+        if self.project is None or session is not self.project.session:
+            return
+        names = session.class_names
+        if self.canvas.current_label not in names:
+            self.canvas.current_label = names[0] if names else ""
+        self.canvas.class_names = names
+        self.boxes.set_classes(names, self.canvas.current_label)
+        self.images.refresh_filters()
+        self.canvas.update()
+
+    def _images_changed(self, session: Session) -> None:
+        """Images were removed or brought back: stay at the picture, else at its place."""
+        if self.project is None or session is not self.project.session:
+            return
+        stay = self.key if self.key in session else session.keys[min(self._position, len(session.keys) - 1)]
+        if self._previous_key not in session:
+            self._previous_key = None
+        if self.key not in session:
+            self.key = None
+        self.images.images_changed()
+        self.images.go_to(stay)
+
     # Edits
 
     def push(self, edit: edits.SetBoxes) -> None:
         """Carry out an edit, undoably."""
         if self.project is not None and edit.changes_something:
-            self.undo_stack.push(EditCommand(self.project.session, edit))
+            self.undo_stack.push(edit)
 
     def reveal(self, key: str) -> None:
         """Go to the picture an undo or redo changed."""

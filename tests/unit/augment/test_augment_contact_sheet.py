@@ -1,6 +1,6 @@
 import numpy as np
 
-from augment.contact_sheet import Picture, contact_sheet
+from augment.contact_sheet import BACKGROUND, Picture, contact_sheet
 from converters.colours import PALETTE
 from converters.model import Box
 
@@ -24,3 +24,10 @@ def test_grid_grows_by_rows_and_long_captions_are_cut():
     assert sheet.shape[1] == 2 * 72 + 8
     assert sheet.shape[0] == 3 * (64 + 18 + 8) + 8 + 18
     assert contact_sheet([], columns=1, class_names=(), cell=64).shape == (26, 80, 3)
+
+
+def test_an_empty_cell_leaves_its_place_free():
+    white = Picture(np.full((10, 10, 3), 255, np.uint8), ())
+    sheet = contact_sheet([white, None, white, white], columns=2, class_names=("mask",), cell=50)
+    assert (sheet[30, 30] == 255).all() and (sheet[30, 90] == BACKGROUND).all()
+    assert (sheet[110, 30] == 255).all() and (sheet[110, 90] == 255).all()

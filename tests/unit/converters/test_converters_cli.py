@@ -174,8 +174,8 @@ def test_no_set_there(command: object, tmp_path: Path, capsys: pytest.CaptureFix
     (tmp_path / "empty").mkdir()
     assert command([str(tmp_path / "empty")]) == 1
     assert command([str(tmp_path / "nothing")]) == 2
-    err = capsys.readouterr().err
-    assert "the folder is empty" in err
+    out, err = capsys.readouterr()
+    assert "the folder is empty" in out + err
     assert "no such file or folder" in err
 
 

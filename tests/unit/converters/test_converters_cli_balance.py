@@ -133,3 +133,33 @@ def test_class_weights_are_darknets() -> None:
     )
     assert multipliers({"a": 0}) == {"a": 1.0}
     assert multipliers({}) == {}
+
+
+def test_exports(work: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = {"--csv": "boxes.csv", "--class-csv": "classes.csv", "--html": "report.html", "--png": "c.png"}
+    arguments = [part for option, name in names.items() for part in (option, str(tmp_path / name))]
+    assert balance.main([str(work), "--target", "2:1", *arguments]) == 0
+    out, err = capsys.readouterr()
+    assert "wrote" not in out and all(name in err for name in names.values())
+    assert (tmp_path / "boxes.csv").read_text().count("\n") == 1 + 13
+    assert (tmp_path / "classes.csv").read_text().startswith("class_id,class,boxes,images,")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<svg" in page and "Training boxes with the plan" in page and "base64," in page
+    with Image.open(tmp_path / "c.png") as image:
+        assert image.width > 1000
+
+
+def test_a_report_of_an_archive_shows_its_pictures(
+    small_demo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import shutil
+
+    archive = shutil.make_archive(str(tmp_path / "faces"), "zip", small_demo)
+    assert balance.main([archive, "--html", str(tmp_path / "report.html")]) == 0
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "faces.zip" in page and page.count("base64,") >= 10
+    unreadable = next((small_demo / "images").glob("*.png"))
+    unreadable.write_bytes(unreadable.read_bytes()[:2000])
+    capsys.readouterr()
+    assert balance.main([str(small_demo), "--html", str(tmp_path / "again.html")]) in (0, 1)
+    assert (tmp_path / "again.html").exists()

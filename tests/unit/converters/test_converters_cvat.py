@@ -97,7 +97,7 @@ def test_an_export_of_cvat(tmp_path: Path) -> None:
     assert (first.split, b.split, c.labelled, b.labelled) == (Split.TRAIN, Split.VAL, False, True)
     assert [issue.code for issue in report] == ["not-a-rectangle", "not-a-box", "image-without-label"]
     assert "1 rotated box, 1 polygon, 1 ellipse, 1 mask, 1 cuboid in 1 file" in report.issues[0].message
-    assert "1 points, 1 polyline, 1 skeleton, 1 tag" in report.issues[1].message
+    assert "1 set of points, 1 polyline, 1 skeleton, 1 tag" in report.issues[1].message
 
     path = tmp_path / "annotations.xml"
     base = path.read_bytes()

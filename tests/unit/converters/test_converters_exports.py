@@ -319,3 +319,14 @@ def test_files_of_no_known_kind_are_mentioned(tmp_path: Path) -> None:
     build(tmp_path, {"x.json": '{"caption": "a face"}'}, "x.png")
     _, report = read(tmp_path)
     assert "unknown-labels" in {issue.code for issue in report.warnings} and not report.errors
+
+
+@pytest.mark.parametrize(
+    ("text", "code"), [("// from our tool\n{}", "bad-json"), ("", "empty-file"), ("images: []", "bad-json")]
+)
+def test_a_label_file_that_is_no_json_is_missed(tmp_path: Path, text: str, code: str) -> None:
+    build(tmp_path, {"annotations/instances_train.json": text, "notes.json": "// mine"}, "images/a.png")
+    _, report = read(tmp_path)
+    (error,) = report.errors
+    assert error.code == code
+    assert error.path == tmp_path / "annotations" / "instances_train.json"

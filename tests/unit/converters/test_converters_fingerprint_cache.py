@@ -199,3 +199,18 @@ def test_a_locked_cache_costs_only_the_memory(tmp_path: Path, monkeypatch: pytes
         other.execute("ROLLBACK")
         other.close()
         assert cache.look_up(path).fingerprint is None
+
+
+def test_a_conversion_without_looking_for_similar_ones_decodes_nothing(small_demo: Path, tmp_path: Path):
+    from converters.convert import ConvertOptions, convert_to_work
+    from converters.report import Report
+
+    damaged = sorted((small_demo / "images").iterdir())[0]
+    data = damaged.read_bytes()
+    damaged.write_bytes(data[: len(data) // 2])
+    options = ConvertOptions(similar=False, bake=Bake.NEEDED)
+    result = convert_to_work(small_demo, tmp_path / "work", Report(), options)
+    assert result.linked == 9 and not result.unreadable and not result.groups
+    assert not default_path().exists()
+    looked = convert_to_work(small_demo, tmp_path / "other", Report(), ConvertOptions(bake=Bake.NEEDED))
+    assert looked.linked == 8 and len(looked.unreadable) == 1

@@ -163,7 +163,7 @@ def test_outlines_turns_and_what_is_no_box(tmp_path: Path) -> None:
     ]
     assert codes(report) == ["not-a-rectangle", "not-a-box", "several-classes"]
     assert "1 polygon, 1 ellipse, 1 rotated box" in report.issues[0].message
-    assert "1 brush, 1 keypoint, 1 choices" in report.issues[1].message
+    assert "1 brush, 1 keypoint, 1 set of choices" in report.issues[1].message
     base = path.read_bytes()
     boxes = tuple(box.moved_to((4.0, 3.0, 44.0, 33.0)) for box in image.boxes[:3])
     after = json.loads(

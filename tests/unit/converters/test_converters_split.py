@@ -76,6 +76,7 @@ def test_parse(text: str, parts: tuple[float, ...], counts: bool) -> None:
         ("1e400/1/1", "'1e400'"),
         ("0/50/50", "nothing to train on"),
         ("70/15/20", "105"),
+        ("608/120/120", "--split 608,120,120"),
         ("60.5,20,20", "'60.5'"),
     ],
 )

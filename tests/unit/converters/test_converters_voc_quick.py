@@ -57,7 +57,7 @@ ORDINARY = {
 }
 
 UNUSUAL = {
-    "an attribute": KAGGLE.replace(b"<annotation>", b'<annotation verified="yes">'),
+    "an attribute": KAGGLE.replace(b"<annotation>", b'<annotation verified="maybe">'),
     "an entity": KAGGLE.replace(b"no mask", b"no &amp; mask"),
     "a comment": KAGGLE.replace(b"<object>", b"<!-- c --><object>", 1),
     "CDATA": KAGGLE.replace(b"no mask", b"<![CDATA[no mask]]>"),
@@ -153,3 +153,11 @@ def test_real_files(monkeypatch: pytest.MonkeyPatch):
         quick += read_quickly(data) is not None
         assert read(data) == read_slowly(data, monkeypatch), path
     assert quick > 0.5 * len(files)
+
+
+def test_labelimgs_attribute_is_read():
+    plain = UNUSUAL["an attribute"]
+    found = read_quickly(plain.replace(b'verified="maybe"', b'verified="yes"'))
+    assert found is not None and found.reviewed
+    found = read_quickly(plain.replace(b' verified="maybe"', b""))
+    assert found is not None and not found.reviewed
