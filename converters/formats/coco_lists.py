@@ -132,7 +132,7 @@ class CocoFile:
             if first is not category:
                 self.file.warn(
                     "duplicate-category",
-                    f"has the name {category.name!r:.60} of id {first.id!r:.60} too; they are one class here.",
+                    f"has the name {category.name!r:.60} of id {first.id!r:.60} too; they are one class.",
                     self.category_spot(category.index, category.id),
                     hint="If they are two classes, give one of them another name.",
                 )

@@ -112,4 +112,7 @@ def test_wrong_use_is_exit_code_2(make_work, capsys, arguments, said):
     assert main([str(work.root) if word == "WORK" else word for word in arguments]) == 2
     out, err = capsys.readouterr()
     assert said in err
-    assert out == ""
+    if "--json" in arguments:  # who asked for JSON gets the error as such, too
+        assert said in json.loads(out)["error"]["message"]
+    else:
+        assert out == ""
