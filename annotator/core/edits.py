@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from converters.model import Box
+from converters.model import Box, Split
+from converters.words import counted
+
+NUDGE = "nudge box"
+"""Text of a step by an arrow key. Such steps that follow each other become one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +33,232 @@ class SetBoxes:
         return SetBoxes(self.key, self.after, self.before, self.text)
 
     @property
+    def keys(self) -> tuple[str, ...]:
+        """The images that it is about."""
+        return (self.key,)
+
+    @property
     def changes_something(self) -> bool:
         """False for an edit that leaves everything as it is."""
         return self.before != self.after
+
+
+@dataclass(frozen=True, slots=True)
+class EditMany:
+    """One named edit over many images (``relabel 37 boxes``): all of it happens, or nothing.
+
+    Attributes:
+        edits: One for each image.
+        text: What the person did.
+    """
+
+    edits: tuple[SetBoxes, ...]
+    text: str
+
+    def inverse(self) -> EditMany:
+        """The edit that takes this one back."""
+        return EditMany(tuple(edit.inverse() for edit in self.edits), self.text)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The images that it is about."""
+        return tuple(edit.key for edit in self.edits)
+
+    @property
+    def changes_something(self) -> bool:
+        """False for an edit that leaves everything as it is."""
+        return any(edit.changes_something for edit in self.edits)
+
+
+@dataclass(frozen=True, slots=True)
+class SetClasses:
+    """Another list of classes, with what becomes of the boxes: add, rename, merge, reorder, delete.
+
+    Built by the functions of :mod:`annotator.core.class_edits`.
+
+    Attributes:
+        before: The class names in their order before the edit.
+        after: The same after it.
+        edits: What happens to boxes, for each image with a box that changes.
+        text: What the person did.
+    """
+
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    edits: tuple[SetBoxes, ...]
+    text: str
+
+    def inverse(self) -> SetClasses:
+        """The edit that takes this one back."""
+        edits = tuple(edit.inverse() for edit in self.edits)
+        return SetClasses(self.after, self.before, edits, self.text)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The images of which a box changes."""
+        return tuple(edit.key for edit in self.edits)
+
+    @property
+    def changes_something(self) -> bool:
+        """False for an edit that leaves everything as it is."""
+        return self.before != self.after or any(edit.changes_something for edit in self.edits)
+
+
+@dataclass(frozen=True, slots=True)
+class SetReviewed:
+    """Say of images that a person has (or has not) looked at their labels.
+
+    Attributes:
+        before: Which images were reviewed, of those the edit is about: (key, reviewed).
+        after: The same after the edit.
+        text: What the person did.
+    """
+
+    before: tuple[tuple[str, bool], ...]
+    after: tuple[tuple[str, bool], ...]
+    text: str
+
+    def inverse(self) -> SetReviewed:
+        """The edit that takes this one back."""
+        return SetReviewed(self.after, self.before, self.text)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The images that it is about."""
+        return tuple(key for key, _ in self.after)
+
+    @property
+    def changes_something(self) -> bool:
+        """False for an edit that leaves everything as it is."""
+        return self.before != self.after
+
+
+@dataclass(frozen=True, slots=True)
+class SetEmptyOnPurpose:
+    """Say of images without boxes that there is nothing to label in them (or that nobody has looked yet).
+
+    Attributes:
+        before: Of which images that was said, of those the edit is about: (key, empty on purpose).
+        after: The same after the edit.
+        text: What the person did.
+    """
+
+    before: tuple[tuple[str, bool], ...]
+    after: tuple[tuple[str, bool], ...]
+    text: str
+
+    def inverse(self) -> SetEmptyOnPurpose:
+        """The edit that takes this one back."""
+        return SetEmptyOnPurpose(self.after, self.before, self.text)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The images that it is about."""
+        return tuple(key for key, _ in self.after)
+
+    @property
+    def changes_something(self) -> bool:
+        """False for an edit that leaves everything as it is."""
+        return self.before != self.after
+
+
+@dataclass(frozen=True, slots=True)
+class SetSplit:
+    """Put images into a split by hand.
+
+    Attributes:
+        before: The split of each image that the edit is about: (key, split or None).
+        after: The same after the edit.
+        text: What the person did.
+    """
+
+    before: tuple[tuple[str, Split | None], ...]
+    after: tuple[tuple[str, Split | None], ...]
+    text: str
+
+    def inverse(self) -> SetSplit:
+        """The edit that takes this one back."""
+        return SetSplit(self.after, self.before, self.text)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The images that it is about."""
+        return tuple(key for key, _ in self.after)
+
+    @property
+    def changes_something(self) -> bool:
+        """False for an edit that leaves everything as it is."""
+        return self.before != self.after
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveImages:
+    """Move images with their labels to the set's trash.
+
+    Attributes:
+        keys: The images.
+        folder: Name of the folder in the trash that takes them.
+        text: What the person did.
+    """
+
+    keys: tuple[str, ...]
+    folder: str
+    text: str
+
+    def inverse(self) -> RestoreImages:
+        """The edit that takes this one back."""
+        return RestoreImages(self.keys, self.folder, self.text)
+
+    @property
+    def changes_something(self) -> bool:
+        """False for an edit that leaves everything as it is."""
+        return bool(self.keys)
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreImages:
+    """Bring images back from the trash.
+
+    Attributes:
+        keys: The images.
+        folder: Name of the folder in the trash that holds them.
+        text: What the person did.
+    """
+
+    keys: tuple[str, ...]
+    folder: str
+    text: str
+
+    def inverse(self) -> RemoveImages:
+        """The edit that takes this one back."""
+        return RemoveImages(self.keys, self.folder, self.text)
+
+    @property
+    def changes_something(self) -> bool:
+        """False for an edit that leaves everything as it is."""
+        return bool(self.keys)
+
+
+Edit = (
+    SetBoxes
+    | EditMany
+    | SetClasses
+    | SetReviewed
+    | SetEmptyOnPurpose
+    | SetSplit
+    | RemoveImages
+    | RestoreImages
+)
+"""Whatever the session can do and take back."""
+
+
+def merged(first: Edit, second: Edit) -> SetBoxes | None:
+    """Two steps by arrow keys as one; None where they are to be taken back one by one."""
+    if not isinstance(first, SetBoxes) or not isinstance(second, SetBoxes):
+        return None
+    if first.text != NUDGE or second.text != NUDGE or first.key != second.key:
+        return None
+    return SetBoxes(first.key, first.before, second.after, second.text)
 
 
 def add_box(key: str, boxes: tuple[Box, ...], box: Box) -> SetBoxes:
@@ -56,3 +284,26 @@ def relabel_boxes(key: str, boxes: tuple[Box, ...], indices: frozenset[int], lab
 def paste_boxes(key: str, boxes: tuple[Box, ...], pasted: tuple[Box, ...], text: str) -> SetBoxes:
     """Append copies of ``pasted``; they have no origin in a file."""
     return SetBoxes(key, boxes, boxes + tuple(box.duplicated() for box in pasted), text)
+
+
+def together(edits: Iterable[SetBoxes], what: str) -> EditMany:
+    """Edits of several images as one.
+
+    Args:
+        edits: One for each image; those that change nothing are left out.
+        what: What the person did, with ``{boxes}`` where the number of boxes goes (``relabel {boxes}``).
+    """
+    kept = tuple(edit for edit in edits if edit.changes_something)
+    return EditMany(kept, what.format(boxes=counted(sum(map(_changed_boxes, kept)), "box", "boxes")))
+
+
+def _changed_boxes(edit: SetBoxes) -> int:
+    """How many boxes an edit is about."""
+    left = list(edit.after)
+    gone = 0
+    for box in edit.before:
+        if box in left:
+            left.remove(box)
+        else:
+            gone += 1
+    return max(gone, len(left))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from annotator.core.session import Session
@@ -72,6 +73,18 @@ class Project:
             if _without_suffix(row.image) == work_key:
                 return _without_suffix(row.source)
         return None
+
+    def keys_of(self, work_keys: Iterable[str]) -> tuple[str, ...]:
+        """Keys in the open set of pictures of the Darknet data set; those that are not in it are left out."""
+        work = self.work
+        if work is None or self.is_work_itself:
+            return tuple(key for key in work_keys if key in self.session)
+        try:
+            rows = read_split(work)
+        except DataError:
+            return ()
+        sources = {_without_suffix(row.image): _without_suffix(row.source) for row in rows}
+        return tuple(sources[key] for key in work_keys if sources.get(key) in self.session)
 
     def work_is_stale(self) -> bool:
         """Whether labels were changed after the Darknet data set was made from them."""

@@ -2,39 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
-from annotator.core.edits import SetBoxes
+from natsort import natsorted
+
+from annotator.core import class_edits
+from annotator.core.edits import (
+    Edit,
+    EditMany,
+    RemoveImages,
+    RestoreImages,
+    SetBoxes,
+    SetClasses,
+    SetEmptyOnPurpose,
+    SetReviewed,
+    SetSplit,
+)
+from annotator.core.fitting import check_fits
+from annotator.core.history import History
+from annotator.core.label_files import ImageState, LabelFiles, sweep
+from annotator.core.names import ClassNames
+from annotator.core.review import Marks, ReviewCounts
 from annotator.core.sidecar import Sidecar
+from annotator.core.splits import Splits
+from annotator.core.trash import Move, Trash, restored
 from converters import archive, registry
-from converters.errors import DataError, FormatError, UsageError, WriteError
-from converters.files import make_folder, write_if_changed
+from converters.errors import DataError, UsageError
 from converters.formats.base import Codec, LoadOptions, ProgressCallback
-from converters.model import AnnotatedImage, Box, Dataset, Split
+from converters.model import AnnotatedImage, Dataset, Split
 from converters.report import Report
-from converters.work import WorkFolder, write_lists
 
 Listener = Callable[[str], None]
+Topic = Literal["history", "classes", "images"]
+"""What else can be listened to: the journal, the list of classes, which images there are."""
 
-_IDS_IN_FILES = ("yolo", "ultralytics")
-"""Formats whose label files hold class ids, which the set's own list of names alone gives a meaning."""
+_MANY = 32
+"""From so many files on the disk is waited for once, not after each."""
 
 
 class Session:
     """An open data set.
 
-    Every label file is written from the bytes it had when the set was opened (its base) and the boxes as
-    they are now, so undoing everything gives back the very file that was opened. A file may hold the labels
-    of one picture or of many.
+    Every label file is written from the bytes it had before its first edit (its base) and the boxes as they
+    are now, so undoing everything gives back the very file that was opened, also after a restart. A file may
+    hold the labels of one picture or of many. An edit is in the journal at once, in the files with
+    :meth:`save`; what a killed process did not get into the files is there when the set is opened again.
 
     Attributes:
         root: The set's folder.
         codec: The format it is kept in.
         report: What was found while reading.
         sidecar: What the label files cannot hold.
-        class_names: The pinned order of the classes.
+        history: The journal: what can be undone and done again.
+        trash: The images that were removed.
+        keys: The images, in natural order.
+        replayed: Images whose last edits had not reached their files when the last process ended.
     """
 
     def __init__(self, dataset: Dataset, codec: Codec, report: Report, sidecar: Sidecar) -> None:
@@ -42,24 +69,22 @@ class Session:
         self.codec = codec
         self.report = report
         self.sidecar = sidecar
-        self.keys: tuple[str, ...] = tuple(image.key for image in dataset)
+        self.history = History(sidecar)
+        self.trash = Trash(dataset.root, sidecar)
         self._images = {image.key: image for image in dataset}
-        self._positions = {key: position for position, key in enumerate(self.keys)}
-        self._saved: dict[str, tuple[Box, ...]] = {}
-        self._loaded = {image.key: image.labelled for image in dataset}
-        self._in_file: dict[Path, list[str]] = {}
-        for image in dataset:
-            if image.annotation is not None:
-                self._in_file.setdefault(image.annotation, []).append(image.key)
-        self._base: dict[Path, bytes | None] = {}
-        self._on_disk: dict[Path, bytes | None] = {}
-        self._dirty: set[str] = set()
+        self._removed: set[str] = set()
+        self._affected: list[str] = []
+        self._move: Move | None = None
+        self.keys: tuple[str, ...] = ()
         self._listeners: list[Listener] = []
-        pinned = sidecar.class_names()
-        self.class_names = (*pinned, *(name for name in dataset.class_names if name not in pinned))
-        if dataset.format in _IDS_IN_FILES:
-            # Ids stand in the files: the names file alone decides.
-            self.class_names = dataset.class_names
+        self._topics: dict[Topic, list[Callable[[], None]]] = {}
+        self._files = LabelFiles(dataset.root, codec, sidecar, self._images)
+        self._names = ClassNames(dataset, codec, sidecar)
+        self._marks = Marks(sidecar, codec)
+        self._splits = Splits(dataset.root, sidecar)
+        self.replayed: tuple[str, ...] = ()
+        self._reorder()
+        self._take_up()
 
     @classmethod
     def open(cls, path: Path, on_progress: ProgressCallback | None = None) -> Session:
@@ -70,26 +95,55 @@ class Session:
             UsageError: It holds predictions, which are looked at on a page of their own.
         """
         root = archive.open_for_editing(path, on_progress=on_progress)
-        report = Report()
-        dataset = registry.load(root, report, LoadOptions(on_progress=on_progress))
-        codec = registry.codec_of(dataset)
-        if codec.keeps.confidence and any(b.confidence is not None for i in dataset for b in i.boxes):
-            raise UsageError(
-                f"holds predictions ({codec.title}), not labels.",
-                path=path,
-                hint=f"To go on from them as labels, convert them first: convert-cli {path} NEW --to voc",
-            )
-        return cls(dataset, codec, report, Sidecar(dataset.root))
+        sidecar = Sidecar(root) if root.is_dir() else None
+        try:
+            if sidecar is not None:
+                Trash(root, sidecar).finish()
+            report = Report()
+            dataset = registry.load(root, report, LoadOptions(on_progress=on_progress))
+            codec = registry.codec_of(dataset)
+            if codec.keeps.confidence and any(b.confidence is not None for i in dataset for b in i.boxes):
+                raise UsageError(
+                    f"holds predictions ({codec.title}), not labels.",
+                    path=path,
+                    hint=f"To go on from them as labels, convert them first: convert-cli {path} NEW --to voc",
+                )
+            if sidecar is None or dataset.root != root:
+                if sidecar is not None:
+                    sidecar.close()
+                sidecar = Sidecar(dataset.root)
+            session = cls(dataset, codec, report, sidecar)
+            if sidecar.writable and sidecar.locked_by is None:
+                sweep({root, *(path.parent for path in session._files.paths)})
+                if session.is_unsaved:
+                    session.save()
+        except BaseException:
+            if sidecar is not None:
+                sidecar.close()
+            raise
+        return session
 
     def close(self) -> None:
-        """Release the lock. Unsaved edits are lost: save first."""
+        """Release the lock. Edits that could not be saved stay in the journal, where that is on disk."""
         self.sidecar.close()
 
     def listen(self, listener: Listener) -> None:
         """Call ``listener`` with the key of each image that changed."""
         self._listeners.append(listener)
 
+    def listen_to(self, topic: Topic, listener: Callable[[], None]) -> None:
+        """Call ``listener`` after each change of what can be undone, the classes, or which images there are.
+
+        Of an edit that does several of them, ``images`` and ``classes`` are told before ``history``.
+        """
+        self._topics.setdefault(topic, []).append(listener)
+
     # What is there
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The pinned order of the classes."""
+        return self._names.now
 
     def image(self, key: str) -> AnnotatedImage:
         """The image as it is now."""
@@ -105,29 +159,73 @@ class Session:
         return self._positions[key]
 
     def is_dirty(self, key: str) -> bool:
-        """Whether an image's boxes differ from what is on disk."""
-        return key in self._dirty
+        """Whether an image's labels differ from what is on disk."""
+        return key in self._files.dirty
 
     @property
     def dirty_keys(self) -> tuple[str, ...]:
-        """Images whose boxes differ from what is on disk, in the set's order."""
-        return tuple(sorted(self._dirty, key=self.position))
+        """Images whose labels differ from what is on disk, in the set's order."""
+        return tuple(sorted(self._files.dirty & self._positions.keys(), key=self.position))
+
+    @property
+    def is_unsaved(self) -> bool:
+        """Whether anything is not on disk yet."""
+        return bool(self._files.dirty) or self._names.is_unsaved
 
     def __contains__(self, key: object) -> bool:
-        return key in self._images
+        return key in self._positions
+
+    def reviewed(self, key: str) -> bool:
+        """Whether a person said to have looked at an image's labels."""
+        return self._images[key].reviewed
+
+    def empty_on_purpose(self, key: str) -> bool:
+        """Whether it is said that there is nothing to label in an image (which has no boxes)."""
+        image = self._images[key]
+        return image.labelled and not image.boxes
+
+    def review_counts(self) -> ReviewCounts:
+        """How far the review has come."""
+        return ReviewCounts.of(self._images[key] for key in self.keys)
 
     # Changing it
 
-    def apply(self, edit: SetBoxes) -> None:
-        """Carry out an edit. The files follow with :meth:`save`.
+    def apply(self, edit: Edit) -> None:
+        """Carry out an edit and write it into the journal. The label files follow with :meth:`save`.
 
         Raises:
-            DataError: The label file was changed by another program since the set was opened, or
-                cannot be read; nothing is changed then.
+            DataError: The label file was changed by another program since the set was opened, cannot be
+                read, or the edit does not fit; nothing is changed then.
         """
-        key = edit.key
-        self._remember_base(key)
-        self._set(key, edit.after)
+        self._carry_out(edit)
+        self._record(edit, lambda: self.history.add(edit), lambda: self.history.drop_top(back=True))
+
+    def undo(self) -> Edit | None:
+        """Take back the last edit; returns it, or None where there is none.
+
+        Raises:
+            DataError: It does not fit any more (another program changed the labels). Nothing is changed;
+                :meth:`forget_step` goes on to the edit before it.
+        """
+        return self._step(back=True)
+
+    def redo(self) -> Edit | None:
+        """Do again what was taken back last; returns it, or None where there is nothing.
+
+        Raises:
+            DataError: As :meth:`undo`.
+        """
+        return self._step(back=False)
+
+    def forget_step(self, *, back: bool = True) -> None:
+        """Leave out the edit that would be undone (or done again) next: the labels stay as they are."""
+        self.history.write(lambda: self.history.drop_top(back=back))
+        self._tell("history")
+
+    def forget_history(self) -> None:
+        """Empty the journal: nothing can be undone or done again."""
+        self.history.write(self.history.clear)
+        self._tell("history")
 
     def add_class(self, name: str) -> str:
         """Add a class at the end of the order; returns the name as stored (without outer blanks).
@@ -136,164 +234,324 @@ class Session:
             FormatError: It is empty, exists already (also but for case), or holds a line break.
             WriteError: The names file cannot be written.
         """
-        name = name.strip()
-        if not name or not name.isprintable():
-            raise FormatError("a class name needs at least one character and no line break.")
-        for other in self.class_names:
-            if other.casefold() == name.casefold():
-                raise FormatError(f"the class {other!r} exists already.")
-        names = (*self.class_names, name)
-        if registry.is_shared(self.codec):
-            self._name_in_label_files(names)
-        else:
-            self.codec.write_class_names(self.root, names)
-        work = WorkFolder(self.root)
-        if work.exists():
-            write_lists(work)  # obj.data says how many classes there are
-        self.class_names = names
-        self.sidecar.pin_class_names(names)
-        return name
+        edit = class_edits.add_class(self.dataset(), name)
+        self.apply(edit)
+        if errors := self.save():
+            self.undo()
+            raise errors[0]
+        return edit.after[-1]
 
-    def set_splits(self, splits: dict[str, Split]) -> None:
-        """Say which split each image is in (images that are not named are in none)."""
-        for key, image in self._images.items():
-            if image.split != splits.get(key):
-                self._images[key] = replace(image, split=splits.get(key))
+    def set_reviewed(self, keys: Iterable[str], reviewed: bool = True) -> None:
+        """Say of images that a person has (or has not) looked at them: one edit."""
+        self._apply_if(self._marks.reviewed_edit([self._images[key] for key in keys], reviewed))
+
+    def set_empty_on_purpose(self, keys: Iterable[str], empty: bool = True) -> None:
+        """Say of images without boxes that there is nothing in them to label: one edit.
+
+        An empty label file says so where the format has one.
+
+        Raises:
+            UsageError: One has boxes.
+        """
+        self._apply_if(self._marks.empty_edit([self._images[key] for key in keys], empty))
+
+    def set_split(self, keys: Iterable[str], split: Split | None) -> None:
+        """Put images into a split by hand: one edit.
+
+        In a Darknet data set the images of a group go together: near-identical pictures in two splits
+        would make every measurement too good.
+
+        Raises:
+            UsageError: An image is to leave train, but there are augmented copies of it.
+        """
+        self._apply_if(self._splits.edit(self._images, [key for key in keys if key in self], split))
+
+    def remove_images(self, keys: Iterable[str]) -> None:
+        """Move images with their labels to the trash: one edit."""
+        wanted = tuple(key for key in dict.fromkeys(keys) if key in self)
+        self._apply_if(self.trash.removal(wanted, len(self.keys) - len(wanted)))
+
+    def restore_images(self, folder: str, keys: Sequence[str]) -> None:
+        """Bring images back from the trash (see :attr:`trash`): one edit."""
+        self._apply_if(self.trash.restoring(folder, keys))
+
+    def set_splits(self, splits: Mapping[str, Split]) -> None:
+        """Show other splits (those of a Darknet data set made from this one). No edit; nothing is written."""
+        for key in self.keys:
+            if self._images[key].split != splits.get(key):
+                self._images[key] = replace(self._images[key], split=splits.get(key))
                 self._changed(key)
-
-    def _set(self, key: str, boxes: tuple[Box, ...]) -> None:
-        image = self._images[key]
-        self._images[key] = image.with_boxes(boxes)
-        if self._is_saved(key, boxes):
-            self._dirty.discard(key)
-        else:
-            self._dirty.add(key)
-        self._changed(key)
-
-    def _is_saved(self, key: str, boxes: tuple[Box, ...]) -> bool:
-        saved = self._saved[key]
-        return boxes == saved and [box.origin for box in boxes] == [box.origin for box in saved]
-
-    def _changed(self, key: str) -> None:
-        for listener in tuple(self._listeners):
-            listener(key)
-
-    def _remember_base(self, key: str) -> None:
-        """Before an image's first edit: keep its file's bytes, and check that they are what was loaded."""
-        image = self._images[key]
-        path = image.annotation
-        if path is None:
-            raise WriteError("has no label file to write to.", path=image.path)
-        if path in self._base:
-            return
-        base = _read(path)
-        labelled = any(self._loaded[other] for other in self._in_file[path])
-        if labelled if base is None else self._render(path, base) != base or not labelled:
-            raise self._conflict(image, "Read the set again (F5) to see its boxes, then make the edit.")
-        self._base[path] = self._on_disk[path] = base
-        for other in self._in_file[path]:
-            self._saved[other] = self._images[other].boxes
-
-    def _render(self, path: Path, base: bytes | None) -> bytes:
-        """A label file's bytes with the boxes as they are now."""
-        images = [self._images[key] for key in self._in_file[path]]
-        if registry.is_shared(self.codec):
-            return self.codec.render_file(path, images, self.class_names, base)
-        return registry.image_codec(self.codec.name).render(images[0], self.class_names, base)
-
-    def _name_in_label_files(self, names: tuple[str, ...]) -> None:
-        """Write the class names into label files that hold them, edited or not."""
-        before = self.class_names
-        for keys in self._in_file.values():
-            self._remember_base(keys[0])
-        self.class_names = names
-        try:
-            for path in self._in_file:
-                if self._base[path] is not None:
-                    self._write(path, self._render(path, self._base[path]), overwrite=False)
-            # Some formats have a place beside the label files for them; the files themselves say them by now.
-            self.codec.write_class_names(self.root, names)
-        except DataError:
-            self.class_names = before
-            raise
-
-    def _conflict(self, image: AnnotatedImage, hint: str) -> DataError:
-        return DataError(
-            "was changed by another program while the set was open.",
-            path=image.annotation,
-            code="changed-on-disk",
-            hint=hint,
-        )
 
     # Saving
 
-    def save(self, keys: tuple[str, ...] | None = None, *, overwrite: bool = False) -> list[DataError]:
+    def save(
+        self, keys: tuple[str, ...] | None = None, *, overwrite: bool = False, seconds: float | None = None
+    ) -> list[DataError]:
         """Write the label files of the dirty images (or of those of ``keys`` that are dirty).
 
         Args:
             keys: Limit to these images.
             overwrite: Write also where another program changed the file meanwhile.
+            seconds: Stop after about so long; the rest is still dirty then.
 
         Returns:
             An error for each file that could not be written; these images stay dirty.
         """
-        errors: list[DataError] = []
-        wanted = self.dirty_keys if keys is None else [key for key in keys if key in self._dirty]
-        paths = dict.fromkeys(path for key in wanted if (path := self._images[key].annotation) is not None)
-        for path in paths:
-            try:
-                self._save_file(path, overwrite=overwrite)
-            except DataError as error:
-                errors.append(error)
-        if self.codec.name not in _IDS_IN_FILES and not errors:
-            self.sidecar.pin_class_names(self.class_names)
+        begun = time.monotonic()
+        errors = self.history.take_back_to_disk()
+        errors += self._names.save(before_labels=True)
+        dirty = tuple(natsorted(self._files.dirty)) if keys is None else keys
+        paths = self._files.dirty_paths(dirty)
+        step = len(paths) if seconds is None else _MANY - 1
+        many = len(paths) >= _MANY and seconds is None
+        written = set(self._files.dirty)
+        for start in range(0, len(paths), max(step, 1)):
+            if seconds is not None and start and time.monotonic() - begun > seconds:
+                break
+            errors += self._files.save(
+                paths[start : start + step],
+                self._state,
+                self._names.for_files,
+                overwrite=overwrite,
+                durable=not many,
+            )
+        if many:
+            os.sync()
+        for key in written - self._files.dirty:
+            self._changed(key)
+        if not errors and not self._files.dirty:
+            errors += self._names.save(before_labels=False)
         return errors
 
-    def _save_file(self, path: Path, *, overwrite: bool) -> None:
-        """Write one label file: with it, all its images are saved."""
-        here = self._in_file[path]
-        if self._base[path] is None and not any(self._images[key].boxes for key in here):
-            # Everything drawn was undone: what had no label file has none again.
-            self._check_unchanged(path, overwrite=overwrite)
-            _remove(path)
-            self._on_disk[path] = None
-        else:
-            self._write(path, self._render(path, self._base[path]), overwrite=overwrite)
-        for key in here:
+    # Inside
+
+    def _take_up(self) -> None:
+        """Go on where the last process stopped."""
+        for key in self._marks.load(self._images):
+            self._images[key] = self._marks.shown_on(self._images[key])
+        for key, split in self._splits.load().items():
+            if key in self._images:
+                self._images[key] = replace(self._images[key], split=split)
+        self._adopt(self._files.adopt())
+        if self.sidecar.damaged is not None:
+            self.report.warning(
+                "journal-damaged",
+                "could not be read and was put aside; a new journal of edits was begun. No label is lost.",
+                path=self.sidecar.damaged,
+            )
+        if self.sidecar.is_newer:
+            self.report.warning(
+                "journal-newer",
+                "was written by a newer version of the tool and is left alone: what is edited now cannot be "
+                "undone after a restart.",
+                path=self.sidecar.folder,
+                hint="Install the newer version.",
+            )
+        for path in self._files.overruled:
+            self.report.warning(
+                "edits-overruled",
+                "was changed by another program before your last edits were saved; its labels are those "
+                "of that program.",
+                path=path,
+            )
+        self.replayed = self.dirty_keys
+        self._names.adopt(self._images.values(), bases=self._files.any_tracked)
+
+    def _adopt(self, states: Mapping[str, ImageState]) -> None:
+        for key, state in states.items():
+            if key in self._images:
+                self._images[key] = state.on(self._images[key])
+
+    def _step(self, *, back: bool) -> Edit | None:
+        entry = self.history.top(back=back)
+        if entry is None or entry.edit is None:
+            return None
+        edit = entry.edit.inverse() if back else entry.edit
+        here = {key: self._images[key] for key in edit.keys if key in self}
+        check_fits(edit, here, self.class_names, self.root, back=back)
+        self._carry_out(edit)
+        number = entry.id
+        self._record(
+            edit,
+            lambda: self.history.move(number, back=back),
+            lambda: self.history.move(number, back=not back),
+        )
+        return entry.edit
+
+    def _carry_out(self, edit: Edit) -> None:
+        match edit:
+            case SetBoxes():
+                self._set_boxes((edit,))
+            case EditMany():
+                self._set_boxes(edit.edits)
+            case SetClasses():
+                self._set_classes(edit)
+            case SetReviewed():
+                self._set_marks(dict(edit.after), "reviewed")
+            case SetEmptyOnPurpose():
+                self._set_marks(dict(edit.after), "labelled")
+            case SetSplit():
+                self._splits.write(self._images, dict(edit.after))
+                for key, split in edit.after:
+                    self._images[key] = replace(self._images[key], split=split)
+            case RemoveImages():
+                self._remove(edit)
+            case RestoreImages():
+                self._restore(edit)
+
+    def _track(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            self._files.track(key, self._names.for_files)
+
+    def _set_boxes(self, changes: Sequence[SetBoxes]) -> None:
+        self._track(change.key for change in changes)
+        for change in changes:
+            image = self._images[change.key]
+            before = self._files.base_state(change.key)
+            # A picture that had no label file has none again where all that was drawn is taken back.
+            kept = self._marks.stays_labelled(change.key, before is not None and before.labelled)
+            self._set(replace(image, boxes=change.after, labelled=bool(change.after) or kept))
+
+    def _set_classes(self, edit: SetClasses) -> None:
+        here = (self._images[key] for key in self.keys)
+        affected = self._names.affected(here, edit.after)
+        self._track([*affected, *edit.keys])
+        self._names.set(edit.after)
+        self._set_boxes(edit.edits)
+        for key in affected:
+            self._files.make_stale(key)
+        self._affected = affected
+
+    def _set_marks(self, values: Mapping[str, bool], field: Literal["reviewed", "labelled"]) -> None:
+        in_file = [key for key in values if self._marks.is_in_file(self._images[key], field)]
+        self._track(in_file)
+        for key, value in values.items():
             image = self._images[key]
-            labelled = self._on_disk[path] is not None
-            if registry.is_shared(self.codec):  # a shared file says of each picture whether it was looked at
-                labelled = self._loaded[key] or bool(image.boxes)
-            edited = key in self._dirty
-            self._saved[key] = image.boxes
-            self._dirty.discard(key)
-            if edited or labelled != image.labelled:
-                self._images[key] = replace(image, labelled=labelled)
+            self._marks.note(key, field, value)
+            if field == "reviewed":
+                image = replace(image, reviewed=value)
+            else:
+                image = replace(image, labelled=value or bool(image.boxes))
+            self._set(image)
+
+    def _set(self, image: AnnotatedImage) -> None:
+        self._images[image.key] = image
+        self._files.note(image.key, self._state_of(image.key))
+
+    def _remove(self, edit: RemoveImages) -> None:
+        images = [self._images[key] for key in edit.keys if key in self]
+        shared = registry.is_shared(self.codec)
+        if shared:
+            self._track(image.key for image in images)
+        elif errors := self.save(edit.keys):
+            raise errors[0]
+        self._move = self.trash.going(
+            images, edit.folder, with_labels=not shared, is_edited=self._files.is_tracked
+        )
+        self._removed.update(image.key for image in images)
+        for image in images if shared else ():
+            self._files.note(image.key, self._state_of(image.key))
+        self._reorder()
+
+    def _restore(self, edit: RestoreImages) -> None:
+        shared = registry.is_shared(self.codec)
+        self._move = self.trash.coming([key for key in edit.keys if key not in self], edit.folder)
+        for item in self._move.items:
+            key, annotation = item.key, item.image.annotation
+            self._removed.discard(key)
+            if key not in self._images:
+                self._images[key] = item.image
+                known = annotation is not None and self._files.add_key(
+                    key, annotation, annotation if shared else self.trash.place_of(item, annotation)
+                )
+                if shared or item.edited:
+                    self._images[key] = restored(item, is_known=known)
+                if shared and not known:
+                    self._files.track(key, self._names.for_files, is_in_file=False)
+            if shared:
+                self._files.note(key, self._state_of(key))
+        self._reorder()
+
+    def _move_files(self, revert: Callable[[], object]) -> None:
+        """Let files follow an edit that is in the journal already.
+
+        Raises:
+            DataError: They cannot be moved; the edit is taken back.
+        """
+        move, self._move = self._move, None
+        if move is None:
+            return
+        try:
+            self.trash.carry_out(move)
+        except DataError:
+            keys = {item.key for item in move.items}
+            self._removed = self._removed | keys if move.restoring else self._removed - keys
+            self._reorder()
+            states = {key: self._state_of(key) for key in keys}
+            for key, state in states.items() if registry.is_shared(self.codec) else ():
+                self._files.note(key, state)
+
+            def take_back() -> None:
+                revert()
+                self._files.store(states)
+
+            self.history.write(take_back)
+            self._tell("history")
+            raise
+
+    def _state(self, key: str) -> ImageState | None:
+        return self._state_of(key) if key in self._images else None
+
+    def _state_of(self, key: str) -> ImageState:
+        return ImageState.of(self._images[key], removed=key in self._removed)
+
+    def _reorder(self) -> None:
+        self.keys = tuple(natsorted(key for key in self._images if key not in self._removed))
+        self._positions = {key: position for position, key in enumerate(self.keys)}
+
+    def _record(self, edit: Edit, step: Callable[[], object], revert: Callable[[], object]) -> None:
+        """Write down what an edit did, in one transaction, and tell whom it concerns.
+
+        Args:
+            edit: What was done.
+            step: Tells the journal.
+            revert: Takes that back, where files cannot follow.
+        """
+        keys = [key for key in edit.keys if key in self._images]
+        states = {key: self._state_of(key) for key in [*keys, *self._affected]}
+        self._affected = []
+
+        def write() -> None:
+            step()
+            self._files.store(states)
+            self._marks.store(keys)
+            self._names.store()
+            if isinstance(edit, SetSplit):
+                self._splits.store(dict(edit.after))
+            if self._move is not None:
+                self.trash.intend(self._move)
+
+        self.history.write(write)
+        self._files.stored(states)
+        self._names.stored()
+        self._move_files(revert)
+        for key in keys:
+            if key in self:
                 self._changed(key)
+        if isinstance(edit, RemoveImages | RestoreImages):
+            self._tell("images")
+        if isinstance(edit, SetClasses):
+            self._tell("classes")
+        self._tell("history")
 
-    def _write(self, path: Path, data: bytes, *, overwrite: bool) -> None:
-        self._check_unchanged(path, overwrite=overwrite)
-        make_folder(path.parent)
-        write_if_changed(path, data)
-        self._on_disk[path] = data
+    def _apply_if(self, edit: Edit | None) -> None:
+        if edit is not None and edit.changes_something:
+            self.apply(edit)
 
-    def _check_unchanged(self, path: Path, *, overwrite: bool) -> None:
-        if not overwrite and _read(path) != self._on_disk[path]:
-            image = self._images[self._in_file[path][0]]
-            raise self._conflict(image, "Keep your boxes with File > Overwrite changed files.")
+    def _changed(self, key: str) -> None:
+        for listener in tuple(self._listeners):
+            listener(key)
 
-
-def _read(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}.", path=path) from error
-
-
-def _remove(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        raise WriteError.from_os_error(error, path) from error
+    def _tell(self, topic: Topic) -> None:
+        for listener in tuple(self._topics.get(topic, ())):
+            listener()

@@ -9,57 +9,183 @@ import contextlib
 import fcntl
 import os
 import sqlite3
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from converters.errors import WriteError
+
 FOLDER = ".annotator"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS class_names (position INTEGER PRIMARY KEY, name TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS retired_names (name TEXT PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS journal (
+    id INTEGER PRIMARY KEY, time REAL NOT NULL, state INTEGER NOT NULL, text TEXT NOT NULL,
+    version INTEGER NOT NULL, kind TEXT NOT NULL, payload BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS journal_by_state ON journal (state, id);
+CREATE TABLE IF NOT EXISTS files (
+    path TEXT PRIMARY KEY, base BLOB, at_base BLOB NOT NULL, written BLOB, pending BLOB,
+    dirty INTEGER NOT NULL, size INTEGER, mtime INTEGER
+);
+CREATE TABLE IF NOT EXISTS states (key TEXT PRIMARY KEY, path TEXT NOT NULL, state BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS reviewed (key TEXT PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS empty_on_purpose (key TEXT PRIMARY KEY, empty INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS splits (key TEXT PRIMARY KEY, split TEXT);
+CREATE TABLE IF NOT EXISTS trash (key TEXT PRIMARY KEY, folder TEXT NOT NULL, restoring INTEGER NOT NULL);
+"""
+"""``files``: label files that were edited, with the bytes they had before the first edit. ``states``: what
+the images in them are now, as far as they were edited. ``trash``: images on the way there, or back."""
 
 
 class Sidecar:
     """The folder ``.annotator`` of one set, opened by this process.
 
-    Where it cannot be written (a read-only folder) nothing is remembered and nothing is locked.
+    Where it cannot be written (a read-only folder, another process that has the set open) everything is
+    kept in memory, until the process ends.
 
     Attributes:
+        folder: The folder.
         writable: Whether the folder could be created and opened.
         locked_by: Process id of another process that has the set open, or None.
+        damaged: Where a database that could not be read was put aside, or None.
+        is_newer: Whether the database was written by a newer version of the tool, and is left alone.
+        database: The open database; autocommit, see :meth:`transaction`.
     """
 
     def __init__(self, root: Path) -> None:
         self.folder = root / FOLDER
         self.writable = False
         self.locked_by: int | None = None
+        self.damaged: Path | None = None
+        self.is_newer = False
         self._lock: int | None = None
-        self._database: sqlite3.Connection | None = None
+        self._detached: sqlite3.Connection | None = None
+        self.database = _connect(":memory:")
         try:
             self.folder.mkdir(exist_ok=True)
             self._take_lock()
-            self._open_database()
+            if self.locked_by is None:
+                self._open_database()
             self.writable = True
         except (OSError, sqlite3.Error):
-            self._close_database()
+            self.writable = False
+        if not self.persistent:
+            _create(self.database)
+
+    @property
+    def persistent(self) -> bool:
+        """Whether what is written here is on disk (else it goes with the process)."""
+        return self._persistent and self._detached is None
+
+    _persistent = False
 
     def close(self) -> None:
         """Release the lock and the database."""
-        self._close_database()
+        if self._detached is not None:
+            with contextlib.suppress(WriteError):
+                self.reattach()
+        self.database.close()
+        if self._detached is not None:
+            self._detached.close()
+            self._detached = None
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 
+    @contextlib.contextmanager
+    def transaction(self, *, durable: bool = False) -> Iterator[sqlite3.Connection]:
+        """Change the database: all of it or nothing, and nothing of it is lost where the process is killed.
+
+        Where the disk refuses (it is full, say) the whole database goes on in memory and is taken back to
+        the disk by :meth:`reattach`: no edit is refused because its journal cannot be written.
+
+        Args:
+            durable: Also wait until the disk has it, so that nothing is lost where the power fails.
+        """
+        if durable and self.persistent:
+            self.database.execute("PRAGMA synchronous=FULL")
+        try:
+            self.database.execute("BEGIN IMMEDIATE")
+            yield self.database
+            self.database.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                self.database.execute("ROLLBACK")
+            raise
+        finally:
+            if durable and self.persistent:
+                self.database.execute("PRAGMA synchronous=NORMAL")
+
+    def detach(self) -> None:
+        """Go on in memory with a copy of the database: the disk refused a write."""
+        if not self.persistent:
+            return
+        memory = _connect(":memory:")
+        self.database.backup(memory)
+        self._detached, self.database = self.database, memory
+
+    def reattach(self) -> None:
+        """Take back to the disk what :meth:`detach` left in memory; does nothing otherwise.
+
+        Raises:
+            WriteError: The disk still refuses.
+        """
+        if self._detached is None:
+            return
+        try:
+            self.database.backup(self._detached)
+        except sqlite3.Error as error:
+            raise write_error(error, self.folder) from error
+        self.database.close()
+        self.database, self._detached = self._detached, None
+
     def class_names(self) -> tuple[str, ...]:
         """The pinned order of the classes, or an empty tuple."""
-        if self._database is None:
-            return ()
-        rows = self._database.execute("SELECT name FROM class_names ORDER BY position")
+        rows = self.database.execute("SELECT name FROM class_names ORDER BY position")
         return tuple(name for (name,) in rows)
 
-    def pin_class_names(self, names: tuple[str, ...]) -> None:
-        """Store the order of the classes."""
-        if self._database is None or self.class_names() == names:
+    def pin_class_names(self, names: tuple[str, ...], known: Iterable[str] = ()) -> None:
+        """Store the order of the classes.
+
+        Args:
+            names: The order.
+            known: Names that label files may still list; those that are not in ``names`` are retired.
+        """
+        before = self.class_names()
+        retired = {name for name in known if name not in names}
+        if before == names and retired <= set(self.retired_names()):
             return
-        with contextlib.suppress(sqlite3.Error), self._database:
-            self._database.execute("DELETE FROM class_names")
-            self._database.executemany("INSERT INTO class_names VALUES (?, ?)", enumerate(names))
+        with contextlib.suppress(sqlite3.Error), self.transaction() as database:
+            database.execute("DELETE FROM class_names")
+            database.executemany("INSERT INTO class_names VALUES (?, ?)", enumerate(names))
+            gone = [(name,) for name in {*before, *retired} if name not in names]
+            database.executemany("INSERT OR IGNORE INTO retired_names VALUES (?)", gone)
+            database.executemany("DELETE FROM retired_names WHERE name = ?", [(name,) for name in names])
+
+    def retired_names(self) -> tuple[str, ...]:
+        """Classes that were renamed, merged or deleted; label files may still list them."""
+        return tuple(name for (name,) in self.database.execute("SELECT name FROM retired_names"))
+
+    def fact(self, name: str) -> bytes | None:
+        """Something that was written down by :meth:`set_fact`, or None."""
+        row = self.database.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        return bytes(row[0]) if row is not None else None
+
+    def set_fact(self, name: str, value: bytes | None) -> None:
+        """Write something down (None: forget it), inside a transaction."""
+        if value is None:
+            self.database.execute("DELETE FROM facts WHERE name = ?", (name,))
+        else:
+            self.database.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
+    def keep_fact(self, name: str, value: bytes | None) -> None:
+        """The same outside a transaction; where it cannot be written nothing happens."""
+        with contextlib.suppress(sqlite3.Error), self.transaction():
+            self.set_fact(name, value)
 
     def _take_lock(self) -> None:
         # The kernel drops a flock when its process ends, however it ends: no stale lock after a crash.
@@ -76,24 +202,58 @@ class Sidecar:
         self._lock = handle
 
     def _open_database(self) -> None:
-        # A set is opened in a background thread and used in the window's; never in two at a time.
-        database = sqlite3.connect(
-            self.folder / "annotator.db", isolation_level="DEFERRED", check_same_thread=False
-        )
-        self._database = database
-        database.execute("PRAGMA journal_mode=WAL")
-        (version,) = database.execute("PRAGMA user_version").fetchone()
-        if version > SCHEMA_VERSION:
-            # Written by a newer version of the tool: leave it alone.
-            self._close_database()
-            return
-        with database:
-            database.execute(
-                "CREATE TABLE IF NOT EXISTS class_names (position INTEGER PRIMARY KEY, name TEXT NOT NULL)"
-            )
-            database.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        path = self.folder / "annotator.db"
+        try:
+            self._open_file(path)
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise  # no permission, disk full, …: the file itself may be sound
+            self._put_aside(path)
+            self._open_file(path)
 
-    def _close_database(self) -> None:
-        if self._database is not None:
-            self._database.close()
-            self._database = None
+    def _open_file(self, path: Path) -> None:
+        database = _connect(str(path))
+        try:
+            (version,) = database.execute("PRAGMA user_version").fetchone()
+            if version > SCHEMA_VERSION:
+                self.is_newer = True
+                database.close()
+                return
+            database.execute("PRAGMA journal_mode=WAL")
+            # A killed process loses nothing; before label files are written, the disk is waited for.
+            database.execute("PRAGMA synchronous=NORMAL")
+            _create(database)
+        except sqlite3.Error:
+            database.close()
+            raise
+        self.database.close()
+        self.database, self._persistent = database, True
+
+    def _put_aside(self, path: Path) -> None:
+        """Keep a database that cannot be read, under another name, and begin a new one."""
+        self.damaged = path.with_name(f"annotator-damaged-{time.strftime('%Y%m%d-%H%M%S')}.db")
+        path.replace(self.damaged)
+        for end in ("-wal", "-shm"):
+            path.with_name(path.name + end).unlink(missing_ok=True)
+
+
+def write_error(error: sqlite3.Error, folder: Path) -> WriteError:
+    """An error of SQLite's in a person's words."""
+    full = "full" in str(error)
+    return WriteError(
+        "the disk is full; the journal of edits is kept in memory."
+        if full
+        else f"the journal of edits cannot be written ({error}); it is kept in memory.",
+        path=folder / "annotator.db",
+        code="disk-full" if full else "write",
+        hint="Free some space and save again." if full else "Allow writing there and save again.",
+    )
+
+
+def _connect(name: str) -> sqlite3.Connection:
+    # A set is opened in a background thread and used in the window's; never in two at a time.
+    return sqlite3.connect(name, isolation_level=None, check_same_thread=False, timeout=5.0)
+
+
+def _create(database: sqlite3.Connection) -> None:
+    database.executescript(f"BEGIN IMMEDIATE;{_TABLES}PRAGMA user_version={SCHEMA_VERSION};COMMIT;")

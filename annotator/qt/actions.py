@@ -65,6 +65,7 @@ def _edit_entries(window: MainWindow) -> list[Entry]:
     return [
         Entry("undo", "Undo", ("Ctrl+Z",), "Edit", window.undo, SET),
         Entry("redo", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), "Edit", window.redo, SET),
+        Entry("forget_step", "Forget this step", (), "Edit", window.undo_stack.forget_step, SET),
         Entry("draw", "Draw a box", ("W", "R", "N"), "Edit", label.toggle_drawing, LABELLING),
         Entry("copy", "Copy boxes", ("Ctrl+C",), "Edit", label.copy, LABELLING),
         Entry("paste", "Paste boxes", ("Ctrl+V",), "Edit", label.paste, LABELLING),

@@ -15,7 +15,6 @@ from PyQt5.QtWidgets import (
     QProgressDialog,
     QStackedWidget,
     QTabWidget,
-    QUndoStack,
     QWidget,
 )
 
@@ -34,11 +33,15 @@ from annotator.qt.pages.predict import PredictPage
 from annotator.qt.pages.split import SplitPage
 from annotator.qt.pages.start import StartPage
 from annotator.qt.pages.train import TrainPage
+from annotator.qt.undo import UndoStack
 from annotator.settings import Settings
+from converters.balance_plan import BalancePlan
 from converters.words import counted
 
 SAVE_DELAY = 600
-"""Milliseconds after an edit until it is written."""
+"""Milliseconds after an edit until it is written to its file; the journal has it at once."""
+SAVE_SECONDS = 0.2
+"""Seconds that writing may keep the window; what is left comes right behind."""
 SAVING = "saving"
 """Topic of the messages about what could not be saved."""
 
@@ -50,7 +53,7 @@ class MainWindow(QMainWindow):
         super().__init__(parent)
         self.settings = settings
         self.project: Project | None = None
-        self.undo_stack = QUndoStack(self)
+        self.undo_stack = UndoStack(self)
         self.loader = ImageLoader(self)
         self._opening: Task | None = None
         self._closed = False
@@ -59,7 +62,7 @@ class MainWindow(QMainWindow):
         self._save_timer = QTimer(self)
         self._save_timer.setSingleShot(True)
         self._save_timer.setInterval(SAVE_DELAY)
-        self._save_timer.timeout.connect(self.save)
+        self._save_timer.timeout.connect(self._save_some)
         self._build()
         self.actions_by_name = build_actions(self)
         build_menus(self, self.actions_by_name)
@@ -111,13 +114,15 @@ class MainWindow(QMainWindow):
         self.start.archive_wanted.connect(self.ask_for_archive)
         self.start.chosen.connect(self.open_path)
         self.tabs.currentChanged.connect(self._page_changed)
-        self.undo_stack.indexChanged.connect(self._edited)
+        self.undo_stack.changed.connect(self._edited)
         self.label.image_changed.connect(self._image_changed)
         self.label.status.connect(self.place_label.setText)
         self.label.canvas.mode_changed.connect(self._mode_changed)
         self.split.save_wanted.connect(self.save)
         self.train.run_finished.connect(self.predict.choose_run)
         self.predict.label_wanted.connect(self.show_image_of)
+        self.balance.filter_requested.connect(self.show_only)
+        self.balance.plan_ready.connect(self.use_plan)
         self.label.canvas.viewport_changed.connect(
             lambda viewport: self.zoom_label.setText(f"{100 * viewport.scale:.0f} %")
         )
@@ -204,6 +209,7 @@ class MainWindow(QMainWindow):
             return
         self.project = Project(session, self.settings)
         self.project.take_over_split()
+        self.undo_stack.set_session(session)
         self.settings.add_recent(path)
         self.setWindowTitle(f"{session.root.name} — mask-annotator")
         self.stack.setCurrentWidget(self.tabs)
@@ -246,10 +252,10 @@ class MainWindow(QMainWindow):
 
     def _let_go(self) -> None:
         """Leave the open set."""
+        self.undo_stack.clear()
         if self.project is not None:
             self.project.session.close()
             self.project = None
-        self.undo_stack.clear()
         self.loader.forget_all()
 
     def _show_start(self) -> None:
@@ -261,34 +267,45 @@ class MainWindow(QMainWindow):
 
     # Editing and saving
 
-    def _edited(self, index: int) -> None:
+    def _edited(self) -> None:
         if self.project is None:
             return
-        self._save_timer.start()
+        # Not started anew: edit after edit, the first of them is on disk in time all the same.
+        if not self._save_timer.isActive():
+            self._save_timer.start(SAVE_DELAY)
         self._show_saved()
 
     def undo(self) -> None:
         """Take back the last edit, and show the picture it was made on."""
-        self._reveal(self.undo_stack.index() - 1)
+        self._reveal(self.undo_stack.next_key(back=True))
         self.undo_stack.undo()
 
     def redo(self) -> None:
         """Do again what was taken back."""
-        self._reveal(self.undo_stack.index())
+        self._reveal(self.undo_stack.next_key(back=False))
         self.undo_stack.redo()
 
-    def _reveal(self, index: int) -> None:
-        command = self.undo_stack.command(index) if 0 <= index < self.undo_stack.count() else None
-        if command is not None:
+    def _reveal(self, key: str | None) -> None:
+        if key is not None:
             self.tabs.setCurrentWidget(self.label)
-            self.label.reveal(command.edit.key)
+            self.label.reveal(key)
 
-    def save(self, overwrite: bool = False) -> bool:
-        """Write what has changed; returns whether everything is on disk now."""
+    def _save_some(self) -> None:
+        """Write what has changed; of very many files some now, the others once the window had its turn."""
+        if self.save(seconds=SAVE_SECONDS) and self.project is not None and self.project.session.is_unsaved:
+            self._save_timer.start(0)
+
+    def save(self, overwrite: bool = False, seconds: float | None = None) -> bool:
+        """Write what has changed; returns whether that went well.
+
+        Args:
+            overwrite: Also files that another program changed meanwhile.
+            seconds: Stop after about so long; what is left has to be written by another call.
+        """
         self._save_timer.stop()
         if self.project is None:
             return True
-        errors = self.project.session.save(overwrite=overwrite)
+        errors = self.project.session.save(overwrite=overwrite, seconds=seconds)
         if errors:
             more = f" ({counted(len(errors) - 1, 'more file')} could not be saved)" if len(errors) > 1 else ""
             messages.error(f"Not saved: {errors[0]}{more}", "\n".join(map(str, errors)), SAVING)
@@ -315,6 +332,16 @@ class MainWindow(QMainWindow):
             self.label.reveal(key)
         else:
             messages.info("This picture is not in the open set.")
+
+    def show_only(self, keys: tuple[str, ...], text: str) -> None:
+        """Go to the labelling page with only these pictures in its list."""
+        self.tabs.setCurrentWidget(self.label)
+        self.label.images.show_only(keys, text)
+
+    def use_plan(self, plan: BalancePlan) -> None:
+        """Go to the augmentation page with a plan to carry out."""
+        self.tabs.setCurrentWidget(self.augment)
+        self.augment.use_plan(plan)
 
     def overwrite_changed(self) -> None:
         """Write also the files that another program changed meanwhile."""

@@ -326,3 +326,14 @@ def test_predictions_are_not_opened_as_labels(small_demo: Path, tmp_path: Path):
     FORMATS["coco-results"].save(replace(dataset, images=tuple(scored)), tmp_path, Report())
     with pytest.raises(UsageError, match="predictions"):
         Session.open(tmp_path)
+
+
+def test_what_a_killed_process_left_half_written_is_swept_away(small_demo: Path):
+    old, new = (small_demo / "annotations" / f".writing-{digit * 16}.part" for digit in "0a")
+    other = small_demo / "annotations" / ".writing-by-another-program"
+    for path in (old, new, other):
+        path.write_bytes(b"<annot")
+    os.utime(old, (1, 1))
+    os.utime(other, (1, 1))
+    Session.open(small_demo).close()
+    assert (old.exists(), new.exists(), other.exists()) == (False, True, True)

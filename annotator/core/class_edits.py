@@ -1,0 +1,125 @@
+"""Changes of the list of classes, each as one edit that can be undone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from annotator.core.edits import SetBoxes, SetClasses
+from converters.errors import FormatError
+from converters.model import Box, Dataset
+from converters.words import counted
+
+
+def add_class(dataset: Dataset, name: str) -> SetClasses:
+    """Add a class at the end of the order.
+
+    Raises:
+        FormatError: The name is empty, taken (also but for case), or has a line break.
+    """
+    name = checked_name(dataset, name)
+    return SetClasses(dataset.class_names, (*dataset.class_names, name), (), f"add the class {name}")
+
+
+def rename_class(dataset: Dataset, old: str, new: str) -> SetClasses:
+    """Give a class another name; its place in the order, and so its id, stays.
+
+    Raises:
+        FormatError: There is no class ``old``, or the new name is empty, taken, or has a line break.
+    """
+    _check_there(dataset, old)
+    new = checked_name(dataset, new, besides=old)
+    after = tuple(new if name == old else name for name in dataset.class_names)
+    changes = _changes(dataset, lambda box: box.relabelled(new) if box.label == old else box, "")
+    return _edit(dataset, after, changes, f"rename {old} to {new}")
+
+
+def merge_classes(dataset: Dataset, names: Sequence[str], into: str) -> SetClasses:
+    """Let the boxes of some classes be of another one, and take these classes out of the list.
+
+    Raises:
+        FormatError: One of them is no class.
+    """
+    gone = [name for name in names if name != into]
+    for name in (*gone, into):
+        _check_there(dataset, name)
+    after = tuple(name for name in dataset.class_names if name not in gone)
+    changes = _changes(dataset, lambda box: box.relabelled(into) if box.label in gone else box, "")
+    return _edit(dataset, after, changes, f"merge {', '.join(gone)} into {into}")
+
+
+def delete_class(dataset: Dataset, name: str, relabel_as: str | None = None) -> SetClasses:
+    """Take a class out of the list.
+
+    Args:
+        dataset: The set.
+        name: The class.
+        relabel_as: The class that its boxes get; None: they are deleted.
+
+    Raises:
+        FormatError: One of them is no class, or both are the same.
+    """
+    _check_there(dataset, name)
+    if relabel_as is not None:
+        _check_there(dataset, relabel_as)
+        if relabel_as == name:
+            raise FormatError(f"the boxes of {name!r} cannot stay in it: it is to be deleted.")
+    after = tuple(other for other in dataset.class_names if other != name)
+    count = Counter(box.label for image in dataset for box in image.boxes)[name]
+    if relabel_as is None:
+        changes = _changes(dataset, lambda box: None if box.label == name else box, "")
+        what = f"delete the class {name} and {counted(count, 'box', 'boxes')}"
+    else:
+        changes = _changes(dataset, lambda box: box.relabelled(relabel_as) if box.label == name else box, "")
+        what = f"delete the class {name}, {counted(count, 'box', 'boxes')} to {relabel_as}"
+    return _edit(dataset, after, changes, what if count else f"delete the class {name}")
+
+
+def reorder_classes(dataset: Dataset, order: Sequence[str]) -> SetClasses:
+    """Put the classes into another order (and so give them other ids, where files hold ids).
+
+    Raises:
+        FormatError: ``order`` is not the same classes.
+    """
+    if sorted(order) != sorted(dataset.class_names):
+        raise FormatError("the order must name every class once.")
+    return SetClasses(dataset.class_names, tuple(order), (), "reorder the classes")
+
+
+def checked_name(dataset: Dataset, name: str, besides: str | None = None) -> str:
+    """A new class name without outer blanks.
+
+    Args:
+        dataset: The set.
+        name: The name.
+        besides: A class that goes away, whose name may differ from it in case alone.
+
+    Raises:
+        FormatError: It is empty, taken (also but for case), or has a line break.
+    """
+    name = name.strip()
+    if not name or not name.isprintable():
+        raise FormatError("a class name needs at least one character and no line break.")
+    for other in dataset.class_names:
+        if other.casefold() == name.casefold() and other != besides:
+            raise FormatError(f"the class {other!r} exists already.", hint="Merge the two classes instead.")
+    return name
+
+
+def _check_there(dataset: Dataset, name: str) -> None:
+    if name not in dataset.class_names:
+        raise FormatError(f"there is no class {name!r}; there are {', '.join(dataset.class_names)}.")
+
+
+def _changes(dataset: Dataset, change: Callable[[Box], Box | None], text: str) -> list[SetBoxes]:
+    """What happens to the boxes of each image; None deletes a box."""
+    changes: list[SetBoxes] = []
+    for image in dataset:
+        after = tuple(box for old in image.boxes if (box := change(old)) is not None)
+        if after != image.boxes:
+            changes.append(SetBoxes(image.key, image.boxes, after, text))
+    return changes
+
+
+def _edit(dataset: Dataset, after: tuple[str, ...], changes: list[SetBoxes], text: str) -> SetClasses:
+    return SetClasses(dataset.class_names, after, tuple(changes), text)
