@@ -47,6 +47,11 @@ class Layout:
     size: tuple[int, int]
     tiles: tuple[Tile, ...]
 
+    def above(self, place: int) -> FloatArray:
+        """Regions that hide what lies under them and come after a tile, shape (M, 4)."""
+        regions = [tile.region for tile in self.tiles[place + 1 :] if tile.weight >= 1]
+        return np.array(regions, dtype=np.float64).reshape(-1, 4)
+
 
 def covering(
     source: tuple[int, int], region: Region, scale: float, offset: tuple[float, float]
@@ -90,9 +95,9 @@ def boxes_on_tile(layout: Layout, place: int, xyxy: FloatArray) -> tuple[FloatAr
     cut = np.clip(whole, low, high)
     area = geometry.area(whole)
     seen = np.divide(geometry.area(cut), area, out=np.zeros_like(area), where=area > 0)
-    above = [tile.region for tile in layout.tiles[place + 1 :] if tile.weight >= 1]
-    if above:
-        seen = seen * (1.0 - geometry.covered(cut, np.array(above, dtype=np.float64)))
+    above = layout.above(place)
+    if len(above):
+        seen = seen * (1.0 - geometry.covered(cut, above))
         for region in above:
             cut = _trimmed(cut, region)
     return cut, seen
@@ -166,10 +171,10 @@ def resampled(source: RgbImage, matrix: FloatArray, size: tuple[int, int]) -> Rg
     return np.asarray(moved, dtype=np.uint8)
 
 
-def _trimmed(xyxy: FloatArray, region: Region) -> FloatArray:
+def _trimmed(xyxy: FloatArray, region: FloatArray) -> FloatArray:
     """Boxes without the strip at an edge that a region hides from side to side."""
     x1, y1, x2, y2 = xyxy.T
-    left, top, right, bottom = region
+    left, top, right, bottom = region.tolist()
     broad, tall = (left <= x1) & (right >= x2), (top <= y1) & (bottom >= y2)
     new_x1 = np.where(tall & (left <= x1), np.clip(right, x1, x2), x1)
     new_x2 = np.where(tall & (right >= x2), np.clip(left, new_x1, x2), x2)

@@ -143,6 +143,7 @@ def make_plan(
     pastes: Pastes | None = None,
     loaded: Loaded | None = None,
     on_progress: ProgressCallback | None = None,
+    on_planned: ProgressCallback | None = None,
 ) -> Plan:
     """Draw the operations of every copy and work out its boxes.
 
@@ -155,6 +156,7 @@ def make_plan(
         pastes: Faces to paste on the copies of each picture, by class (a balance plan's).
         loaded: The data set, where it was loaded before (:func:`load`).
         on_progress: Told while the data set is read.
+        on_planned: Told how many copies are planned, of how many; it may raise to cancel.
 
     Raises:
         UsageError: A number is out of range, or the pastes or the policy name what is not there.
@@ -185,7 +187,7 @@ def make_plan(
     if pastes is not None:
         dealt = deal_pastes(images, numbers, pastes, seed=seed, policy=policy, scene_of=scenes)
         _report_pastes(dealt, report)
-    planned = _plan_copies(images, numbers, scenes, seed, policy, dealt, report)
+    planned = _plan_copies(images, numbers, scenes, seed, policy, dealt, report, on_planned)
     return Plan(work, dataset.class_names, images, tuple(planned), seed, policy, report, dealt)
 
 
@@ -250,13 +252,18 @@ def _plan_copies(
     policy: Policy,
     dealt: DealtPastes | None,
     report: Report,
+    on_planned: ProgressCallback | None,
 ) -> list[PlannedCopy]:
     """All copies, in natural order of their originals; what cannot be planned goes to the report."""
     stems = _stems(images)
     steps = dealt.steps if dealt else {}
     planned: list[PlannedCopy] = []
     alike: list[str] = []
+    done, total = 0, sum(numbers.values())
     for image in images:
+        if on_planned is not None:
+            on_planned(done, total)
+        done += numbers[image.key]
         scene = scenes[image.key]
         try:
             for index in range(1, numbers[image.key] + 1):

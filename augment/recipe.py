@@ -25,6 +25,7 @@ from augment.transforms import (
     Transform,
     WindowTransform,
 )
+from augment.visible import Ellipses
 from converters import geometry
 from converters.errors import ImageError, UsageError
 from converters.geometry import FloatArray
@@ -71,13 +72,15 @@ class Placed:
 
 
 class _Canvas:
-    """Size and boxes while the stages are gone through."""
+    """Size, boxes and the ellipses in them while the stages are gone through."""
 
-    def __init__(self, size: tuple[int, int], boxes: Sequence[Box]) -> None:
+    def __init__(self, size: tuple[int, int], boxes: Sequence[Box], rule: BoxRule) -> None:
         self.size = size
+        self.rule: BoxRule = rule
         self.boxes = list(boxes)
         self.origins: list[int | None] = list(range(len(boxes)))
         self.xyxy = geometry.as_array(boxes)
+        self.ellipses = Ellipses.in_boxes(self.xyxy)
         self.seen = np.ones(len(boxes))
         self.moved = False
 
@@ -85,13 +88,18 @@ class _Canvas:
         """Boxes that are not the picture's own."""
         self.boxes += boxes
         self.origins += [_PASTED] * len(boxes)
-        self.xyxy = np.concatenate([self.xyxy, geometry.as_array(boxes)])
+        added = geometry.as_array(boxes)
+        self.xyxy = np.concatenate([self.xyxy, added])
+        self.ellipses = self.ellipses.joined(Ellipses.in_boxes(added))
         self.seen = np.concatenate([self.seen, np.ones(len(boxes))])
 
-    def move(self, mapped: FloatArray, size: tuple[int, int]) -> None:
-        """The boxes went there; what lies outside the canvas is cut."""
+    def move(self, mapped: FloatArray, size: tuple[int, int], ellipses: Ellipses) -> None:
+        """The boxes and ellipses went there; what lies outside the canvas is cut."""
         whole, clipped = geometry.area(mapped), geometry.clip(mapped, size)
         left = np.divide(geometry.area(clipped), whole, out=np.zeros_like(whole), where=whole > 0)
+        self.ellipses = ellipses.limited(np.array([0.0, 0.0, *size]))
+        if self.rule == "ellipse":
+            clipped = self.ellipses.boxes(clipped, left < 1, np.zeros((0, 4)))
         self.xyxy, self.size, self.seen, self.moved = clipped, size, self.seen * left, True
 
 
@@ -163,7 +171,7 @@ class Recipe:
             Boxes inside the copy of which at least ``min_visible`` is seen, each side at least a pixel.
             Where nothing is moved or hidden every box stays as it is.
         """
-        state = _Canvas(size, boxes)
+        state = _Canvas(size, boxes, self.boxes)
         self._carry_out(state, None, donors or {}, _nobody)
         return self._settle(state)
 
@@ -185,7 +193,7 @@ class Recipe:
         Raises:
             ImageError: The picture is too large to be turned.
         """
-        state = _Canvas((rgb.shape[1], rgb.shape[0]), boxes)
+        state = _Canvas((rgb.shape[1], rgb.shape[0]), boxes, self.boxes)
         made = self._carry_out(state, rgb, donors or {}, picture_of or _nobody)
         return rgb.copy() if made is rgb or made is None else made
 
@@ -198,15 +206,18 @@ class Recipe:
     ) -> RgbImage | None:
         """Go through the stages on boxes and, where there are any, on pixels: both take the same way."""
         for paste, params in self._of(PasteTransform):
-            rgb = paste.paste(rgb, params, picture_of) if rgb is not None else None
-            state.seen = state.seen * (1.0 - paste.hidden(params, state.xyxy))
+            if rgb is not None:
+                rgb = paste.paste(rgb, params, picture_of)
+            else:  # what is seen of boxes is of no use to pixels, and takes drawing every prop once more
+                state.seen = state.seen * (1.0 - paste.hidden(params, state.xyxy))
             state.add(paste.added(params))
         if rgb is not None:
             rgb = _coloured(rgb, [pair for pair in self._of(ColourTransform) if not _is_sensor(pair[0])])
         mapping = self._mapping(state.size, state.xyxy)
         if mapping is not None:
             rgb = functional.warp(rgb, mapping.matrix, mapping.size, self.fill) if rgb is not None else None
-            state.move(mapping.rule(state.xyxy, mapping.matrix), mapping.size)
+            ellipses = state.ellipses.moved(mapping.matrix)
+            state.move(mapping.rule(state.xyxy, mapping.matrix), mapping.size, ellipses)
         for foreign, params in self._of(ForeignTransform):
             rgb = foreign.apply(rgb, params) if rgb is not None else None
             _move_as(foreign, params, state, rgb, self.boxes)
@@ -279,7 +290,7 @@ def _move_as(
     if rgb is not None and size != (rgb.shape[1], rgb.shape[0]):
         raise ImageError(f"{foreign.name} gives the picture another size than its boxes, so it has no copy.")
     if moved is not state.xyxy or size != state.size:
-        state.move(moved, size)
+        state.move(moved, size, Ellipses.in_boxes(moved))
 
 
 def _lay_out(state: _Canvas, layout: Layout, donors: Mapping[str, AnnotatedImage]) -> None:
@@ -288,20 +299,26 @@ def _lay_out(state: _Canvas, layout: Layout, donors: Mapping[str, AnnotatedImage
     origins: list[int | None] = []
     edges: list[FloatArray] = []
     seen: list[FloatArray] = []
+    ellipses = Ellipses.in_boxes(np.zeros((0, 4)))
     for place, tile in enumerate(layout.tiles):
         if tile.donor is None:
             here, known, part = state.boxes, state.origins, state.seen
-            xyxy = state.xyxy
+            xyxy, inscribed = state.xyxy, state.ellipses
         else:
             here = list(donors[tile.donor].boxes)
             known, part, xyxy = [None] * len(here), np.ones(len(here)), geometry.as_array(here)
+            inscribed = Ellipses.in_boxes(xyxy)
         cut, left = boxes_on_tile(layout, place, xyxy)
+        inscribed = inscribed.moved(tile.matrix).limited(np.array(tile.region, dtype=np.float64))
+        if state.rule == "ellipse":
+            cut = inscribed.boxes(cut, left < 1, layout.above(place))
+        ellipses = ellipses.joined(inscribed)
         boxes += here
         origins += known
         edges.append(cut)
         seen.append(left * part)
     state.size, state.boxes, state.origins, state.moved = layout.size, boxes, origins, True
-    state.xyxy, state.seen = np.concatenate(edges), np.concatenate(seen)
+    state.xyxy, state.seen, state.ellipses = np.concatenate(edges), np.concatenate(seen), ellipses
 
 
 def _coloured(rgb: RgbImage, steps: Sequence[tuple[ColourTransform, Params]]) -> RgbImage:

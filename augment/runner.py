@@ -123,7 +123,16 @@ def augment(
     """
     if jobs is not None and jobs < 1:
         raise UsageError(f"{jobs} jobs: must be at least 1.")
-    plan = make_plan(root, copies=copies, seed=seed, policy=policy, pastes=pastes, loaded=loaded)
+    tell = on_progress or (lambda done, total: None)
+    plan = make_plan(
+        root,
+        copies=copies,
+        seed=seed,
+        policy=policy,
+        pastes=pastes,
+        loaded=loaded,
+        on_planned=lambda _, total: tell(0, total),  # nothing is made yet, and the person may cancel
+    )
     work = plan.work
     make = partial(cluster.run, work.root) if cluster is not None else partial(workers.run, jobs=jobs)
     with _alone_in(work):

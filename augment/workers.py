@@ -91,6 +91,8 @@ def make_copies(task: SourceTask) -> Outcome:
         donors = {donor.key: donor for donor in copy.donors}
         try:
             made = copy.recipe.apply(rgb, task.image.boxes, donors, picture_of(donors, pictures.pixels))
+            for donor in copy.donors:  # on a copy of a few pixels there is no room for some of them
+                pictures.note(donor)
             encoded = encode_png(made)
         except _READ_ERRORS as error:
             failed[place] = _said(error, path)
@@ -142,9 +144,18 @@ class _Pictures:
         """
         if image.path not in self._loaded:
             rgb = load_picture(image)
-            self.digests[image.path] = digest(image.path.read_bytes())
+            self.note(image)
             self._loaded[image.path] = rgb
         return self._loaded[image.path]
+
+    def note(self, image: AnnotatedImage) -> None:
+        """Note the digest of a picture's file.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+        if image.path not in self.digests:
+            self.digests[image.path] = digest(image.path.read_bytes())
 
 
 def load_picture(image: AnnotatedImage) -> RgbImage:

@@ -237,20 +237,19 @@ class CopyPaste(PasteTransform):
         low, high = self.scale_range
         donors = scene.donors
         at = rng.random()
-        chosen = [
-            face
-            for face in self.usable(donors, label)
-            if face[0] != scene.key
-            and donors.uses[face] < self.max_uses
-            and (height is None or low <= height / donors.by_key[face[0]].boxes[face[1]].height <= high)
-        ]
-        while chosen:
-            least = min(donors.uses[face] for face in chosen)
-            fewest = [face for face in chosen if donors.uses[face] == least]
-            face = fewest[int(at * len(fewest))]
-            if self._is_sharp(donors, face):
-                return face
-            chosen.remove(face)
+        by_uses: dict[int, list[_Face]] = {}
+        for face in self.usable(donors, label):
+            uses = donors.uses[face]
+            if face[0] == scene.key or uses >= self.max_uses:
+                continue
+            own = donors.by_key[face[0]].boxes[face[1]].height
+            if height is None or low <= height / own <= high:
+                by_uses.setdefault(uses, []).append(face)
+        for _, fewest in sorted(by_uses.items()):
+            while fewest:
+                face = fewest.pop(int(at * len(fewest)))
+                if self._is_sharp(donors, face):
+                    return face
         return None
 
     def _is_sharp(self, donors: Donors, face: _Face) -> bool:
