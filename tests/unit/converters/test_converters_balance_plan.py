@@ -38,7 +38,7 @@ NAMES = ("mask", "no_mask", "chin")
 
 def image(key: str, *counts: int, split: Split | None = Split.TRAIN, labelled: bool = True) -> AnnotatedImage:
     boxes = faces(name for name, count in zip(NAMES, counts, strict=False) for _ in range(count))
-    return AnnotatedImage(key, Path(f"/work/{key}.png"), (400, 300), boxes, split, labelled=labelled)
+    return AnnotatedImage(key, Path(f"/set/{key}.png"), (400, 300), boxes, split, labelled=labelled)
 
 
 def faces(labels: Iterable[str]) -> tuple[Box, ...]:
@@ -51,7 +51,7 @@ def faces(labels: Iterable[str]) -> tuple[Box, ...]:
 
 
 def dataset(*images: AnnotatedImage, names: tuple[str, ...] = NAMES) -> Dataset:
-    return Dataset(Path("/work"), "yolo", images, names)
+    return Dataset(Path("/set"), "yolo", images, names)
 
 
 def of(rows: list[tuple[int, ...]]) -> Dataset:
@@ -177,7 +177,7 @@ def test_what_cannot_be_reached_is_said_and_pasting_offered() -> None:
 
 def test_pasted_boxes_lie_on_copies_with_room() -> None:
     full = AnnotatedImage(
-        "obj/full", Path("/work/obj/full.png"), (100, 100), (Box((5, 5, 85, 85), "chin"),), Split.TRAIN
+        "obj/full", Path("/set/obj/full.png"), (100, 100), (Box((5, 5, 85, 85), "chin"),), Split.TRAIN
     )
     data = dataset(full, image("obj/none"), names=("chin",))
     plan = solve(data, parse_target("chin=5"), PlanOptions(max_copies=2, paste=True))
@@ -368,7 +368,7 @@ def test_many_kinds_of_pictures(text: str, paste: bool) -> None:
         counts = rng.poisson(1.8 / np.arange(1, 9) ** 0.9)
         boxes = faces(name for name, n in zip(names, counts, strict=True) for _ in range(int(n)))
         images.append(
-            AnnotatedImage(f"obj/{number}", Path(f"/work/{number}.png"), (400, 300), boxes, Split.TRAIN)
+            AnnotatedImage(f"obj/{number}", Path(f"/set/{number}.png"), (400, 300), boxes, Split.TRAIN)
         )
     data = dataset(*images, names=names)
     assert len({tuple(sorted(Counter(box.label for box in i.boxes).items())) for i in images}) > 500
@@ -479,7 +479,7 @@ def test_only_faces_that_can_be_cut_out_are_pasted() -> None:
         Box((100.0, 10.0, 140.0, 60.0), "chin", flags=frozenset({"truncated"})),
         Box((200.0, 10.0, 240.0, 60.0), "chin"),
     )
-    first = AnnotatedImage("obj/a", Path("/work/obj/a.png"), (400, 300), chins, Split.TRAIN)
+    first = AnnotatedImage("obj/a", Path("/set/obj/a.png"), (400, 300), chins, Split.TRAIN)
     data = dataset(first, image("obj/b", 60))
     options = PlanOptions(max_copies=9, paste=True, max_pastes_per_copy=5, max_uses=3)
     assert solve(data, parse_target("chin=500"), options).pasted["chin"] == 3

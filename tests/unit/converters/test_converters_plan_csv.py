@@ -12,13 +12,13 @@ NAMES = ("mask", "chin; diaper", " odd,=\\ ", "never")
 
 def image(key: str, *labels: str, split: Split = Split.TRAIN, labelled: bool = True) -> AnnotatedImage:
     boxes = tuple(Box((4.0 + 18 * n, 4.0, 17.0 + 18 * n, 17.0), label) for n, label in enumerate(labels))
-    return AnnotatedImage(key, Path(f"/work/{key}.PNG"), (400, 300), boxes, split, labelled=labelled)
+    return AnnotatedImage(key, Path(f"/set/{key}.PNG"), (400, 300), boxes, split, labelled=labelled)
 
 
 @pytest.fixture
 def data() -> Dataset:
     return Dataset(
-        Path("/work"),
+        Path("/set"),
         "yolo",
         (
             image("obj/a", *["mask"] * 9),
