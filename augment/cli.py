@@ -212,17 +212,19 @@ def _augment(args: argparse.Namespace, policy: Policy) -> int:
 
     asked = _amounts(args, policy)
     if args.dry_run:
-        made = plan.make_plan(
-            args.work,
-            copies=asked.copies,
-            pastes=asked.pastes,
-            loaded=asked.loaded,
-            seed=args.seed,
-            policy=policy,
-        )
+        with Bar("planning") as on_planned:
+            made = plan.make_plan(
+                args.work,
+                copies=asked.copies,
+                pastes=asked.pastes,
+                loaded=asked.loaded,
+                seed=args.seed,
+                policy=policy,
+                on_planned=on_planned,
+            )
         result = runner.summarise(made, frozenset(copy.stem for copy in made.copies), 0)
     else:
-        with Bar("copies") as on_progress:
+        with Bar("planning") as on_planned, Bar("copies") as on_progress:
             result = runner.augment(
                 args.work,
                 copies=asked.copies,
@@ -233,6 +235,7 @@ def _augment(args: argparse.Namespace, policy: Policy) -> int:
                 jobs=args.jobs,
                 cluster=_cluster(args),
                 on_progress=on_progress,
+                on_planned=on_planned,
             )
     print_report(result.report)
     if args.json:

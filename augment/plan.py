@@ -276,6 +276,8 @@ def _plan_copies(
                     alike.append(stem)
         except DataError as error:
             report.add_exception(error, key=image.key)
+    if on_planned is not None:
+        on_planned(total, total)
     if alike:
         report.warning(
             "no-operation",

@@ -96,6 +96,7 @@ def augment(
     jobs: int | None = None,
     cluster: Cluster | None = None,
     on_progress: Callable[[int, int], None] | None = None,
+    on_planned: Callable[[int, int], None] | None = None,
 ) -> AugmentResult:
     """Make copies of every training picture and list them in train.txt.
 
@@ -113,6 +114,7 @@ def augment(
         cluster: Other computers that make the copies, in the place of ``jobs``.
         on_progress: Called with (copies done, copies to make). What it raises ends the run; the old copies
             are as they were, and those that are finished wait for the next run with these settings.
+        on_planned: Called before with (copies planned, copies to plan); what it raises ends the run.
 
     Raises:
         UsageError: ``copies``, ``seed`` or ``jobs`` is out of range.
@@ -123,7 +125,6 @@ def augment(
     """
     if jobs is not None and jobs < 1:
         raise UsageError(f"{jobs} jobs: must be at least 1.")
-    tell = on_progress or (lambda done, total: None)
     plan = make_plan(
         root,
         copies=copies,
@@ -131,7 +132,7 @@ def augment(
         policy=policy,
         pastes=pastes,
         loaded=loaded,
-        on_planned=lambda _, total: tell(0, total),  # nothing is made yet, and the person may cancel
+        on_planned=on_planned,
     )
     work = plan.work
     make = partial(cluster.run, work.root) if cluster is not None else partial(workers.run, jobs=jobs)
