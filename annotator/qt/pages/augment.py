@@ -97,7 +97,7 @@ class AugmentPage(Page):
         self.state.setWordWrap(True)
         amounts = self._build_amounts()
         self.per_copy = QSpinBox(minimum=1, maximum=len(STUDY.operations), value=STUDY.operations_per_copy)
-        self.per_copy.setSuffix(" different operations on each copy")
+        _in_words(self.per_copy, " operation on each copy", " different operations on each copy")
         self.seed = QSpinBox(minimum=0, maximum=2**31 - 1, value=1)
         self.policies = QComboBox()
         for name, about in ABOUT.items():
@@ -178,7 +178,7 @@ class AugmentPage(Page):
         self.amount.currentIndexChanged.connect(self._show_amount)
         self._plan: BalancePlan | None = None
         self.copies = QSpinBox(minimum=1, maximum=50, value=2)
-        self.copies.setSuffix(" copies of each training picture")
+        _in_words(self.copies, " copy of each training picture", " copies of each training picture")
         amounts = QWidget()
         row = QHBoxLayout(amounts)
         row.setContentsMargins(0, 0, 0, 0)
@@ -196,7 +196,8 @@ class AugmentPage(Page):
         if work is None:
             self.state.setText("There is no training set yet: make it on the Split page first.")
         else:
-            there = f"{count} copies lie in {work.augmented}." if count else "No copies yet."
+            lie = counted(count, "copy lies", "copies lie")
+            there = f"{lie} in {work.augmented}." if count else "No copies yet."
             self.state.setText(f"Training set: {work.root}. {there}")
 
     def is_busy(self) -> bool:
@@ -259,7 +260,12 @@ class AugmentPage(Page):
         plan = self._chosen_plan()
         self.make.run(
             lambda tell: augment(
-                work.root, seed=seed, policy=policy, on_progress=tell, **_amounts(work, copies, plan)
+                work.root,
+                seed=seed,
+                policy=policy,
+                on_progress=tell,
+                on_planned=lambda _, total: tell(0, total),  # nothing is made yet, and one may cancel
+                **_amounts(work, copies, plan),
             ),
             "%v of %m copies",
         )
@@ -267,12 +273,14 @@ class AugmentPage(Page):
 
     def _made(self, result: AugmentResult) -> None:
         total = result.images + result.copies
-        text = f"{result.copies} copies beside {result.images} training pictures: "
+        text = f"{counted(result.copies, 'copy', 'copies')} beside "
+        text += f"{counted(result.images, 'training picture')}: "
         text += f"train.txt lists {total} now."
         if result.dropped:
-            text += f" {len(result.dropped)} boxes of which too little was left were dropped."
+            lost = counted(len(result.dropped), "box is", "boxes are")
+            text += f" {lost} dropped, since too little is left."
         if result.unplaced:
-            text += f" {sum(result.unplaced.values())} boxes found no place to be pasted."
+            text += f" {counted(sum(result.unplaced.values()), 'box', 'boxes')} found no place to be pasted."
         self.make.say(text)
         issues = "\n".join(map(str, result.report))
         if result.report.errors:
@@ -288,7 +296,7 @@ class AugmentPage(Page):
         except DataError as error:
             messages.error(str(error))
             return
-        self.make.say(f"{count} copies were taken away.")
+        self.make.say(f"{counted(count, 'copy is', 'copies are')} taken away.")
         self.preview.clear_sheet()
         self.refresh()
         self.work_changed.emit()
@@ -316,6 +324,12 @@ class AugmentPage(Page):
         self.examples_shown.emit()
 
 
+def _in_words(number: QSpinBox, one: str, many: str) -> None:
+    """Let a number be followed by what it counts, as one or as many."""
+    number.valueChanged.connect(lambda value: number.setSuffix(one if value == 1 else many))
+    number.setSuffix(one if number.value() == 1 else many)
+
+
 def _describe(policy: Policy) -> str:
     """A policy's operations in words."""
     parts = []
@@ -328,20 +342,20 @@ def _describe(policy: Policy) -> str:
 
 
 def _describe_one(operation: Transform) -> str:
-    """``blur (0 to 2 sigma in pixels)``, ``exposure (±50 %)``, ``shear (±15°)``, ``flip``."""
-    name = operation.name.replace("_", " ")
+    """``blur (sigma 0 to 2 pixels)``, ``exposure (±50 %)``, ``shear (±15°)``, ``flip``."""
+    name, what = operation.name.replace("_", " "), ""
     key, (low, high) = next(iter(operation.ranges().items()), ("", (0.0, 0.0)))
-    counted = operation.unit_of(key)
-    if counted.startswith("fraction"):
+    unit_of = operation.unit_of(key)
+    if unit_of.startswith("fraction"):
         low, high, unit = 100 * low, 100 * high, " %"
-    elif counted.startswith("degrees"):
+    elif unit_of.startswith("degrees"):
         unit = "°"
-    elif counted.startswith("sigma"):
-        unit = f" {counted}"
+    elif unit_of.startswith("sigma"):
+        what, unit = "sigma ", f" {unit_of.removeprefix('sigma in ')}"
     else:
         return name
     limits = f"±{high:g}" if low == -high else f"{low:g} to {high:g}"
-    return f"{name} ({limits}{unit})"
+    return f"{name} ({what}{limits}{unit})"
 
 
 def _amounts(work: WorkFolder, copies: int, plan: BalancePlan | None) -> dict[str, Any]:
