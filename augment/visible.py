@@ -15,7 +15,7 @@ from converters.geometry import FloatArray
 
 _EVERYWHERE = 1e9
 _SLACK = 1e-6
-"""Pixels; points this near to an edge lie on it."""
+"""Pixels from a point to the places beside it that tell whether it is seen."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,9 @@ class Ellipses:
         found = [centre + reach, centre - reach]
         lines = [np.concatenate([edges[:, axis], edges[:, axis + 2]]) - centre[axis] for axis in (0, 1)]
         for axis in (0, 1):
-            at = lines[axis][lines[axis] ** 2 <= spread[axis, axis]]
+            at = lines[axis][
+                lines[axis] ** 2 < spread[axis, axis] * (1 - 1e-9)
+            ]  # one that only touches cuts nothing
             middle = at * spread[0, 1] / spread[axis, axis]
             off = np.sqrt((1 - at**2 / spread[axis, axis]) * determinant / spread[axis, axis])
             for across in (middle - off, middle + off):
@@ -115,7 +117,30 @@ class Ellipses:
         inside = spread[1, 1] * x**2 - 2 * spread[0, 1] * x * y + spread[0, 0] * y**2 <= determinant
         found.append(centre + np.column_stack([x, y])[inside])
         points = np.concatenate(found)
-        seen = (points >= view[:2] - _SLACK).all(axis=1) & (points <= view[2:] + _SLACK).all(axis=1)
-        for hole in above:
-            seen &= ~((points > hole[:2] + _SLACK) & (points < hole[2:] - _SLACK)).all(axis=1)
-        return np.asarray(points[seen])
+        tips = np.arange(len(points)) < 4
+        return np.asarray(points[_seen(points - centre, tips, edges - np.tile(centre, 2), spread)])
+
+
+def _seen(
+    points: FloatArray, tips: npt.NDArray[np.bool_], edges: FloatArray, spread: FloatArray
+) -> npt.NDArray[np.bool_]:
+    """Which points border on something that is seen.
+
+    A point is judged by its surroundings, for edges that coincide leave slivers without any width: those of
+    two things that lie side by side, or of one that reaches the view's edge.
+
+    Args:
+        points: About the ellipse's centre, shape (K, 2).
+        tips: Which are the ellipse's own extremes: there only its inside counts, for outside is no face.
+        edges: The view, then what lies above, about the same centre, shape (1 + M, 4).
+        spread: The ellipse's, shape (2, 2).
+    """
+    around = points[:, None] + _SLACK * np.array([[-1, -1], [-1, 1], [1, -1], [1, 1]])
+    view, above = edges[0], edges[1:]
+    seen = (around > view[:2]).all(axis=2) & (around < view[2:]).all(axis=2)
+    for hole in above:
+        seen &= ~((around > hole[:2]) & (around < hole[2:])).all(axis=2)
+    x, y = around[..., 0], around[..., 1]
+    determinant = spread[0, 0] * spread[1, 1] - spread[0, 1] ** 2
+    inside = spread[1, 1] * x**2 - 2 * spread[0, 1] * x * y + spread[0, 0] * y**2 <= determinant
+    return np.asarray((seen & (inside | ~tips[:, None])).any(axis=1))
