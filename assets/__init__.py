@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["demo_path", "props_path"]
+__all__ = ["demo_path", "props_path", "translations_path"]
 
 
 def demo_path() -> Path:
@@ -29,3 +29,8 @@ def props_path() -> Path:
     The drawings were made for this tool and may be shipped and changed freely.
     """
     return Path(__file__).resolve().parent / "props"
+
+
+def translations_path() -> Path:
+    """Folder of the window's texts in other languages, a ``.ts`` file each."""
+    return Path(__file__).resolve().parent / "translations"
