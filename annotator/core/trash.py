@@ -17,7 +17,7 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -146,6 +146,30 @@ class Trash:
             raise WriteError.from_os_error(error, path) from error
         with contextlib.suppress(sqlite3.Error), self._sidecar.transaction() as database:
             database.execute("DELETE FROM trash WHERE folder = ?", (folder,))
+
+    def erase(self, folder: str, keys: Collection[str]) -> None:
+        """Delete some images of a folder of the trash for ever; no undo brings these back.
+
+        Touches no database, so it may run in another thread.
+
+        Raises:
+            DataError: The folder's list cannot be read or written, or a file cannot be deleted.
+        """
+        listed = self._read(folder)
+        gone = [item for item in listed if item.key in keys]
+        kept = [item for item in listed if item.key not in keys]
+        path = self._folder(folder)
+        try:
+            # The files go first: whoever is stopped on the way finds the rest in the list.
+            for item in gone:
+                for name in item.files:
+                    (path / _FILES / name).unlink(missing_ok=True)
+            if kept:
+                self._write(folder, kept)
+            else:
+                shutil.rmtree(path)
+        except OSError as error:
+            raise WriteError.from_os_error(error, path) from error
 
     def place_of(self, item: TrashedImage, path: Path) -> Path:
         """Where a file of an image lies while it is in the trash."""

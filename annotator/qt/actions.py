@@ -18,6 +18,8 @@ from PyQt5.QtWidgets import (
     QVBoxLayout,
 )
 
+from annotator.qt.dialogs import menu
+
 if TYPE_CHECKING:
     from annotator.qt.main_window import MainWindow
 
@@ -53,6 +55,7 @@ def _file_entries(window: MainWindow) -> list[Entry]:
         Entry("save", "Save now", ("Ctrl+S",), "File", window.save, SET),
         Entry("read_again", "Read the set again", ("F5",), "File", window.read_again, SET),
         Entry("overwrite", "Overwrite changed files", (), "File", window.overwrite_changed, SET),
+        Entry("trash", "Trash…", (), "File", lambda: menu.show_trash(window), SET),
         Entry("quit", "Quit", ("Ctrl+Q",), "File", window.close),
         Entry("keys", "Keys", ("F1", "?"), "Help", window.show_keys),
         Entry("messages", "Messages", (), "Help", window.show_messages),
@@ -191,12 +194,12 @@ def _name_undo(window: MainWindow, actions: dict[str, QAction]) -> None:
 def build_menus(window: MainWindow, actions: dict[str, QAction]) -> None:
     """The menu bar."""
     for title in ("File", "Edit", "Go", "View", "Help"):
-        menu = window.menuBar().addMenu(f"&{title}")
+        part = window.menuBar().addMenu(f"&{title}")
         for name, action in actions.items():
             if action.property("menu") == title:
                 if name in ("quit", "save", "page_label", "next_box"):
-                    menu.addSeparator()
-                menu.addAction(action)
+                    part.addSeparator()
+                part.addAction(action)
 
 
 def show_keys(window: MainWindow, actions: dict[str, QAction]) -> None:
