@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from annotator.qt.entry import SET, Entry
+from annotator.qt.translation import tr
+
 if TYPE_CHECKING:
     from annotator.qt.main_window import MainWindow
+
+
+def entries(window: MainWindow) -> list[Entry]:
+    """The actions of these dialogs."""
+    return [
+        Entry("trash", tr("Trash…"), (), "File", lambda: show_trash(window), SET, separated=True),
+    ]
 
 
 def show_trash(window: MainWindow) -> None:

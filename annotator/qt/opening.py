@@ -1,0 +1,182 @@
+"""Opening a set in the background, in the place of the one that is open, and leaving it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PyQt5.QtCore import QObject, Qt
+from PyQt5.QtWidgets import QFileDialog, QProgressDialog
+
+from annotator import messages
+from annotator.core.project import Project
+from annotator.core.session import Session
+from annotator.qt.background import Task
+from annotator.qt.translation import tr, tr_n
+from converters.errors import DataError
+
+if TYPE_CHECKING:
+    from annotator.qt.main_window import MainWindow
+
+
+class Opening(QObject):
+    """Opens sets for the window."""
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        self._window = window
+        self._task: Task | None = None
+        self._closed = False
+        self._return_to: str | None = None
+
+    # What to open
+
+    def open_demo(self) -> None:
+        """Open the working copy of the demo set; the shipped one is never written."""
+        from annotator.core.demo import demo_copy
+
+        try:
+            path = demo_copy()
+        except DataError as error:
+            messages.error(str(error))
+            return
+        self.open_path(path)
+
+    def ask_for_folder(self) -> None:
+        """Ask for a folder and open it."""
+        path = QFileDialog.getExistingDirectory(
+            self._window, tr("Open a folder of pictures"), self._last_place()
+        )
+        if path:
+            self.open_path(Path(path))
+
+    def ask_for_archive(self) -> None:
+        """Ask for an archive and open it."""
+        kinds = "*.zip *.tar *.tar.gz *.tgz *.tar.bz2 *.tar.xz"
+        path, _ = QFileDialog.getOpenFileName(
+            self._window,
+            tr("Open a zip"),
+            self._last_place(),
+            f"{tr('Archives')} ({kinds});;{tr('All files')} (*)",
+        )
+        if path:
+            self.open_path(Path(path))
+
+    def _last_place(self) -> str:
+        recent = self._window.settings.recent
+        return str(recent[0].parent if recent else Path.home())
+
+    def read_again(self) -> None:
+        """Open the set anew, at the same picture: what another program changed is seen."""
+        if self._window.project is not None:
+            self._return_to = self._window.label.key
+            self.open_path(self._window.project.session.root)
+
+    # Opening it
+
+    def open_path(self, path: Path) -> None:
+        """Open a folder or an archive in the background, in the place of what is open."""
+        if self._task is not None or not self._window.may_leave():
+            return
+        dialog = QProgressDialog(tr("Opening {name}…", name=path.name), tr("Cancel"), 0, 0, self._window)
+        dialog.setWindowTitle(tr("Opening"))
+        dialog.setWindowModality(Qt.WindowModal)
+        # A set that opens at once needs no dialog.
+        dialog.setMinimumDuration(500)
+        self.let_go()
+        task = Task(lambda tell: Session.open(path, tell), self)
+        dialog.canceled.connect(task.cancel)
+        task.progressed.connect(lambda done, total: _tell(dialog, done, total))
+        task.succeeded.connect(lambda session: self._opened(session, path))
+        task.failed.connect(self._not_opened)
+        task.cancelled.connect(self._window.show_start)
+        task.finished.connect(lambda: self._ended(dialog))
+        self._task = task.start()
+
+    def _ended(self, dialog: QProgressDialog) -> None:
+        self._task = None
+        dialog.reset()
+        dialog.deleteLater()
+
+    def _not_opened(self, text: str) -> None:
+        messages.error(text)
+        self._window.show_start()
+
+    def _opened(self, session: Session, path: Path) -> None:
+        if self._closed:  # it was opened in the background while the window closed
+            session.close()
+            return
+        window = self._window
+        project = Project(session, window.settings)
+        project.take_over_split()
+        window.settings.add_recent(path)
+        at, self._return_to = self._return_to, None
+        window.show_project(project, at)
+        say_what_was_found(session)
+
+    # Leaving it
+
+    def let_go(self) -> None:
+        """Leave the open set."""
+        window = self._window
+        window.undo_stack.clear()
+        if window.project is not None:
+            window.project.session.close()
+            window.project = None
+        window.loader.forget_all()
+
+    def close(self) -> None:
+        """The window closes: end what is being opened."""
+        self._closed = True
+        if self._task is not None:
+            self._task.cancel()
+            self._task.wait()
+
+
+def say_what_was_found(session: Session) -> None:
+    """What a person has to know about a set that was just opened."""
+    unlabelled = sum(not session.image(key).labelled for key in session.keys)
+    pictures = tr_n("{n} picture open", "{n} pictures open", len(session.keys))
+    details = "\n".join(map(str, session.report))
+    if session.sidecar.locked_by is not None:
+        messages.warning(
+            tr(
+                "This set is open in another window (process {number}): edit it in one of them only. "
+                "Neither overwrites what the other changed, or shows it before F5.",
+                number=session.sidecar.locked_by,
+            )
+        )
+    elif not session.sidecar.writable:
+        messages.warning(
+            tr(
+                "{folder} is read-only: you can look, but changes cannot be saved here. "
+                "Copy the set to a folder of your own to edit it.",
+                folder=session.root,
+            )
+        )
+    elif session.report.errors:
+        problems = tr_n("{n} problem found", "{n} problems found", len(session.report.errors))
+        messages.warning(
+            tr(
+                "{pictures}; {problems}, and what it is about was left out. Details says what to do.",
+                pictures=pictures,
+                problems=problems,
+            ),
+            details,
+        )
+    elif unlabelled == len(session.keys):
+        messages.info(tr("No labels were found beside the pictures: press W and draw the first box."))
+    elif session.report.issues:
+        messages.info(
+            tr(
+                "{pictures}. To look at some day: {summary}.",
+                pictures=pictures,
+                summary=session.report.summary(),
+            ),
+            details,
+        )
+
+
+def _tell(dialog: QProgressDialog, done: int, total: int) -> None:
+    dialog.setMaximum(total)
+    dialog.setValue(min(done, max(total - 1, 0)))
