@@ -162,8 +162,12 @@ def key_of(name: str) -> str:
     return name[: len(name) - len(suffix_of(name))]
 
 
-def scan(root: Path) -> Tree:
+def scan(root: Path, *, in_order: bool = True) -> Tree:
     """List a folder with its subfolders (links to folders are followed, loops are not).
+
+    Args:
+        root: The folder.
+        in_order: Put the files in natural order, which takes most of the time (``False``: as they come).
 
     Raises:
         UsageError: There is no such folder.
@@ -200,7 +204,8 @@ def scan(root: Path) -> Tree:
                 raise NotADatasetError(f"cannot be listed: {error.strerror}.", path=root) from error
             unreadable.append((folder, error.strerror or str(error)))
         folders.append(folder)
-    return Tree(root, tuple(natsorted(files)), frozenset(folders), tuple(unreadable))
+    files = natsorted(files) if in_order else files
+    return Tree(root, tuple(files), frozenset(folders), tuple(unreadable))
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

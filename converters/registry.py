@@ -116,7 +116,7 @@ def load(
     finish(root)
     if format is not None:
         return codec_named(format).load(root, report, options)
-    tree = scan(root)
+    tree = options.tree or scan(root)
     ranked = _ranked(tree, options.images)
     if not ranked[0][1] and not WorkFolder(root).exists():
         report_foreign(tree, report)
@@ -130,7 +130,12 @@ def load(
             path=root,
             hint="Say which with --from.",
         )
-    return ranked[0][0].load(root, report, options)
+    return ranked[0][0].load(root, report, replace(options, tree=tree))
+
+
+def codec_of_tree(tree: Tree) -> Codec:
+    """The format of a set (or of a part of it) whose files were listed already; see :func:`detect`."""
+    return _ranked(tree)[0][0]
 
 
 def codec_named(name: str) -> Codec:

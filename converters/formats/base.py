@@ -44,6 +44,7 @@ class LoadOptions:
         mends: Where given, boxes whose edges are wrong in a way that has one right answer are taken as they
             were meant (swapped edges, edges just outside; with ``fix_outside`` also far outside) or left out
             (no area), and each is noted here instead of reported.
+        tree: The set's files, where they were listed already. A part of them: only that part is read.
     """
 
     class_names: tuple[str, ...] | None = None
@@ -57,6 +58,7 @@ class LoadOptions:
     labels: Path | None = None
     voc_edges: VocEdges = "as-is"
     mends: list[Mend] | None = None
+    tree: Tree | None = None
 
 
 DEFAULT_OPTIONS = LoadOptions()

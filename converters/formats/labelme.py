@@ -96,7 +96,7 @@ class LabelmeCodec:
             NotADatasetError: There is no picture.
             FormatError: The set's names file is broken.
         """
-        tree = scan(root)
+        tree = options.tree or scan(root)
         if not tree.pictures:
             inside = any(looks_like_labelme(root / name) for name in tree.with_suffix(".json")[:_SAMPLES])
             hint = "Put the pictures beside their JSON files (labelme_export_json writes them out)."

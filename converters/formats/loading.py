@@ -247,6 +247,8 @@ def edges_problem(xyxy: Xyxy, size: tuple[int, int], *, rounding: float = 0.0) -
     """
     x1, y1, x2, y2 = xyxy
     width, height = size
+    if 0 <= x1 < x2 <= width and 0 <= y1 < y2 <= height:
+        return None
     shown = f"({x1:g}, {y1:g}, {x2:g}, {y2:g})"
     if x2 <= x1 or y2 <= y1:
         equal = x1 == x2 or y1 == y2

@@ -359,7 +359,7 @@ def load_shared(
     Raises:
         NotADatasetError: There is no picture, or no label file of the format.
     """
-    tree = without_side_folders(scan(root), kind)
+    tree = without_side_folders(options.tree or scan(root), kind)
     index = PictureIndex(tree, options.images)
     report_layout(tree, Pairing(()), report)
     if not index.pictures:

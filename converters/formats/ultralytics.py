@@ -60,7 +60,7 @@ class UltralyticsCodec:
             NotADatasetError: There is no picture, or no data.yaml.
             FormatError: The data.yaml is broken, or is one of a set for poses.
         """
-        tree = scan(root)
+        tree = options.tree or scan(root)
         if not tree.pictures:
             raise NotADatasetError("holds no picture.", path=root)
         name = find_data_yaml(tree)

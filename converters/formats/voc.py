@@ -97,7 +97,7 @@ class VocCodec:
             NotADatasetError: There is no picture.
             FormatError: The set's names file is broken.
         """
-        tree = scan(root)
+        tree = options.tree or scan(root)
         if not tree.pictures:
             raise NotADatasetError("holds no picture.", path=root)
         pairing = pair_up(tree, KIND)

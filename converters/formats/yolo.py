@@ -95,7 +95,7 @@ class YoloCodec:
             NotADatasetError: There is no picture.
             FormatError: The names file or split.csv is broken.
         """
-        tree = scan(root)
+        tree = options.tree or scan(root)
         work = WorkFolder(root)
         pictures = tree.below("obj") if work.exists() else tree
         if not pictures.pictures:
