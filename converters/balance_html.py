@@ -141,7 +141,7 @@ def _row(cells: Sequence[str], tag: str) -> str:
 
 
 def _class_cell(facts: BalanceFacts, label: str) -> str:
-    colour = hex_colour(class_colour(facts.dataset.class_names, label))
+    colour = hex_colour(class_colour(facts.dataset.colours, label))
     return f'<i class="swatch" style="background:{colour}"></i><bdi>{safe(label)}</bdi>'
 
 
@@ -236,7 +236,7 @@ def _samples(facts: BalanceFacts, samples: Mapping[str, Sequence[Sample]]) -> st
     lines = ["<h2>Samples</h2>", '<p class="muted">From the smallest boxes of each class to its largest.</p>']
     for label, of_class in samples.items():
         if of_class:
-            colour = hex_colour(class_colour(facts.dataset.class_names, label))
+            colour = hex_colour(class_colour(facts.dataset.colours, label))
             figures = "\n".join(_figure(sample, colour) for sample in of_class)
             lines.append(f'<h3>{_class_cell(facts, label)}</h3>\n<div class="samples">\n{figures}\n</div>')
     return "\n".join(lines) if len(lines) > 2 else ""

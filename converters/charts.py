@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from converters.balance_facts import BalanceFacts
 from converters.balance_plan import BalancePlan
-from converters.colours import Rgb, class_colour
+from converters.colours import ClassColours, Rgb, class_colour
 from converters.model import Split
 from converters.stats import SizeCounts
 from converters.words import counted
@@ -201,7 +201,7 @@ def charts_of(facts: BalanceFacts) -> list[Chart]:
     if together is not None:
         charts.append(together)
     if facts.plan is not None:
-        charts.append(plan_chart(facts.plan, facts.dataset.class_names))
+        charts.append(plan_chart(facts.plan, facts.dataset.colours))
     return charts
 
 
@@ -245,7 +245,7 @@ def together_chart(facts: BalanceFacts) -> Chart | None:
     labels = tuple(label for label, images in found.images.items() if images)
     if len(labels) < 2:
         return None
-    names = facts.dataset.class_names
+    names = facts.dataset.colours
     if len(labels) > MOST_IN_MATRIX:
         pairs = sorted(found.together.items(), key=lambda item: -item[1])
         rows = tuple(
@@ -267,7 +267,7 @@ def together_chart(facts: BalanceFacts) -> Chart | None:
     )
 
 
-def plan_chart(plan: BalancePlan, class_names: Sequence[str]) -> BarChart:
+def plan_chart(plan: BalancePlan, classes: Sequence[str] | ClassColours) -> BarChart:
     """Training boxes of each class now, and what copies and pasted boxes add."""
     pasted = plan.pasted
     parts = [Part("now", "now"), Part("copies", "more with the copies", _COPIES_TONE)]
@@ -277,7 +277,7 @@ def plan_chart(plan: BalancePlan, class_names: Sequence[str]) -> BarChart:
         Row(
             label,
             (label,),
-            class_colour(class_names, label),
+            class_colour(classes, label),
             (now, plan.after[label] - now - pasted[label], pasted[label])[: len(parts)],
             plan.target.get(label),
         )
@@ -313,7 +313,7 @@ def _by_split(facts: BalanceFacts, subject: Subject, title: str, axis: str) -> B
         by_split = c.split_boxes if of_boxes else c.split_images
         numbers = {str(split): by_split[split] for split in splits}
         numbers |= {"none": rest, "copies": c.copy_boxes if of_boxes else c.copy_images}
-        colour = class_colour(facts.dataset.class_names, c.label)
+        colour = class_colour(facts.dataset.colours, c.label)
         rows.append(Row(c.label, (c.label,), colour, tuple(numbers[part.key] for part in parts)))
     return _largest(BarChart(subject, title, axis, tuple(parts), tuple(rows)))
 
@@ -331,7 +331,7 @@ def _sizes(facts: BalanceFacts, subject: Subject, title: str, sizes: Sequence[Si
         Part("large", "large (from 96² px)", 0.0),
     )
 
-    names = facts.dataset.class_names
+    names = facts.dataset.colours
     rows = tuple(
         Row(c.label, (c.label,), class_colour(names, c.label), (c.small, c.medium, c.large)) for c in sizes
     )

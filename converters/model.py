@@ -6,10 +6,12 @@ origin at the top left corner of the top left pixel: a box that covers a W × H 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
+
+from converters.colours import ClassColours, Rgb
 
 Xyxy = tuple[float, float, float, float]
 
@@ -111,18 +113,25 @@ class Dataset:
         format: Name of the codec it was read with (``voc``, ``yolo``, …).
         images: In natural order of their keys.
         class_names: Every class, also those without a box.
+        chosen_colours: Colours of classes that a person chose. They are no part of equality.
     """
 
     root: Path
     format: str
     images: tuple[AnnotatedImage, ...]
     class_names: tuple[str, ...]
+    chosen_colours: Mapping[str, Rgb] = field(default_factory=dict, compare=False)
 
     def __len__(self) -> int:
         return len(self.images)
 
     def __iter__(self) -> Iterator[AnnotatedImage]:
         return iter(self.images)
+
+    @property
+    def colours(self) -> ClassColours:
+        """The colours of its classes."""
+        return ClassColours(self.class_names, self.chosen_colours)
 
     @property
     def box_count(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from converters.balance_plan import (
     training_counts,
 )
 from converters.charts import BarChart, Row, Subject
+from converters.colours import ClassColours
 from converters.errors import DataError, UsageError
 from converters.model import AnnotatedImage, Box, Dataset, Split
 from converters.report import Report
@@ -47,11 +48,13 @@ class Source:
         dataset: Labels that are at hand, or None: they are read from ``work``.
         work: The Darknet data set whose labels or copies are counted, or None.
         network_size: (width, height) in pixels.
+        colours: Of the open set's classes; what is read from ``work`` is shown in them, too.
     """
 
     dataset: Dataset | None
     work: WorkFolder | None
     network_size: tuple[int, int]
+    colours: ClassColours = field(default_factory=ClassColours)
 
     @property
     def is_quick(self) -> bool:
@@ -73,7 +76,7 @@ def source_of(project: Project, *, with_copies: bool, network_size: tuple[int, i
         return Source(project.session.dataset(), work if _has_copies(work) else None, network_size)
     if work is None or not with_copies:
         return Source(project.session.dataset(), None, network_size)
-    return Source(None, work, network_size)
+    return Source(None, work, network_size, project.session.colours)
 
 
 def count(source: Source, on_progress: Progress | None = None) -> BalanceFacts:
@@ -90,6 +93,7 @@ def count(source: Source, on_progress: Progress | None = None) -> BalanceFacts:
         if work is None:
             raise UsageError("there is neither a set nor a Darknet data set to count.")
         dataset = registry.load(work.root, report, LoadOptions(on_progress=on_progress))
+        dataset = replace(dataset, chosen_colours=source.colours.on(dataset.class_names).chosen)
     copies = count_copies(work, dataset.class_names, report) if work is not None else None
     return facts_of(dataset, copies, network_size=source.network_size)
 

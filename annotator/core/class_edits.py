@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from annotator.core.edits import SetBoxes, SetClasses
+from annotator.core.edits import ColourChange, SetBoxes, SetClasses
+from converters.colours import PALETTE, ClassColours, default_colour
 from converters.errors import FormatError
 from converters.model import Box, Dataset
 from converters.words import counted
@@ -18,7 +19,7 @@ def add_class(dataset: Dataset, name: str) -> SetClasses:
         FormatError: The name is empty, taken (also but for case), or has a line break.
     """
     name = checked_name(dataset, name)
-    return SetClasses(dataset.class_names, (*dataset.class_names, name), (), f"add the class {name}")
+    return _edit(dataset, (*dataset.class_names, name), [], f"add the class {name}")
 
 
 def rename_class(dataset: Dataset, old: str, new: str) -> SetClasses:
@@ -31,7 +32,7 @@ def rename_class(dataset: Dataset, old: str, new: str) -> SetClasses:
     new = checked_name(dataset, new, besides=old)
     after = tuple(new if name == old else name for name in dataset.class_names)
     changes = _changes(dataset, lambda box: box.relabelled(new) if box.label == old else box, "")
-    return _edit(dataset, after, changes, f"rename {old} to {new}")
+    return _edit(dataset, after, changes, f"rename {old} to {new}", {new: old})
 
 
 def merge_classes(dataset: Dataset, names: Sequence[str], into: str) -> SetClasses:
@@ -83,7 +84,7 @@ def reorder_classes(dataset: Dataset, order: Sequence[str]) -> SetClasses:
     """
     if sorted(order) != sorted(dataset.class_names):
         raise FormatError("the order must name every class once.")
-    return SetClasses(dataset.class_names, tuple(order), (), "reorder the classes")
+    return _edit(dataset, tuple(order), [], "reorder the classes")
 
 
 def checked_name(dataset: Dataset, name: str, besides: str | None = None) -> str:
@@ -121,5 +122,43 @@ def _changes(dataset: Dataset, change: Callable[[Box], Box | None], text: str) -
     return changes
 
 
-def _edit(dataset: Dataset, after: tuple[str, ...], changes: list[SetBoxes], text: str) -> SetClasses:
-    return SetClasses(dataset.class_names, after, tuple(changes), text)
+def _edit(
+    dataset: Dataset,
+    after: tuple[str, ...],
+    changes: list[SetBoxes],
+    text: str,
+    renamed: Mapping[str, str] | None = None,
+) -> SetClasses:
+    colours = _kept_colours(dataset, after, renamed or {})
+    return SetClasses(dataset.class_names, after, tuple(changes), text, colours)
+
+
+def _kept_colours(
+    dataset: Dataset, after: tuple[str, ...], renamed: Mapping[str, str]
+) -> tuple[ColourChange, ...]:
+    """What has to be chosen so that every class goes on in its colour, whatever its place is now.
+
+    Args:
+        dataset: The set before.
+        after: The classes after.
+        renamed: The former name of a class that has another one.
+    """
+    shown, places = dataset.colours, ClassColours(after)
+    wanted = {
+        name: shown.of(renamed.get(name, name))
+        for name in after
+        if renamed.get(name, name) in dataset.class_names
+    }
+    for place, name in enumerate(after):
+        if name not in wanted:
+            # A new class: the colour of its place, unless another class has that already.
+            free = (default_colour((place + step) % len(PALETTE)) for step in range(len(PALETTE)))
+            taken = set(wanted.values())
+            wanted[name] = next((colour for colour in free if colour not in taken), places.of(name))
+    changes: list[ColourChange] = []
+    for name in after:
+        before = dataset.chosen_colours.get(name)
+        chosen = None if wanted[name] == places.of(name) else wanted[name]
+        if chosen != before:
+            changes.append((name, before, chosen))
+    return tuple(changes)

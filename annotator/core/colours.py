@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from converters.colours import Rgb, class_colour
+from collections.abc import Sequence
+
+from converters.colours import ClassColours, Rgb, class_colour
 
 MATCHED: Rgb = (60, 200, 90)
 """A prediction that found its ground truth."""
@@ -12,7 +14,7 @@ MISSED: Rgb = (255, 165, 0)
 """Ground truth that no prediction found."""
 
 
-def prediction_colour(class_names: tuple[str, ...], label: str) -> Rgb:
+def prediction_colour(classes: Sequence[str] | ClassColours, label: str) -> Rgb:
     """Colour of a class's predictions: the class's hue, lighter, so that both can lie on one picture."""
-    red, green, blue = class_colour(class_names, label)
+    red, green, blue = class_colour(classes, label)
     return (red + (255 - red) // 2, green + (255 - green) // 2, blue + (255 - blue) // 2)

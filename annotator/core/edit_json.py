@@ -8,16 +8,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from annotator.core.edits import (
+    ColourChange,
     Edit,
     EditMany,
     RemoveImages,
     RestoreImages,
     SetBoxes,
     SetClasses,
+    SetColours,
     SetEmptyOnPurpose,
     SetReviewed,
     SetSplit,
 )
+from converters.colours import Rgb
 from converters.errors import FormatError
 from converters.model import Box, Split
 
@@ -92,7 +95,10 @@ def edit_to_json(edit: Edit) -> tuple[str, bytes]:
         case EditMany():
             return "many", pack([_one_to_json(one) for one in edit.edits])
         case SetClasses():
-            return "classes", pack([edit.before, edit.after, [_one_to_json(one) for one in edit.edits]])
+            parts = [edit.before, edit.after, [_one_to_json(one) for one in edit.edits]]
+            return "classes", pack([*parts, edit.colours] if edit.colours else parts)
+        case SetColours():
+            return "colours", pack(edit.changes)
         case SetReviewed():
             return "reviewed", pack([edit.before, edit.after])
         case SetEmptyOnPurpose():
@@ -118,9 +124,11 @@ def edit_from_json(kind: str, data: bytes, text: str) -> Edit:
         if kind == "many":
             return EditMany(tuple(_one_from_json(one, text) for one in value), text)
         if kind == "classes":
-            before, after, edits = value
+            before, after, edits, *colours = value
             changed = tuple(_one_from_json(one, text) for one in edits)
-            return SetClasses(tuple(before), tuple(after), changed, text)
+            return SetClasses(tuple(before), tuple(after), changed, text, _colours_from_json(*colours))
+        if kind == "colours":
+            return SetColours(_colours_from_json(value), text)
         if kind in _MARKS:
             before, after = (tuple((str(key), bool(mark)) for key, mark in side) for side in value)
             return _MARKS[kind](before, after, text)
@@ -137,6 +145,17 @@ def edit_from_json(kind: str, data: bytes, text: str) -> Edit:
     raise FormatError(
         f"an entry of the journal ({kind}) was written by a newer version of the tool.", code="journal-newer"
     )
+
+
+def _colours_from_json(rows: Any = ()) -> tuple[ColourChange, ...]:
+    return tuple((str(name), _rgb(before), _rgb(after)) for name, before, after in rows)
+
+
+def _rgb(value: Any) -> Rgb | None:
+    if value is None:
+        return None
+    red, green, blue = (min(max(int(part), 0), 255) for part in value)
+    return (red, green, blue)
 
 
 def _one_to_json(edit: SetBoxes) -> list[Any]:

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from converters.colours import Rgb
 from converters.model import Box, Split
 from converters.words import counted
 
 NUDGE = "nudge box"
 """Text of a step by an arrow key. Such steps that follow each other become one."""
+
+
+ColourChange = tuple[str, Rgb | None, Rgb | None]
+"""A class, its chosen colour before (None: that of its place in the order), and after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +86,19 @@ class SetClasses:
         after: The same after it.
         edits: What happens to boxes, for each image with a box that changes.
         text: What the person did.
+        colours: Chosen colours that change with it, so that every class goes on in the colour it had.
     """
 
     before: tuple[str, ...]
     after: tuple[str, ...]
     edits: tuple[SetBoxes, ...]
     text: str
+    colours: tuple[ColourChange, ...] = ()
 
     def inverse(self) -> SetClasses:
         """The edit that takes this one back."""
         edits = tuple(edit.inverse() for edit in self.edits)
-        return SetClasses(self.after, self.before, edits, self.text)
+        return SetClasses(self.after, self.before, edits, self.text, _turned(self.colours))
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -102,6 +109,33 @@ class SetClasses:
     def changes_something(self) -> bool:
         """False for an edit that leaves everything as it is."""
         return self.before != self.after or any(edit.changes_something for edit in self.edits)
+
+
+@dataclass(frozen=True, slots=True)
+class SetColours:
+    """Give classes other colours.
+
+    Attributes:
+        changes: The classes with their colours before and after.
+        text: What the person did.
+    """
+
+    changes: tuple[ColourChange, ...]
+    text: str
+
+    def inverse(self) -> SetColours:
+        """The edit that takes this one back."""
+        return SetColours(_turned(self.changes), self.text)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The images that it is about: none."""
+        return ()
+
+    @property
+    def changes_something(self) -> bool:
+        """False for an edit that leaves everything as it is."""
+        return any(before != after for _, before, after in self.changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +277,7 @@ Edit = (
     SetBoxes
     | EditMany
     | SetClasses
+    | SetColours
     | SetReviewed
     | SetEmptyOnPurpose
     | SetSplit
@@ -250,6 +285,10 @@ Edit = (
     | RestoreImages
 )
 """Whatever the session can do and take back."""
+
+
+def _turned(changes: tuple[ColourChange, ...]) -> tuple[ColourChange, ...]:
+    return tuple((name, after, before) for name, before, after in changes)
 
 
 def merged(first: Edit, second: Edit) -> SetBoxes | None:

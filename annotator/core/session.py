@@ -12,6 +12,7 @@ from typing import Literal
 from natsort import natsorted
 
 from annotator.core import class_edits
+from annotator.core.class_colours import ChosenColours
 from annotator.core.edits import (
     Edit,
     EditMany,
@@ -19,6 +20,7 @@ from annotator.core.edits import (
     RestoreImages,
     SetBoxes,
     SetClasses,
+    SetColours,
     SetEmptyOnPurpose,
     SetReviewed,
     SetSplit,
@@ -32,6 +34,7 @@ from annotator.core.sidecar import Sidecar
 from annotator.core.splits import Splits
 from annotator.core.trash import Move, Trash, restored
 from converters import archive, registry
+from converters.colours import ClassColours
 from converters.errors import DataError, UsageError
 from converters.formats.base import Codec, LoadOptions, ProgressCallback
 from converters.model import AnnotatedImage, Dataset, Split
@@ -80,6 +83,7 @@ class Session:
         self._topics: dict[Topic, list[Callable[[], None]]] = {}
         self._files = LabelFiles(dataset.root, codec, sidecar, self._images)
         self._names = ClassNames(dataset, codec, sidecar)
+        self._colours = ChosenColours(sidecar)
         self._marks = Marks(sidecar, codec)
         self._splits = Splits(dataset.root, sidecar)
         self.replayed: tuple[str, ...] = ()
@@ -145,6 +149,11 @@ class Session:
         """The pinned order of the classes."""
         return self._names.now
 
+    @property
+    def colours(self) -> ClassColours:
+        """The colours of the classes; whoever paints takes them from here."""
+        return ClassColours(self.class_names, self._colours.now)
+
     def image(self, key: str) -> AnnotatedImage:
         """The image as it is now."""
         return self._images[key]
@@ -152,7 +161,7 @@ class Session:
     def dataset(self) -> Dataset:
         """A frozen copy of everything as it is now."""
         images = tuple(self._images[key] for key in self.keys)
-        return Dataset(self.root, self.codec.name, images, self.class_names)
+        return Dataset(self.root, self.codec.name, images, self.class_names, self._colours.now)
 
     def position(self, key: str) -> int:
         """Place of an image in the set's order, from 0."""
@@ -386,6 +395,8 @@ class Session:
                 self._set_boxes(edit.edits)
             case SetClasses():
                 self._set_classes(edit)
+            case SetColours():
+                self._colours.carry_out(edit.changes)
             case SetReviewed():
                 self._set_marks(dict(edit.after), "reviewed")
             case SetEmptyOnPurpose():
@@ -417,6 +428,7 @@ class Session:
         affected = self._names.affected(here, edit.after)
         self._track([*affected, *edit.keys])
         self._names.set(edit.after)
+        self._colours.carry_out(edit.colours)
         self._set_boxes(edit.edits)
         for key in affected:
             self._files.make_stale(key)
@@ -526,6 +538,7 @@ class Session:
             self._files.store(states)
             self._marks.store(keys)
             self._names.store()
+            self._colours.store()
             if isinstance(edit, SetSplit):
                 self._splits.store(dict(edit.after))
             if self._move is not None:
@@ -534,13 +547,14 @@ class Session:
         self.history.write(write)
         self._files.stored(states)
         self._names.stored()
+        self._colours.stored()
         self._move_files(revert)
         for key in keys:
             if key in self:
                 self._changed(key)
         if isinstance(edit, RemoveImages | RestoreImages):
             self._tell("images")
-        if isinstance(edit, SetClasses):
+        if isinstance(edit, SetClasses | SetColours):
             self._tell("classes")
         self._tell("history")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PyQt5.QtCore import QItemSelectionModel, Qt, pyqtSignal
 from PyQt5.QtGui import QColor, QIcon, QPixmap
 from PyQt5.QtWidgets import (
@@ -16,14 +18,14 @@ from PyQt5.QtWidgets import (
     QWidget,
 )
 
-from converters.colours import class_colour
+from converters.colours import ClassColours, class_colour
 from converters.model import Box
 
 
-def colour_icon(class_names: tuple[str, ...], label: str) -> QIcon:
+def colour_icon(classes: Sequence[str] | ClassColours, label: str) -> QIcon:
     """A square in the class's colour."""
     pixmap = QPixmap(14, 14)
-    pixmap.fill(QColor(*class_colour(class_names, label)))
+    pixmap.fill(QColor(*class_colour(classes, label)))
     icon = QIcon(pixmap)
     # Else the style tints it where the row is selected, and it is another colour.
     icon.addPixmap(pixmap, QIcon.Selected)
@@ -45,7 +47,7 @@ class BoxList(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._names: tuple[str, ...] = ()
+        self._colours = ClassColours()
         self.classes = QListWidget()
         self.classes.setFocusPolicy(Qt.ClickFocus)
         self.classes.setToolTip("Class of the selected boxes, else of the next box you draw")
@@ -80,14 +82,15 @@ class BoxList(QWidget):
         layout.addWidget(self._boxes_group, 3)
         self.setMinimumWidth(200)
 
-    def set_classes(self, names: tuple[str, ...], current: str) -> None:
-        """Show the classes; ``current`` is the one of the next box."""
-        if names != self._names:
-            self._names = names
+    def set_classes(self, colours: ClassColours, current: str) -> None:
+        """Show the classes in their colours; ``current`` is the one of the next box."""
+        names = colours.names
+        if colours != self._colours:
+            self._colours = colours
             self.classes.clear()
             for index, name in enumerate(names):
                 digit = f"{(index + 1) % 10}   " if index < 10 else "     "
-                item = QListWidgetItem(colour_icon(names, name), f"{digit}{name}")
+                item = QListWidgetItem(colour_icon(colours, name), f"{digit}{name}")
                 item.setData(Qt.UserRole, name)
                 item.setToolTip(f"Class id {index}" + (f", key {(index + 1) % 10}" if index < 10 else ""))
                 self.classes.addItem(item)
@@ -100,7 +103,7 @@ class BoxList(QWidget):
         self.boxes.clear()
         for box in boxes:
             size = f"{box.width:.0f} × {box.height:.0f}"
-            self.boxes.addItem(QListWidgetItem(colour_icon(self._names, box.label), f"{box.label}  {size}"))
+            self.boxes.addItem(QListWidgetItem(colour_icon(self._colours, box.label), f"{box.label}  {size}"))
         self.boxes.blockSignals(False)
         self._boxes_group.setTitle(f"Boxes ({len(boxes)})")
 

@@ -145,10 +145,11 @@ class _RowPainter(QStyledItemDelegate):
             text = "no boxes" if image.labelled else "not labelled"
             painter.drawText(line.adjusted(x - line.left(), 0, 0, 0), int(Qt.AlignVCenter), text)
             return
+        colours = self._session.colours
         for label in (*self._session.class_names, *(set(counts) - set(self._session.class_names))):
             if not counts[label]:
                 continue
-            colour = class_colour(self._session.class_names, label)
+            colour = class_colour(colours, label)
             text = str(counts[label])
             chip = QRect(x, line.top(), metrics.horizontalAdvance(text) + 10, line.height())
             painter.fillRect(chip, QColor(*colour))

@@ -10,7 +10,7 @@ from PyQt5.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen, QPixmap
 from annotator.core.colours import MATCHED, MISSED, WRONG, prediction_colour
 from annotator.core.hit import handle_positions
 from annotator.core.viewport import Viewport
-from converters.colours import Rgb, class_colour, text_on
+from converters.colours import ClassColours, Rgb, class_colour, text_on
 from converters.model import Box, Xyxy
 
 HANDLE = 7.0
@@ -26,14 +26,14 @@ class PaintContext:
     Attributes:
         viewport: Where the picture lies.
         view: (width, height) of the view in pixels.
-        class_names: Pinned order, for colours and digits.
+        class_names: The colours of the classes, or their bare order.
         font: For captions.
         show_labels: Whether captions are painted.
     """
 
     viewport: Viewport
     view: tuple[int, int]
-    class_names: tuple[str, ...]
+    class_names: tuple[str, ...] | ClassColours
     font: QFont
     show_labels: bool = True
 

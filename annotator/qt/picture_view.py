@@ -19,6 +19,7 @@ from PyQt5.QtWidgets import QSizePolicy, QWidget
 from annotator.core.viewport import Point, Viewport
 from annotator.qt import painting
 from annotator.qt.painting import PaintContext
+from converters.colours import ClassColours
 
 BACKGROUND = QColor(43, 45, 48)
 NOTICE = QColor(222, 222, 222)
@@ -41,6 +42,7 @@ class PictureView(QWidget):
         self.setAttribute(Qt.WA_OpaquePaintEvent)
         self.viewport = Viewport()
         self.class_names: tuple[str, ...] = ()
+        self.colours: ClassColours | None = None
         self.show_labels = True
         self._pixmap: QPixmap | None = None
         self._size: tuple[int, int] = (1, 1)
@@ -115,7 +117,11 @@ class PictureView(QWidget):
         font = QFont(self.font())
         font.setPointSizeF(max(font.pointSizeF() * 0.92, 7.0))
         return PaintContext(
-            self.viewport, (self.width(), self.height()), self.class_names, font, self.show_labels
+            self.viewport,
+            (self.width(), self.height()),
+            self.colours or self.class_names,
+            font,
+            self.show_labels,
         )
 
     def paintEvent(self, event: QPaintEvent) -> None:

@@ -38,6 +38,7 @@ from converters import registry
 from converters.balance_plan import MAX_COPIES, MAX_PASTES_PER_COPY, PlanOptions, Target, training_counts
 from converters.charts import plan_chart
 from converters.class_weights import counters_per_class, multipliers
+from converters.colours import ClassColours
 from converters.errors import DataError, UsageError
 from converters.formats.base import LoadOptions
 from converters.model import Dataset
@@ -241,14 +242,14 @@ class PlanSection(QWidget):
         self._counting = None
 
     def _show_counts_of(self, dataset: Dataset) -> None:
-        self.show_counts(training_counts(dataset), dataset.class_names)
+        self.show_counts(training_counts(dataset), self._colours_of(dataset))
 
-    def show_counts(self, counts: dict[str, int], class_names: tuple[str, ...]) -> None:
+    def show_counts(self, counts: dict[str, int], colours: ClassColours) -> None:
         """The training boxes of each class, for those who want a number of their own."""
         wanted = self._wanted_texts()
         self.counts.setRowCount(len(counts))
         for row, (label, count) in enumerate(counts.items()):
-            name = QTableWidgetItem(colour_icon(class_names, label), label)
+            name = QTableWidgetItem(colour_icon(colours, label), label)
             now = QTableWidgetItem(f"{count:,}")
             now.setTextAlignment(int(Qt.AlignRight | Qt.AlignVCenter))
             for item in (name, now):
@@ -260,6 +261,11 @@ class PlanSection(QWidget):
         height = self.counts.horizontalHeader().sizeHint().height() + 6
         height += sum(self.counts.rowHeight(row) for row in range(len(counts)))
         self.counts.setFixedHeight(min(max(height, 80), 280))
+
+    def _colours_of(self, dataset: Dataset) -> ClassColours:
+        """The classes of a set that was read from ``work``, in the colours of the open one."""
+        shown = self.project.session.colours if self.project is not None else dataset.colours
+        return shown.on(dataset.class_names)
 
     def _show_target(self) -> None:
         self.ratio.setVisible(self.target.currentData() == _OWN)
@@ -273,7 +279,7 @@ class PlanSection(QWidget):
         self.planned = planned
         self.result.setVisible(planned is not None)
         if planned is not None:
-            plan, names = planned.plan, planned.dataset.class_names
+            plan, names = planned.plan, self._colours_of(planned.dataset)
             self.headline.setText(headline(plan))
             self.chart.show_chart(plan_chart(plan, names))
             self._fill(planned)
@@ -314,7 +320,7 @@ class PlanSection(QWidget):
                 side = Qt.AlignLeft if column == 0 else Qt.AlignRight
                 item.setTextAlignment(int(side | Qt.AlignVCenter))
                 self.table.setItem(row, column, item)
-            self.table.item(row, 0).setIcon(colour_icon(planned.dataset.class_names, label))
+            self.table.item(row, 0).setIcon(colour_icon(self._colours_of(planned.dataset), label))
         self.table.resizeColumnsToContents()
         self.table.resizeRowsToContents()
         self.table.horizontalHeader().setSectionResizeMode(0, QHeaderView.Stretch)

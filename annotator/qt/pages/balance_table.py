@@ -50,7 +50,7 @@ class ClassTable(QTableWidget):
         for row, cells in enumerate(_rows(found, splits)):
             self._fill(row, cells)
         for row, label in enumerate(self._labels):
-            self.item(row, 0).setIcon(colour_icon(facts.dataset.class_names, label))
+            self.item(row, 0).setIcon(colour_icon(facts.dataset.colours, label))
             self.item(row, 0).setToolTip(tip(label))
         self.resizeColumnsToContents()
         self.resizeRowsToContents()

@@ -82,9 +82,9 @@ class LabelPage(QWidget):
         session.listen_to("classes", lambda: self._classes_changed(session))
         session.listen_to("images", lambda: self._images_changed(session))
         self.canvas.set_image(None, ())
-        self.canvas.class_names = session.class_names
+        self.canvas.class_names, self.canvas.colours = session.class_names, session.colours
         self.canvas.current_label = session.class_names[0] if session.class_names else ""
-        self.boxes.set_classes(session.class_names, self.canvas.current_label)
+        self.boxes.set_classes(session.colours, self.canvas.current_label)
         self.images.set_session(session)
         self.canvas.setFocus()
 
@@ -134,8 +134,9 @@ class LabelPage(QWidget):
         names = session.class_names
         if self.canvas.current_label not in names:
             self.canvas.current_label = names[0] if names else ""
-        self.canvas.class_names = names
-        self.boxes.set_classes(names, self.canvas.current_label)
+        self.canvas.class_names, self.canvas.colours = names, session.colours
+        self.boxes.set_boxes(self.canvas.boxes)
+        self.boxes.set_classes(session.colours, self.canvas.current_label)
         self.images.refresh_filters()
         self.canvas.update()
 
@@ -170,7 +171,7 @@ class LabelPage(QWidget):
         if self.canvas.selected:
             self.canvas.relabel_selected(name)
         self.canvas.current_label = name
-        self.boxes.set_classes(self.project.session.class_names, name)
+        self.boxes.set_classes(self.project.session.colours, name)
         self.canvas.setFocus()
 
     def choose_digit(self, digit: int) -> None:
@@ -197,9 +198,9 @@ class LabelPage(QWidget):
         except DataError as error:
             messages.error(str(error))
             return None
-        self.canvas.class_names = session.class_names
+        self.canvas.class_names, self.canvas.colours = session.class_names, session.colours
         self.canvas.current_label = name
-        self.boxes.set_classes(session.class_names, name)
+        self.boxes.set_classes(session.colours, name)
         self.images.refresh_filters()
         self.canvas.update()
         return name

@@ -252,6 +252,8 @@ class PredictPage(QWidget):
         self._images = {image.key: image for image in self.dataset if image.key in self.predictions}
         for view in (self.truth, self.guess):
             view.class_names = self.dataset.class_names
+            if self.project is not None:
+                view.colours = self.project.session.colours.on(self.dataset.class_names)
         if report.errors:
             messages.warning(
                 f"Some pictures could not be read: {report.summary()}.", "\n".join(map(str, report))
