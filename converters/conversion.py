@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,9 @@ class ConvertOptions:
         force: Replace the parts of an existing Darknet data set. Pictures that were added to it from other
             sets stay.
         drop_added: With ``force``: they go, too.
+        copy: Copy every picture (else it is a second name of the same file, where the disk can do that).
+        splits: Splits that the set's files do not know (set by hand in the window), by key; None as a value
+            takes a picture out of its split.
     """
 
     rename: Sequence[Rename] = ()
@@ -66,6 +69,8 @@ class ConvertOptions:
     images: Path | None = None
     force: bool = False
     drop_added: bool = False
+    copy: bool = False
+    splits: Mapping[str, Split | None] = field(default_factory=dict)
 
 
 DEFAULT_OPTIONS = ConvertOptions()

@@ -15,10 +15,10 @@ from datetime import datetime
 from pathlib import Path
 
 from converters import registry
-from converters.baking import Job
+from converters.baking import Job, take_fingerprints
 from converters.conversion import DEFAULT_OPTIONS, ConvertOptions, ConvertResult, StageCallback, silent
 from converters.errors import DataError, FormatError, UsageError
-from converters.files import make_folder, write_atomic, write_new
+from converters.files import make_folder, own_copies, write_atomic, write_new
 from converters.fingerprint import Fingerprint, join_groups, pairs
 from converters.formats.base import ProgressCallback
 from converters.formats.yolo import YoloCodec
@@ -89,6 +89,9 @@ def convert_to_work(
         _warn_of_empty_parts(target, report, result)
         stage("writing labels")
         result.dataset = _write(dataset, sources, work, names, result)
+        if options.copy:
+            stage("copying pictures")
+            own_copies(work.obj, on_progress)
         result.removed_copies = len(copies_in(earlier))
         _keep_labels(earlier, work, old_rows, report)
         install(work.root, target, staging / "room")
@@ -107,7 +110,7 @@ def convert_to_format(
 ) -> ConvertResult:
     """Write a set in another format with that format's own layout. As :func:`convert_to_work` otherwise.
 
-    Pictures go over as they are, and no split is made.
+    Pictures go over as they are. A split is made only where ``options.split`` asks for one.
 
     Raises:
         UsageError: The target cannot be used, or there is no such format.
@@ -123,6 +126,9 @@ def convert_to_format(
         dataset = _with_names(dataset, report, result)
         if not dataset.images:
             raise DataError("no picture is left that could be converted.", path=source, code="nothing-left")
+        if options.split is not None:
+            stage("comparing")
+            dataset = _divided(dataset, report, options, result, on_progress)
         stage("writing labels")
         new = staging / "new"
         make_folder(new)
@@ -133,6 +139,9 @@ def convert_to_format(
             if error.path is not None and error.path.is_relative_to(new):
                 error.path = target / error.path.relative_to(new)
             raise
+        if options.copy:
+            stage("copying pictures")
+            own_copies(new, on_progress)
         # The result has them.
         report.issues[known:] = [issue for issue in report.issues[known:] if issue.code != "loses"]
         install(new, target, staging / "room")
@@ -289,6 +298,26 @@ def _split(
         result.surplus = list(divided.left_out)
     images = tuple(replace(image, split=splits[image.key]) for image in dataset if image.key in splits)
     return replace(dataset, images=images)
+
+
+def _divided(
+    dataset: Dataset,
+    report: Report,
+    options: ConvertOptions,
+    result: ConvertResult,
+    on_progress: ProgressCallback | None,
+) -> Dataset:
+    """The set divided anew, whatever its format will be."""
+    marks: dict[str, Fingerprint] = {}
+    if options.similar:
+        pictures = [(image.key, image.path) for image in dataset]
+        marks, errors = take_fingerprints(pictures, workers=options.jobs, on_progress=on_progress)
+        for key, error in errors.items():
+            result.unreadable.append(key)
+            report.add_exception(error, key=key)
+        dataset = replace(dataset, images=tuple(i for i in dataset if i.key not in errors))
+    sources = {image.key: image.key for image in dataset}
+    return _split(dataset, sources, {}, marks, options, result)
 
 
 def _warn_of_empty_parts(target: Path, report: Report, result: ConvertResult) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from converters.errors import WriteError
@@ -134,6 +135,28 @@ def link_or_copy(source: Path, target: Path) -> None:
         # nothing then.
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+def own_copies(folder: Path, on_progress: Callable[[int, int], None] | None = None) -> None:
+    """Make every file below a folder one of its own: what has other names elsewhere is copied.
+
+    Args:
+        folder: A folder that nobody sees yet.
+        on_progress: Told (done, total) of the files that are copied; it may raise to cancel.
+
+    Raises:
+        WriteError: The disk is full, …
+    """
+    try:
+        shared = [path for path in folder.rglob("*") if path.is_file() and path.stat().st_nlink > 1]
+        for done, path in enumerate(shared):
+            if on_progress is not None:
+                on_progress(done, len(shared))
+            temporary = path.with_name(f".{os.urandom(8).hex()}.part")
+            shutil.copyfile(path, temporary)
+            temporary.replace(path)
+    except OSError as error:
+        raise WriteError.from_os_error(error, folder) from error
 
 
 def make_folder(path: Path) -> None:

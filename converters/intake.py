@@ -70,6 +70,10 @@ def read_source(
     known = len(report)
     unlisted: tuple[str, ...] = ()
     loaded = registry.load(root, report, load, format=options.format)
+    if options.splits:
+        by_hand = options.splits
+        images = tuple(replace(i, split=by_hand[i.key]) if i.key in by_hand else i for i in loaded)
+        loaded = replace(loaded, images=images)
     if not adding:  # there the classes are those of the data set that is added to
         loaded, unlisted = _without_unlisted(loaded, report, options)
     read = {image.key for image in loaded}

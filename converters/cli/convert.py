@@ -65,11 +65,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="A,B,…",
         help="leave out the boxes of these classes (names as in the source); pictures stay",
     )
-    split = parser.add_argument_group("split (Darknet data sets)")
+    split = parser.add_argument_group("split")
     split.add_argument(
         "--split",
         metavar="T/V/T",
-        help="percent as 70/15/15 or pictures as 608,120,120 (default: the set's own, else 70/15/15)",
+        help="percent as 70/15/15 or pictures as 608,120,120 (default: the set's own, else 70/15/15 in a "
+        "Darknet data set and none in other formats)",
     )
     split.add_argument(
         "--seed", type=int, default=1, metavar="N", help="another one gives another split (default: 1)"
@@ -144,6 +145,11 @@ def _add_leniency(parser: argparse.ArgumentParser) -> None:
     )
     add_voc_edges(what)
     what.add_argument(
+        "--copy",
+        action="store_true",
+        help="copy every picture (default: a second name for the same file, where the disk can do that)",
+    )
+    what.add_argument(
         "--bake",
         choices=[str(bake) for bake in Bake],
         default="auto",
@@ -176,6 +182,7 @@ def _body(argv: Sequence[str]) -> int:
         images=given.images,
         force=given.force,
         drop_added=given.drop_added,
+        copy=given.copy,
     )
     if given.add:
         return _add(given, options)
@@ -191,8 +198,6 @@ def _body(argv: Sequence[str]) -> int:
                     given.source, given.target, report, options, on_progress=bar, on_stage=bar.stage
                 )
             else:
-                if given.split is not None:
-                    raise UsageError(f"--split is for Darknet data sets, not for {given.to}.")
                 result = convert_to_format(
                     given.source, given.target, given.to, report, options, on_progress=bar, on_stage=bar.stage
                 )

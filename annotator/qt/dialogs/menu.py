@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 def entries(window: MainWindow) -> list[Entry]:
     """The actions of these dialogs."""
     return [
-        Entry("trash", tr("Trash…"), (), "File", lambda: show_trash(window), SET, separated=True),
+        Entry("export", tr("Export…"), ("Ctrl+E",), "File", lambda: show_export(window), SET, separated=True),
+        Entry("trash", tr("Trash…"), (), "File", lambda: show_trash(window), SET),
     ]
 
 
@@ -24,3 +25,11 @@ def show_trash(window: MainWindow) -> None:
 
     if window.project is not None:
         trash.show_trash(window, window.project.session)
+
+
+def show_export(window: MainWindow) -> None:
+    """Write the open set in another format."""
+    from annotator.qt.dialogs import export
+
+    if window.project is not None and window.save():
+        export.show_export(window, window.project.session)

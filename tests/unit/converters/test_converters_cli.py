@@ -75,7 +75,6 @@ def test_convert_of_a_set_with_errors_writes_what_is_good(
         (["--split", "70/30"], "2 parts"),
         (["--rename", "mask=x"], "no class 'mask' to rename"),
         (["--classes", "with_mask"], "missing in the list of classes"),
-        (["--to", "voc", "--split", "70/15/15"], "--split is for Darknet"),
         (["--split", "10,10,10"], "only 12"),
     ],
 )
@@ -85,6 +84,18 @@ def test_convert_wrong_use(
     assert convert.main([str(archive), str(tmp_path / "work"), *arguments]) == 2
     assert says in capsys.readouterr().err
     assert not (tmp_path / "work").exists()
+
+
+def test_convert_divides_other_formats_and_copies(archive: Path, tmp_path: Path) -> None:
+    target = tmp_path / "voc"
+    assert convert.main([str(archive), str(target), "--to", "voc", "--split", "6,3,3", "--copy"]) == 0
+    lists = {path.stem: path.read_text().split() for path in (target / "ImageSets" / "Main").glob("*.txt")}
+    assert {name: len(lines) for name, lines in lists.items()} == {"train": 6, "val": 3, "test": 3}
+    pictures = list(target.rglob("*.png"))
+    assert len(pictures) == 12 and all(path.stat().st_nlink == 1 for path in pictures)
+    assert not list(target.rglob("*.part"))
+    assert convert.main([str(archive), str(tmp_path / "work"), "--copy"]) == 0
+    assert all(path.stat().st_nlink == 1 for path in (tmp_path / "work" / "obj").iterdir())
 
 
 def test_check_finds_and_says_where(archive: Path, capsys: pytest.CaptureFixture[str]) -> None:
