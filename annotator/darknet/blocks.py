@@ -41,11 +41,15 @@ class Stack:
             )
         )
 
-    def output_convolution(self, filters: int) -> int:
-        """The linear 1x1 convolution before a detection layer; without batch normalisation."""
+    def output_convolution(self, filters: int, activation: str = "linear") -> int:
+        """The 1x1 convolution before a detection layer; without batch normalisation."""
         return self._add(
-            section("convolutional", size=1, stride=1, pad=1, filters=filters, activation="linear")
+            section("convolutional", size=1, stride=1, pad=1, filters=filters, activation=activation)
         )
+
+    def connected(self, outputs: int) -> int:
+        """Every output from every input."""
+        return self._add(section("connected", output=outputs, activation="linear"))
 
     def maxpool(self, size: int, stride: int) -> int:
         """Maximum over ``size`` x ``size`` pixels."""
@@ -54,6 +58,10 @@ class Stack:
     def upsample(self) -> int:
         """Twice the width and height, by repeating."""
         return self._add(section("upsample", stride=2))
+
+    def reorg(self) -> int:
+        """Half the width and height, four times the channels: 2 x 2 pixels become one."""
+        return self._add(section("reorg", stride=2))
 
     def route(self, *layers: int) -> int:
         """The outputs of these layers, one behind the other."""
@@ -80,6 +88,30 @@ class Stack:
                 classes=classes,
                 num=anchors.count(",") // 2 + 1,
                 **options,
+            )
+        )
+
+    def region(self, anchors: str, classes: int, **options: Value) -> int:
+        """YOLOv2's detection layer; its anchors are in cells of the grid."""
+        return self._add(section("region", anchors=anchors, classes=classes, **options))
+
+    def detection(self, classes: int, side: int, boxes: int) -> int:
+        """YOLOv1's detection layer: ``side`` x ``side`` cells with so many boxes each."""
+        return self._add(
+            section(
+                "detection",
+                classes=classes,
+                coords=4,
+                rescore=1,
+                side=side,
+                num=boxes,
+                softmax=0,
+                sqrt=1,
+                jitter=0.2,
+                object_scale=1,
+                noobject_scale=0.5,
+                class_scale=1,
+                coord_scale=5,
             )
         )
 
@@ -160,8 +192,15 @@ def _layer(index: int, part: Section, before: Size, found: list[Layer]) -> Layer
         width, height, channels = before
         bflops = width * height * channels / 1e9
         return Layer(index, part.name, 0, 0, 0, sources, before, before, bflops, 0)
-    if part.name == "yolo":
+    if part.name in ("yolo", "region", "detection", "dropout"):
         return Layer(index, part.name, 0, 0, 0, (), before, before, 0.0, 0)
+    if part.name == "reorg":
+        stride = max(1, part.get_int("stride", 1))
+        width, height, channels = before
+        output = (width // stride, height // stride, channels * stride * stride)
+        return Layer(index, part.name, 0, 0, stride, (), before, output, 0.0, 0)
+    if part.name == "connected":
+        return _connected(index, part, before)
     raise FormatError(f"a layer of kind [{part.name}] is not known here.", line=part.line, code="bad-cfg")
 
 
@@ -176,6 +215,13 @@ def _convolution(index: int, part: Section, before: Size) -> Layer:
     parameters = kernel + filters * (4 if part.get_int("batch_normalize") else 1)
     bflops = 2.0 * kernel * output[0] * output[1] / 1e9
     return Layer(index, part.name, filters, size, stride, (), before, output, bflops, parameters)
+
+
+def _connected(index: int, part: Section, before: Size) -> Layer:
+    outputs = part.get_int("output", 1)
+    kernel = before[0] * before[1] * before[2] * outputs
+    parameters = kernel + outputs * (4 if part.get_int("batch_normalize") else 1)
+    return Layer(index, part.name, 0, 0, 0, (), before, (1, 1, outputs), 2.0 * kernel / 1e9, parameters)
 
 
 def _maxpool(index: int, part: Section, before: Size) -> Layer:

@@ -13,6 +13,9 @@ from converters.files import write_if_changed
 
 NET_NAMES = frozenset({"net", "network"})
 
+DETECTORS = frozenset({"yolo", "region"})
+"""Sections whose output is boxes."""
+
 Value = str | int | float
 
 
@@ -120,11 +123,16 @@ class Cfg:
         """The same network with other options in [net]."""
         return Cfg((self.net.with_options(**values), *self.sections[1:]))
 
-    def with_yolo(self, **values: Value) -> Cfg:
-        """The same network with other options in every [yolo] section."""
+    @property
+    def detectors(self) -> tuple[Section, ...]:
+        """The detection layers: [yolo], or YOLOv2's [region]."""
+        return tuple(section for section in self.layer_sections if section.name in DETECTORS)
+
+    def with_detectors(self, **values: Value) -> Cfg:
+        """The same network with other options in every detection layer."""
         return Cfg(
             tuple(
-                section.with_options(**values) if section.name == "yolo" else section
+                section.with_options(**values) if section.name in DETECTORS else section
                 for section in self.sections
             )
         )

@@ -77,11 +77,13 @@ class Darknet:
             raise UsageError(
                 f"there is no network {network!r}.", hint=f"Choose one of {', '.join(NETWORKS)}."
             )
+        if why := NETWORKS[network].why_not:
+            raise UsageError(f"no Darknet can train {network}: {why}.", code="unknown-network")
         if not self.knows(network):
             others = [name for name in NETWORKS if self.knows(name)]
             raise UsageError(
                 f"{self.title} does not know {network}: it would run it silently wrong.",
-                hint=f"Use {' or '.join(others)}, or AlexeyAB's or hank-ai's Darknet.",
+                hint=f"Use {', '.join(others)}, or AlexeyAB's or hank-ai's Darknet.",
                 code="unknown-network",
             )
 

@@ -1,7 +1,8 @@
 """The networks that can be trained, described in code and written out as Darknet cfg.
 
-Sources of the architectures: YOLOv3 (Redmon and Farhadi 2018) for yolov3-tiny; YOLOv4 (Bochkovskiy, Wang
-and Liao 2020) and Scaled-YOLOv4 (Wang, Bochkovskiy and Liao 2021) for yolov4 and yolov4-tiny.
+Sources of the architectures: You Only Look Once (Redmon et al. 2016) for yolov1-tiny, YOLO9000 (Redmon and
+Farhadi 2017) for yolov2, YOLOv3 (the same, 2018) for yolov3; YOLOv4 (Bochkovskiy, Wang and Liao 2020) and
+Scaled-YOLOv4 (Wang, Bochkovskiy and Liao 2021) for those that are called after them.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from annotator.darknet.architectures import tiny, yolov2, yolov3, yolov4
 from annotator.darknet.blocks import Layer, Stack, layers, parameter_count
 from annotator.darknet.cfg import Cfg, Value, section
 from converters.errors import UsageError
@@ -35,8 +37,29 @@ STUDY_BATCH = 64
 STUDY_SUBDIVISIONS = 16
 STUDY_SIZE = 416
 
+_CELL = 32
+"""Pixels that a cell of the coarsest detection layer has on each side."""
+
 _MINI_BATCH = STUDY_BATCH // STUDY_SUBDIVISIONS
 _TINY_ANCHORS = ((10, 14), (23, 27), (37, 58), (81, 82), (135, 169), (344, 319))  # for 416 x 416
+_V2_ANCHORS = (  # for 416 x 416; published in cells of 32 pixels
+    (18.327, 21.676),
+    (59.983, 66.001),
+    (106.83, 175.179),
+    (252.25, 112.889),
+    (312.657, 293.385),
+)
+_V3_ANCHORS = (  # for 416 x 416
+    (10, 13),
+    (16, 30),
+    (33, 23),
+    (30, 61),
+    (62, 45),
+    (59, 119),
+    (116, 90),
+    (156, 198),
+    (373, 326),
+)
 _V4_ANCHORS = (  # for 608 x 608
     (12, 16),
     (19, 36),
@@ -55,22 +78,28 @@ class Network:
     """A network that can be trained.
 
     Attributes:
-        description: A line on what it is good for.
-        dialects: The Darknets that know all its layers.
+        description: A line on its speed and size, and what it is good for.
+        dialects: The Darknets that know all its layers and train it.
         anchors: Width and height in pixels of a square input of ``anchor_size``.
         anchor_size: Side of that input.
         learning_rate: Default.
-        net: Its own options of [net].
         emit: Adds the layers to a stack.
+        net: Its own options of [net].
+        anchors_in_cells: Whether its cfg gives anchors in cells of 32 pixels (YOLOv2), not in pixels.
+        fixed_size: The only input size (width and height) it works at, or None.
+        why_not: Why no Darknet trains it, or empty.
     """
 
     description: str
     dialects: frozenset[Dialect]
-    anchors: tuple[tuple[int, int], ...]
+    anchors: tuple[tuple[float, float], ...]
     anchor_size: int
     learning_rate: float
     emit: Callable[[Stack, str, int], None]
     net: dict[str, Value] = field(default_factory=dict)
+    anchors_in_cells: bool = False
+    fixed_size: int | None = None
+    why_not: str = ""
 
 
 def build(
@@ -109,8 +138,10 @@ def build(
     known = NETWORKS.get(network)
     if known is None:
         raise UsageError(f"there is no network {network!r}.", hint=f"Choose one of {', '.join(NETWORKS)}.")
-    if dialect not in known.dialects:
+    if dialect not in known.dialects and not known.why_not:
         raise UsageError(f"{dialect}'s Darknet does not know {network}.")
+    if known.fixed_size is not None and (width, height) != (known.fixed_size, known.fixed_size):
+        raise UsageError(f"{network} works at {known.fixed_size} x {known.fixed_size} only.")
     _check(classes, width, height, batch, subdivisions, max_batches, dialect)
     rate = known.learning_rate if learning_rate is None else learning_rate
     if not 0 < rate < 1:
@@ -197,180 +228,25 @@ def _check(
 
 
 def _scaled_anchors(network: Network, width: int, height: int) -> str:
-    pairs = (
-        (max(1, round(w * width / network.anchor_size)), max(1, round(h * height / network.anchor_size)))
-        for w, h in network.anchors
-    )
-    return ",".join(f"{w},{h}" for w, h in pairs)
-
-
-# ---- yolov3-tiny and yolov4-tiny -------------------------------------------------------------------
-
-
-def _yolov3_tiny(net: Stack, anchors: str, classes: int) -> None:
-    fine = 0
-    for filters in (16, 32, 64, 128, 256):
-        fine = net.convolution(filters, 3)
-        net.maxpool(2, 2)
-    net.convolution(512, 3)
-    net.maxpool(2, 1)
-    net.convolution(1024, 3)
-    _tiny_heads(net, anchors, classes, fine, {})
-
-
-def _yolov4_tiny(net: Stack, anchors: str, classes: int) -> None:
-    net.convolution(32, 3, stride=2)
-    net.convolution(64, 3, stride=2)
-    fine = 0
-    for filters in (64, 128, 256):
-        # Cross-stage partial: half of the channels goes through two convolutions, and all meet again.
-        whole = net.convolution(filters, 3)
-        net.route_half(whole)
-        first = net.convolution(filters // 2, 3)
-        second = net.convolution(filters // 2, 3)
-        net.route(second, first)
-        fine = net.convolution(filters, 1)
-        net.route(whole, fine)
-        net.maxpool(2, 2)
-    net.convolution(512, 3)
-    options = _v4_options(scale=1.05) | {"resize": 1.5}
-    _tiny_heads(net, anchors, classes, fine, options)
-
-
-def _tiny_heads(net: Stack, anchors: str, classes: int, fine: int, options: dict[str, Value]) -> None:
-    """The two detection layers that both tiny networks have: coarse, and fine from layer ``fine``.
-
-    The fine one takes the three smallest anchors. (yolov4-tiny was published with anchors 1, 2, 3 there,
-    which leaves the smallest unused: the wrong trade for small faces.)
-    """
-    head = net.convolution(256, 1)
-    net.convolution(512, 3)
-    net.output_convolution((classes + 5) * 3)
-    net.yolo((3, 4, 5), anchors, classes, **_yolo_options(), **options)
-    net.route(head)
-    net.convolution(128, 1)
-    up = net.upsample()
-    net.route(up, fine)
-    net.convolution(256, 3)
-    net.output_convolution((classes + 5) * 3)
-    net.yolo((0, 1, 2), anchors, classes, **_yolo_options(), **options)
-
-
-def _yolo_options() -> dict[str, Value]:
-    # random=0: with 1 one of the Darknets trains at 608 whatever the cfg says, the others up to 1.4 times.
-    return {"jitter": 0.3, "ignore_thresh": 0.7, "truth_thresh": 1, "random": 0}
-
-
-def _v4_options(scale: float) -> dict[str, Value]:
-    """What YOLOv4 adds to a detection layer: the CIoU loss and its weights."""
-    return {
-        "scale_x_y": scale,
-        "iou_thresh": 0.213,
-        "cls_normalizer": 1.0,
-        "iou_normalizer": 0.07,
-        "iou_loss": "ciou",
-        "nms_kind": "greedynms",
-        "beta_nms": 0.6,
-        "max_delta": 5,
-    }
-
-
-# ---- yolov4: CSPDarknet53, SPP, PAN ------------------------------------------------------------------
-
-
-def _yolov4(net: Stack, anchors: str, classes: int) -> None:
-    net.convolution(32, 3, activation="mish")
-    stages = [
-        _csp_stage(net, filters, blocks)
-        for filters, blocks in ((64, 1), (128, 2), (256, 8), (512, 8), (1024, 4))
-    ]
-    coarse = _spatial_pyramid(net)
-    middle = _up(net, 256, stages[3])
-    _up(net, 128, stages[2])
-    fine = net.last
-    _detect(net, 256, (0, 1, 2), anchors, classes, 1.2)
-    middle = _down(net, 256, fine, middle)
-    _detect(net, 512, (3, 4, 5), anchors, classes, 1.1)
-    _down(net, 512, middle, coarse)
-    _detect(net, 1024, (6, 7, 8), anchors, classes, 1.05)
-
-
-def _csp_stage(net: Stack, filters: int, blocks: int) -> int:
-    """One stage of CSPDarknet53: halve the size, split, residual blocks on one side, join.
-
-    The first stage keeps all channels on both sides, the others half of them.
-    """
-    side = filters if filters == 64 else filters // 2
-    shrunk = net.convolution(filters, 3, stride=2, activation="mish")
-    bypass = net.convolution(side, 1, activation="mish")
-    net.route(shrunk)
-    block = net.convolution(side, 1, activation="mish")
-    for _ in range(blocks):
-        net.convolution(filters // 2, 1, activation="mish")
-        net.convolution(side, 3, activation="mish")
-        block = net.shortcut(block)
-    end = net.convolution(side, 1, activation="mish")
-    net.route(end, bypass)
-    return net.convolution(filters, 1, activation="mish")
-
-
-def _spatial_pyramid(net: Stack) -> int:
-    """Spatial pyramid pooling: the same map at windows of 1, 5, 9 and 13, between two bottlenecks."""
-    _bottleneck(net, 512, 1)
-    centre = net.last
-    pools = [net.maxpool(5, 1)]
-    for size in (9, 13):
-        net.route(centre)
-        pools.append(net.maxpool(size, 1))
-    net.route(*reversed(pools), centre)
-    net.convolution(512, 1)
-    net.convolution(1024, 3)
-    return net.convolution(512, 1)
-
-
-def _bottleneck(net: Stack, filters: int, times: int) -> int:
-    """1x1 to ``filters``, then ``times`` (3x3 to twice, 1x1 back)."""
-    net.convolution(filters, 1)
-    for _ in range(times):
-        net.convolution(2 * filters, 3)
-        net.convolution(filters, 1)
-    return net.last
-
-
-def _up(net: Stack, filters: int, finer: int) -> int:
-    """Path aggregation, upwards: join with the finer stage of the backbone."""
-    net.convolution(filters, 1)
-    up = net.upsample()
-    net.route(finer)
-    side = net.convolution(filters, 1)
-    net.route(side, up)
-    return _bottleneck(net, filters, 2)
-
-
-def _down(net: Stack, filters: int, finer: int, coarser: int) -> int:
-    """Path aggregation, downwards: halve the finer map and join it with the coarser one."""
-    net.route(finer)
-    down = net.convolution(filters, 3, stride=2)
-    net.route(down, coarser)
-    return _bottleneck(net, filters, 2)
-
-
-def _detect(net: Stack, filters: int, mask: Sequence[int], anchors: str, classes: int, scale: float) -> None:
-    net.convolution(filters, 3)
-    net.output_convolution((classes + 5) * 3)
-    net.yolo(mask, anchors, classes, **_yolo_options(), **_v4_options(scale))
+    pairs = [(w * width / network.anchor_size, h * height / network.anchor_size) for w, h in network.anchors]
+    if network.anchors_in_cells:
+        return ",".join(f"{w / _CELL:.4f},{h / _CELL:.4f}" for w, h in pairs)
+    return ",".join(f"{max(1, round(w))},{max(1, round(h))}" for w, h in pairs)
 
 
 _V4_DIALECTS: frozenset[Dialect] = frozenset({"alexeyab", "hank"})
+_ALL_DIALECTS: frozenset[Dialect] = _V4_DIALECTS | {"pjreddie"}
+_V4_NET: dict[str, Value] = {"momentum": 0.949, "mosaic": 1}
 
 NETWORKS: dict[str, Network] = {
-    "yolov3-tiny": Network(
-        description="small and fast; every Darknet knows it, also Debian's on a CPU",
-        dialects=_V4_DIALECTS | {"pjreddie"},
-        anchors=_TINY_ANCHORS,
-        anchor_size=416,
+    "yolov4": Network(
+        description="the most accurate of the study: three detection layers, for a GPU",
+        dialects=_V4_DIALECTS,
+        anchors=_V4_ANCHORS,
+        anchor_size=608,
         learning_rate=0.001,
-        emit=_yolov3_tiny,
+        emit=yolov4.yolov4,
+        net=_V4_NET,
     ),
     "yolov4-tiny": Network(
         description="small and fast with YOLOv4's losses; 8 to 10 times lighter than yolov4",
@@ -378,16 +254,78 @@ NETWORKS: dict[str, Network] = {
         anchors=_TINY_ANCHORS,
         anchor_size=416,
         learning_rate=0.00261,
-        emit=_yolov4_tiny,
+        emit=tiny.yolov4_tiny,
     ),
-    "yolov4": Network(
-        description="the most accurate: three detection layers, for a GPU",
+    "yolov4-tiny-3l": Network(
+        description="yolov4-tiny with a third detection layer for small objects; little slower",
         dialects=_V4_DIALECTS,
         anchors=_V4_ANCHORS,
         anchor_size=608,
+        learning_rate=0.00261,
+        emit=tiny.yolov4_tiny_3l,
+    ),
+    "yolov4-csp": Network(
+        description="Scaled-YOLOv4: about as accurate as yolov4 with a sixth less work",
+        dialects=_V4_DIALECTS,
+        anchors=_V4_ANCHORS,
+        anchor_size=512,
         learning_rate=0.001,
-        emit=_yolov4,
-        net={"momentum": 0.949, "mosaic": 1},
+        emit=yolov4.yolov4_csp,
+        net=_V4_NET,
+    ),
+    "yolov3": Network(
+        description="YOLOv4's forerunner: as heavy, less accurate; every Darknet knows it",
+        dialects=_ALL_DIALECTS,
+        anchors=_V3_ANCHORS,
+        anchor_size=416,
+        learning_rate=0.001,
+        emit=yolov3.yolov3,
+    ),
+    "yolov3-spp": Network(
+        description="yolov3 that sees more of the surroundings (spatial pyramid); a little more accurate",
+        dialects=_ALL_DIALECTS,
+        anchors=_V3_ANCHORS,
+        anchor_size=416,
+        learning_rate=0.001,
+        emit=yolov3.yolov3_spp,
+    ),
+    "yolov3-tiny": Network(
+        description="small and fast; every Darknet knows it, also Debian's on a CPU",
+        dialects=_ALL_DIALECTS,
+        anchors=_TINY_ANCHORS,
+        anchor_size=416,
+        learning_rate=0.001,
+        emit=tiny.yolov3_tiny,
+    ),
+    "yolov2": Network(
+        description="of 2017, to compare with: one detection layer of 32 pixels a cell, poor at small things",
+        # hank-ai's Darknet has no [reorg] any more, and finds nothing with a [region].
+        dialects=_ALL_DIALECTS - {"hank"},
+        anchors=_V2_ANCHORS,
+        anchor_size=416,
+        learning_rate=0.001,
+        emit=yolov2.yolov2,
+        anchors_in_cells=True,
+    ),
+    "yolov2-tiny": Network(
+        description="YOLOv2's small network, to compare with, or for very weak machines",
+        dialects=_ALL_DIALECTS - {"hank"},
+        anchors=_V2_ANCHORS,
+        anchor_size=416,
+        learning_rate=0.001,
+        emit=yolov2.yolov2_tiny,
+        anchors_in_cells=True,
+    ),
+    "yolov1-tiny": Network(
+        description="of 2016, to look at: no Darknet trains it on classes of one's own",
+        dialects=frozenset(),
+        anchors=(),
+        anchor_size=448,
+        learning_rate=0.0005,
+        emit=yolov2.yolov1_tiny,
+        fixed_size=448,
+        why_not="`darknet yolo train` has the 20 classes and the paths of Pascal VOC built in, and "
+        "`darknet detector train` does not know its [detection] layer",
     ),
 }
 """Name → network."""

@@ -67,7 +67,7 @@ class Predictor:
             the two centres first: see :func:`suppress`.
 
     Raises:
-        FormatError: The cfg is broken, is no [yolo] detector, or has another number of classes.
+        FormatError: The cfg is broken, is no detector, or has another number of classes.
         WeightsError: The weights are missing, empty or those of another network.
     """
 
@@ -99,6 +99,7 @@ class Predictor:
         self.width = network.net.get_int("width")
         self.height = network.net.get_int("height")
         self._distance_exponent = None if letterbox else distance_exponent(network)
+        self._region = _region_of(network)
         self._lock = threading.Lock()
         self._net = _import(network, values, cfg, weights, letterbox)
         self._outputs: list[str] = list(self._net.getUnconnectedOutLayersNames())
@@ -125,9 +126,11 @@ class Predictor:
         )
         with self._lock:
             self._net.setInput(pixels.transpose(2, 0, 1)[None])
-            rows = np.concatenate(
-                [out.reshape(-1, out.shape[-1]) for out in self._net.forward(self._outputs)]
-            )
+            outputs = self._net.forward(self._outputs)
+        if self._region is not None:
+            rows = decode_region(outputs[0][0], self._region)
+        else:
+            rows = np.concatenate([out.reshape(-1, out.shape[-1]) for out in outputs])
         scores = rows[:, 5:]
         keep = (np.max(scores, axis=1) > lowest) & np.isfinite(rows).all(axis=1)
         edges = to_picture(rows[keep, :4], size, self.width, self.height, letterbox=self.letterbox)
@@ -241,6 +244,39 @@ def to_picture(boxes: Floats, size: tuple[int, int], width: int, height: int, *,
     return (edges * scale).astype(np.float32)
 
 
+def decode_region(output: Floats, section: Section) -> Floats:
+    """What YOLOv2's detection layer makes of the convolution before it (Redmon and Farhadi 2017).
+
+    In cell (i, j) with anchor (p, q), all in cells: x = i + σ(tx), w = p · exp(tw), likewise y and h;
+    confidence = σ(to); classes by softmax.
+
+    Args:
+        output: Shape (boxes · (5 + classes), rows, columns).
+        section: The [region].
+
+    Returns:
+        Shape (rows · columns · boxes, 5 + classes): centre and size as fractions of the input, confidence,
+        and confidence × class, as the [yolo] layers give them.
+    """
+    boxes, classes = section.get_int("num", 1), section.get_int("classes")
+    rows, columns = output.shape[1:]
+    values = output.reshape(boxes, 5 + classes, rows, columns).transpose(2, 3, 0, 1)
+    anchors = np.array(section.get_floats("anchors"), dtype=np.float32).reshape(-1, 2)[:boxes]
+    result = np.empty((rows, columns, boxes, 5 + classes), dtype=np.float32)
+    with np.errstate(over="ignore"):
+        near = 1 / (1 + np.exp(-values[..., [0, 1, 4]]))
+        result[..., 0] = (near[..., 0] + np.arange(columns, dtype=np.float32)[:, None]) / columns
+        result[..., 1] = (near[..., 1] + np.arange(rows, dtype=np.float32)[:, None, None]) / rows
+        result[..., 2:4] = np.exp(values[..., 2:4]) * anchors / np.array([columns, rows], dtype=np.float32)
+        result[..., 4] = near[..., 2]
+        scores = values[..., 5:]
+        if section.get_int("softmax"):
+            scores = np.exp(scores - scores.max(axis=-1, keepdims=True))
+            scores = scores / scores.sum(axis=-1, keepdims=True)
+    result[..., 5:] = scores * result[..., 4:5]
+    return result.reshape(-1, 5 + classes)
+
+
 def suppress(
     edges: Floats, confidence: Floats, iou: float, distance_exponent: float | None = None
 ) -> list[int]:
@@ -310,16 +346,22 @@ def _letterbox_size(size: tuple[int, int], width: int, height: int) -> tuple[int
 
 
 def _check_detector(network: Cfg, classes: int) -> None:
-    detectors = [section for section in network.layer_sections if section.name == "yolo"]
-    if not detectors:
-        raise FormatError("has no [yolo] section: this is no detector.", code="no-detector")
-    for section in detectors:
+    if not network.detectors:
+        raise FormatError("has no [yolo] or [region] section: this is no detector.", code="no-detector")
+    for section in network.detectors:
         if section.get_int("classes") != classes:
             raise FormatError(
-                f"[yolo] has classes={section.get_int('classes')}, but there are {classes} class names.",
+                f"[{section.name}] has classes={section.get_int('classes')}, but there are {classes} class "
+                "names.",
                 line=section.line,
                 code="class-count",
             )
+
+
+def _region_of(network: Cfg) -> Section | None:
+    """The [region], where that is the detection layer."""
+    last = network.layer_sections[-1]
+    return last if last.name == "region" else None
 
 
 def _read_weights(path: Path, parameters: int) -> Floats:
@@ -359,8 +401,10 @@ def _import(network: Cfg, values: Floats, cfg: Path, weights: Path, letterbox: b
     import cv2
 
     plain, folded = _fold(network, values, letterbox)
+    # The importer's [region] suppresses by itself, which no option turns off: it is decoded here.
+    plain = Cfg(tuple(section for section in plain.sections if section.name != "region"))
     # thresh: the importer's default of 0.2 would drop every weaker score; we apply our own threshold.
-    plain = plain.with_yolo(thresh=0, nms_threshold=0)
+    plain = plain.with_detectors(thresh=0, nms_threshold=0)
     try:
         return cv2.dnn.readNetFromDarknet(
             np.frombuffer(plain.render().encode(), dtype=np.uint8),

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from annotator.darknet.blocks import parameter_count
-from annotator.darknet.cfg import Cfg
+from annotator.darknet.cfg import DETECTORS, Cfg
 from annotator.darknet.dialect import Darknet
 from annotator.darknet.weights import read_weights_header
 from converters.errors import DataError, FormatError
@@ -98,7 +98,7 @@ def _check_lists(base: Path, lists: Mapping[Split, Sequence[str]], report: Repor
 def _check_classes(class_names: Sequence[str], cfg: Cfg, report: Report) -> None:
     previous = 0
     for section in cfg.layer_sections:
-        if section.name == "yolo":
+        if section.name in DETECTORS:
             classes = section.get_int("classes", 20)
             if classes != len(class_names):
                 report.error(
@@ -106,11 +106,13 @@ def _check_classes(class_names: Sequence[str], cfg: Cfg, report: Report) -> None
                     f"the names file has {len(class_names)} names, the network is for {classes} classes.",
                 )
                 return
-            wanted = (classes + 5) * len(section.get_ints("mask"))
+            boxes = len(section.get_ints("mask")) if "mask" in section else section.get_int("num", 1)
+            wanted = (classes + 5) * boxes
             if previous != wanted:
                 report.error(
                     "bad-filters",
-                    f"the layer before a [yolo] has {previous} filters; {classes} classes need {wanted}.",
+                    f"the layer before a [{section.name}] has {previous} filters; {classes} classes "
+                    f"need {wanted}.",
                 )
                 return
         previous = section.get_int("filters", previous)

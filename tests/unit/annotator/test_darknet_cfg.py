@@ -42,7 +42,7 @@ def test_what_is_written_reads_back(tmp_path):
 
 
 def test_options_change_in_place_and_new_ones_come_last():
-    cfg = parse_cfg(TEXT).with_net(batch=8, max_batches=40).with_yolo(thresh=0.01)
+    cfg = parse_cfg(TEXT).with_net(batch=8, max_batches=40).with_detectors(thresh=0.01)
     assert cfg.net.options == (("batch", "8"), ("width", "96"), ("max_batches", "40"))
     assert cfg.sections[3].get("thresh") == "0.01"
     assert "batch" not in cfg.net.without("batch")

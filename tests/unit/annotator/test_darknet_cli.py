@@ -193,7 +193,8 @@ def test_another_darknet_than_the_run_s(work, tmp_path, capsys):
     assert main(["darknet", "--darknet", str(hank), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["dialect"], found["version"], found["gpu"]) == ("hank", "5.1-104", False)
-    assert found["networks"] == ["yolov3-tiny", "yolov4-tiny", "yolov4"]
+    assert {"yolov4", "yolov4-csp", "yolov3-spp"} <= set(found["networks"])
+    assert not {"yolov2", "yolov2-tiny", "yolov1-tiny"} & set(found["networks"])
     debian = write_program(tmp_path / "old", "import sys; print('Not an option: version', file=sys.stderr)")
     assert main(["run", str(work.root), *SMALLEST, "--max-batches", "2", "--darknet", str(debian)]) == 1
     run = capsys.readouterr().out.strip()

@@ -132,7 +132,7 @@ def test_networks_that_a_darknet_would_run_wrong(tmp_path):
         debian.require("yolov4-tiny")
     assert str(caught.value) == (
         "pjreddie's Darknet (2018) does not know yolov4-tiny: it would run it silently wrong. "
-        "Use yolov3-tiny, or AlexeyAB's or hank-ai's Darknet."
+        "Use yolov3, yolov3-spp, yolov3-tiny, yolov2, yolov2-tiny, or AlexeyAB's or hank-ai's Darknet."
     )
     for dialect in ("alexeyab", "hank"):
         other = Darknet(tmp_path / "darknet", dialect)

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from darknet_support import LOGS, SHARED, needs_shared
 
 from annotator.darknet.blocks import layers, parameter_count
 from annotator.darknet.cfg import parse_cfg
+from annotator.darknet.dialect import Darknet
 from annotator.darknet.networks import (
     NETWORKS,
     build,
@@ -54,11 +56,6 @@ def test_yolov4_costs_what_the_study_printed():
     assert sum(layer.bflops for layer in layers(make())) == pytest.approx(59.568, abs=0.02)
 
 
-def test_yolov4_has_the_published_number_of_weights():
-    # yolov4.weights (80 classes) is a file of 257,717,640 bytes, 20 of them header.
-    assert 20 + 4 * parameter_count(make(classes=80, width=608, height=608)) == 257_717_640
-
-
 @pytest.mark.parametrize(
     ("network", "side", "which", "log"),
     [
@@ -81,20 +78,62 @@ def test_tiny_networks_against_the_table_that_a_darknet_printed(network, side, w
         assert f"{layer.bflops:.3f}" == row[7]
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+HEADS = {"yolov4": 3, "yolov4-tiny-3l": 3, "yolov4-csp": 3, "yolov3": 3, "yolov3-spp": 3}
+TRAINED = [name for name, network in NETWORKS.items() if network.dialects]
+
+
+@pytest.mark.parametrize("network", [name for name in TRAINED if not name.startswith("yolov2")])
 @pytest.mark.parametrize("classes", [1, 3, 20])
 def test_filters_before_each_detection_fit_the_classes(network, classes):
     cfg = make(network, classes=classes)
     parts = cfg.layer_sections
     heads = [index for index, part in enumerate(parts) if part.name == "yolo"]
-    assert len(heads) == (3 if network == "yolov4" else 2)
+    assert len(heads) == HEADS.get(network, 2)
+    used = []
     for index in heads:
         assert parts[index - 1].get_int("filters") == (classes + 5) * 3
         assert parts[index].get_int("classes") == classes
         assert parts[index].get_int("random") == 0
         anchors = parts[index].get_floats("anchors")
         assert len(anchors) == 2 * parts[index].get_int("num")
-        assert max(parts[index].get_ints("mask")) < parts[index].get_int("num")
+        used += parts[index].get_ints("mask")
+    assert sorted(used) == list(range(3 * len(heads)))
+
+
+@pytest.mark.parametrize("network", ["yolov2", "yolov2-tiny"])
+def test_yolov2_has_its_anchors_in_cells(network):
+    last, region = make(network).layer_sections[-2:]
+    assert last.get_int("filters") == (3 + 5) * 5
+    assert region.get_floats("anchors")[:2] == pytest.approx((0.5727, 0.6774), abs=1e-3)
+    twice = make(network, width=832, height=832).layer_sections[-1]
+    assert twice.get_floats("anchors")[0] == pytest.approx(2 * 0.5727, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("network", "side", "classes", "length"),
+    [  # lengths of the published weights files in bytes
+        ("yolov4", 608, 80, 257_717_640),
+        ("yolov4-tiny", 416, 80, 24_251_276),
+        ("yolov4-csp", 512, 80, 211_944_840),
+        ("yolov3", 416, 80, 248_007_048),
+        ("yolov3-spp", 608, 80, 252_209_544),
+        ("yolov3-tiny", 416, 80, 35_434_956),
+        ("yolov2", 608, 80, 203_934_260 + 4),  # this file's header counts pictures with 4 bytes
+        ("yolov2-tiny", 416, 80, 44_948_600),
+        ("yolov1-tiny", 448, 20, 108_399_816 + 4),  # likewise
+    ],
+)
+def test_networks_have_the_published_number_of_weights(network, side, classes, length):
+    assert 20 + 4 * parameter_count(make(network, classes=classes, width=side, height=side)) == length
+
+
+def test_a_network_that_nobody_trains_says_why():
+    darknet = Darknet(Path("darknet"), "alexeyab")
+    with pytest.raises(UsageError, match="Pascal VOC built in"):
+        darknet.require("yolov1-tiny")
+    with pytest.raises(UsageError, match="448 x 448"):
+        make("yolov1-tiny")
+    assert layers(make("yolov1-tiny", width=448, height=448))[-1].output == (1, 1, 7 * 7 * (2 * 5 + 3))
 
 
 def test_training_options_are_the_study_s():
@@ -138,8 +177,9 @@ def test_anchors_grow_with_the_network():
     assert anchors("yolov3-tiny", 832).startswith("20,28,46,54")
 
 
-def test_pjreddie_gets_no_key_that_it_does_not_know():
-    text = make("yolov3-tiny", dialect="pjreddie").render()
+@pytest.mark.parametrize("network", [n for n in TRAINED if "pjreddie" in NETWORKS[n].dialects])
+def test_pjreddie_gets_no_key_that_it_does_not_know(network):
+    text = make(network, dialect="pjreddie").render()
     for key in ("iou_", "scale_x_y", "nms_kind", "mosaic", "max_delta", "resize", "normalizer", "groups"):
         assert key not in text
 

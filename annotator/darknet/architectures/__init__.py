@@ -1,0 +1,1 @@
+"""The networks' layers, a module a family: each function adds a network to a stack."""
