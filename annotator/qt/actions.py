@@ -10,19 +10,12 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from PyQt5.QtCore import Qt
+from PyQt5.QtCore import QObject, Qt, pyqtSignal
 from PyQt5.QtGui import QKeySequence
-from PyQt5.QtWidgets import (
-    QAction,
-    QDialog,
-    QDialogButtonBox,
-    QHeaderView,
-    QMenu,
-    QTableWidget,
-    QTableWidgetItem,
-    QVBoxLayout,
-)
+from PyQt5.QtWidgets import QAction, QMenu
 
+from annotator.core.key_bindings import KeyBindings
+from annotator.qt import frame_dialogs as dialogs
 from annotator.qt.entry import LABELLING, MENUS, SET, Entry
 from annotator.qt.translation import tr
 
@@ -114,12 +107,16 @@ def _page_entries(window: MainWindow) -> list[Entry]:
 def _view_entries(window: MainWindow) -> list[Entry]:
     canvas = window.label.canvas
 
+    def shown(name: str) -> Callable[[], bool]:
+        return lambda: bool(getattr(canvas, name))
+
     def toggle(name: str) -> Callable[[], None]:
         def run() -> None:
             setattr(canvas, name, not getattr(canvas, name))
             canvas.update()
             if name == "show_boxes":
-                window.statusBar().showMessage("" if canvas.show_boxes else "Boxes are hidden (H shows them)")
+                hidden = tr("Boxes are hidden ({key} shows them)", key=window.keys.shown_keys("hide_boxes"))
+                window.statusBar().showMessage("" if canvas.show_boxes else hidden)
 
         return run
 
@@ -129,10 +126,32 @@ def _view_entries(window: MainWindow) -> list[Entry]:
         Entry("fit", tr("Fit the picture"), ("F",), "View", canvas.fit, LABELLING),
         Entry("actual", tr("100 %"), ("Ctrl+1",), "View", canvas.zoom_to_actual, LABELLING),
         Entry("zoom_box", tr("Zoom to the selected box"), ("Z",), "View", canvas.zoom_to_selected, LABELLING),
-        Entry("hide_boxes", tr("Hide or show boxes"), ("H",), "View", toggle("show_boxes"), LABELLING),
-        Entry("hide_labels", tr("Hide or show labels"), ("L",), "View", toggle("show_labels"), LABELLING),
         Entry(
-            "crosshair", tr("Crosshair while drawing"), ("X",), "View", toggle("show_crosshair"), LABELLING
+            "hide_boxes",
+            tr("Boxes"),
+            ("H",),
+            "View",
+            toggle("show_boxes"),
+            LABELLING,
+            checked=shown("show_boxes"),
+        ),
+        Entry(
+            "hide_labels",
+            tr("Labels"),
+            ("L",),
+            "View",
+            toggle("show_labels"),
+            LABELLING,
+            checked=shown("show_labels"),
+        ),
+        Entry(
+            "crosshair",
+            tr("Crosshair while drawing"),
+            ("X",),
+            "View",
+            toggle("show_crosshair"),
+            LABELLING,
+            checked=shown("show_crosshair"),
         ),
     ]
 
@@ -143,7 +162,8 @@ def _key_entries(window: MainWindow) -> list[Entry]:
     canvas = label.canvas
     entries = [
         Entry(f"class_{digit}", tr("Class {number}", number=digit or 10), (str(digit),), "",
-              lambda digit=digit: label.choose_digit(digit), LABELLING)
+              lambda digit=digit: label.choose_digit(digit), LABELLING,
+              family=tr("Class of the selected boxes, else of the next box"))
         for digit in (1, 2, 3, 4, 5, 6, 7, 8, 9, 0)
     ]  # fmt: skip
     arrows = (
@@ -152,27 +172,43 @@ def _key_entries(window: MainWindow) -> list[Entry]:
         ("Up", 0, -1, tr("up")),
         ("Down", 0, 1, tr("down")),
     )
-    for key, dx, dy, where in arrows:
-        lower = key.lower()
-        entries += [
-            Entry(f"nudge_{lower}", tr("Move by 1 px: {where}", where=where), (key,), "",
-                  lambda dx=dx, dy=dy: label.arrow(dx, dy, far=False), LABELLING),
-            Entry(f"nudge_far_{lower}", tr("Move by 10 px: {where}", where=where), (f"Shift+{key}",), "",
-                  lambda dx=dx, dy=dy: label.arrow(dx, dy, far=True), LABELLING),
-            Entry(f"resize_{lower}", tr("Right and bottom edge: {where}", where=where), (f"Ctrl+{key}",), "",
-                  lambda dx=dx, dy=dy: canvas.resize_selected(dx, dy), LABELLING),
-            Entry(f"resize_near_{lower}", tr("Left and top edge: {where}", where=where), (f"Alt+{key}",), "",
-                  lambda dx=dx, dy=dy: canvas.resize_selected(dx, dy, far_edges=False), LABELLING),
-        ]  # fmt: skip
+    kinds: tuple[tuple[str, str, str, Callable[[int, int], object]], ...] = (
+        ("nudge", "", tr("Move the selected boxes by 1 px"), lambda x, y: label.arrow(x, y, far=False)),
+        ("nudge_far", "Shift+", tr("Move the selected boxes by 10 px"),
+         lambda x, y: label.arrow(x, y, far=True)),
+        ("resize", "Ctrl+", tr("Move the right or bottom edge"), canvas.resize_selected),
+        ("resize_near", "Alt+", tr("Move the left or top edge"),
+         lambda x, y: canvas.resize_selected(x, y, far_edges=False)),
+    )  # fmt: skip
+    for name, modifier, family, run in kinds:
+        for key, dx, dy, where in arrows:
+            entries.append(
+                Entry(f"{name}_{key.lower()}", f"{family}: {where}", (modifier + key,), "",
+                      lambda run=run, dx=dx, dy=dy: run(dx, dy), LABELLING, family=family)
+            )  # fmt: skip
     return entries
 
 
 def _last_entries(window: MainWindow) -> list[Entry]:
     return [
-        Entry("keys", tr("Keys"), ("F1", "?"), "Help", lambda: show_keys(window)),
+        Entry("keys", tr("Keys"), ("F1", "?"), "Help", lambda: dialogs.show_key_map(window)),
+        Entry("palette", tr("Find an action…"), ("Ctrl+K",), "Help", lambda: dialogs.show_palette(window)),
         Entry("messages", tr("Messages"), (), "Help", window.show_messages),
-        Entry("quit", tr("Quit"), ("Ctrl+Q",), "File", window.close, separated=True),
+        Entry(
+            "settings",
+            tr("Settings…"),
+            ("Ctrl+,",),
+            "File",
+            lambda: dialogs.show_settings(window),
+            separated=True,
+        ),
+        Entry("quit", tr("Quit"), ("Ctrl+Q",), "File", window.close),
     ]
+
+
+def shown_key(key: str) -> str:
+    """A key as it is written on the keyboard of the person."""
+    return QKeySequence(key).toString(QKeySequence.NativeText)
 
 
 def all_entries(window: MainWindow) -> list[Entry]:
@@ -195,34 +231,70 @@ def all_entries(window: MainWindow) -> list[Entry]:
     ]
 
 
-class Actions:
+class Actions(QObject):
     """The actions of the window: made from all entries, in the menus, enabled where they can be used.
+
+    Signals:
+        keys_changed: The person gave an action other keys.
 
     Attributes:
         entries: What they were made from, by name.
         by_name: The actions.
+        bindings: Their keys.
     """
 
+    keys_changed = pyqtSignal()
+
     def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
         self._window = window
         found = all_entries(window)
         self.entries = {entry.name: entry for entry in found}
         if len(self.entries) != len(found):
             names = [entry.name for entry in found]
             raise ValueError(f"two actions have one name: {sorted({n for n in names if names.count(n) > 1})}")
+        changed = window.settings.get("keys", {})
+        self.bindings = KeyBindings(found, changed if isinstance(changed, dict) else {})
         self.by_name = {entry.name: self._make(entry) for entry in found}
+        self._show_keys()
         self._build_menus()
         self._name_undo()
 
     def _make(self, entry: Entry) -> QAction:
         action = QAction(entry.text, self._window)
-        action.setShortcuts([QKeySequence(key) for key in entry.keys])
         action.setShortcutContext(Qt.WindowShortcut)
         action.setCheckable(entry.checked is not None)
         # triggered() hands over "checked", which is nothing these take.
         action.triggered.connect(lambda checked=False, run=entry.run: run())
         self._window.addAction(action)
         return action
+
+    def _show_keys(self) -> None:
+        for name, action in self.by_name.items():
+            action.setShortcuts([QKeySequence(key) for key in self.bindings.keys(name)])
+            shown = self.shown_keys(name)
+            text = self.entries[name].text.rstrip("…")
+            action.setToolTip(f"{text} ({shown})" if shown else text)
+
+    def shown_keys(self, name: str) -> str:
+        """The keys of an action as the person knows them, e.g. for a tooltip: ``W, R, N``."""
+        return ", ".join(shown_key(key) for key in self.bindings.keys(name))
+
+    def keys_were_changed(self) -> None:
+        """Take over what was changed in :attr:`bindings`, and remember it."""
+        self._window.settings.set("keys", self.bindings.changed or None)
+        self._show_keys()
+        self.keys_changed.emit()
+
+    def why_not(self, name: str) -> str:
+        """Why an action cannot be used now; empty: it can."""
+        entry, window = self.entries[name], self._window
+        if entry.is_possible(window.page_name, window.project is not None):
+            return ""
+        if window.project is None:
+            return tr("no set is open")
+        titles = [window.tabs.tabText(window.tabs.indexOf(window.page_names[page])) for page in entry.pages]
+        return tr("on the page {page}", page=", ".join(titles))
 
     def enable(self) -> None:
         """Enable what can be used on the page that is shown. The same key may belong to others elsewhere."""
@@ -263,27 +335,3 @@ class Actions:
         stack.redoTextChanged.connect(
             lambda text: redo.setText(tr("Redo: {what}", what=text) if text else tr("Redo"))
         )
-
-
-def show_keys(window: MainWindow) -> None:
-    """A table of every action and its keys."""
-    shown = [action for action in window.actions_by_name.values() if action.shortcuts()]
-    table = QTableWidget(len(shown), 2)
-    table.setHorizontalHeaderLabels([tr("Action"), tr("Keys")])
-    table.verticalHeader().hide()
-    table.setEditTriggers(QTableWidget.NoEditTriggers)
-    table.horizontalHeader().setSectionResizeMode(0, QHeaderView.Stretch)
-    for row, action in enumerate(shown):
-        table.setItem(row, 0, QTableWidgetItem(action.text()))
-        keys = ", ".join(key.toString(QKeySequence.NativeText) for key in action.shortcuts())
-        table.setItem(row, 1, QTableWidgetItem(keys))
-    table.resizeColumnToContents(1)
-    dialog = QDialog(window)
-    dialog.setWindowTitle(tr("Keys"))
-    buttons = QDialogButtonBox(QDialogButtonBox.Close)
-    buttons.rejected.connect(dialog.reject)
-    column = QVBoxLayout(dialog)
-    column.addWidget(table)
-    column.addWidget(buttons)
-    dialog.resize(520, 620)
-    dialog.exec_()

@@ -30,6 +30,7 @@ class Entry:
             Two actions may have the same key where they can never be used at the same time.
         separated: Whether a line is drawn above it in the menu.
         checked: For what is switched on and off: whether it is on now.
+        family: Actions of one family share a line in the map of the keys, with this text.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Entry:
     needs: str | tuple[str, ...] | None = ANYWHERE
     separated: bool = False
     checked: Callable[[], bool] | None = None
+    family: str = ""
 
     @property
     def pages(self) -> tuple[str, ...]:
@@ -58,7 +60,3 @@ class Entry:
         if self.needs is None:
             return True
         return is_open and (not self.pages or page in self.pages)
-
-    def meets(self, other: Entry) -> bool:
-        """Whether there is a moment at which both can be used, so that they cannot share a key."""
-        return not self.pages or not other.pages or bool(set(self.pages) & set(other.pages))

@@ -26,6 +26,7 @@ from annotator.qt.pages.start import StartPage
 from annotator.qt.pages.train import TrainPage
 from annotator.qt.saving import Saving
 from annotator.qt.translation import tr
+from annotator.qt.typing_guard import TypingGuard
 from annotator.qt.undo import UndoStack
 from annotator.settings import Settings
 from converters.balance_plan import BalancePlan
@@ -55,6 +56,7 @@ class MainWindow(QMainWindow):
         self._build()
         self.keys = Actions(self)
         self.actions_by_name = self.keys.by_name
+        self._guard = TypingGuard(self)
         self._connect()
         self._restore()
         self.show_start()
