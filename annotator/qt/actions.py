@@ -82,7 +82,7 @@ def _go_entries(window: MainWindow) -> list[Entry]:
         Entry("last", tr("Last picture"), ("End",), "Go", lambda: images.step(count), LABELLING),
         Entry("next_box", tr("Next box"), ("Tab",), "Go", lambda: canvas.cycle(1), LABELLING, separated=True),
         Entry("previous_box", tr("Previous box"), ("Shift+Tab",), "Go", lambda: canvas.cycle(-1), LABELLING),
-        Entry("search", tr("Search by name"), ("Ctrl+F",), "Go", images.search.setFocus, LABELLING),
+        Entry("search", tr("Search by name"), ("Ctrl+F",), "Go", images.focus_search, LABELLING),
     ]
     return [*entries, *_page_entries(window)]
 

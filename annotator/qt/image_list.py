@@ -1,297 +1,501 @@
-"""The list of pictures: a virtual list with a search field and a filter."""
+"""The list of pictures: search, filter, sort, and going from picture to picture."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
-from PyQt5.QtCore import QAbstractListModel, QModelIndex, QRect, QSize, QSortFilterProxyModel, Qt, pyqtSignal
-from PyQt5.QtGui import QColor, QFontMetrics, QPainter
+from PyQt5.QtCore import QPoint, Qt, QTimer, pyqtSignal
 from PyQt5.QtWidgets import (
-    QAbstractItemView,
-    QComboBox,
-    QLabel,
+    QHBoxLayout,
     QLineEdit,
-    QListView,
-    QStyle,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
+from annotator import messages
+from annotator.core.listing import Facts, Filter, Order, SortBy, select
 from annotator.core.session import Session
-from converters.colours import class_colour, text_on
-from converters.model import AnnotatedImage, Split
-from converters.words import counted
+from annotator.qt.background import Task
+from annotator.qt.elided import ElidedLabel
+from annotator.qt.image_filter import NETWORK, FilterPanel, with_panel, words_for
+from annotator.qt.image_list_model import IMAGE_ROLE, KEY_ROLE
+from annotator.qt.image_sort import SortButton
+from annotator.qt.image_view import ImageView
+from annotator.qt.translation import tr, tr_n
+from converters.model import AnnotatedImage
 
-KEY_ROLE = Qt.UserRole
-IMAGE_ROLE = Qt.UserRole + 1
+__all__ = ["IMAGE_ROLE", "KEY_ROLE", "ImageList"]
 
-ALL, UNLABELLED, EMPTY, CHOSEN = "all", "unlabelled", "empty", "chosen"
-
-
-class ImageListModel(QAbstractListModel):
-    """One row an image of the session."""
-
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.session = session
-        session.listen(self._changed)
-
-    def rowCount(self, parent: QModelIndex | None = None) -> int:
-        return 0 if parent is not None and parent.isValid() else len(self.session.keys)
-
-    def data(self, index: QModelIndex, role: int = Qt.DisplayRole) -> object:
-        if not index.isValid():
-            return None
-        key = self.session.keys[index.row()]
-        if role == KEY_ROLE:
-            return key
-        image = self.session.image(key)
-        if role == Qt.DisplayRole:
-            return image.name
-        if role == IMAGE_ROLE:
-            return image
-        if role == Qt.ToolTipRole:
-            return self._tooltip(image)
-        return None
-
-    def images_changed(self) -> None:
-        """Some were removed or brought back."""
-        self.beginResetModel()
-        self.endResetModel()
-
-    def _changed(self, key: str) -> None:
-        index = self.index(self.session.position(key))
-        self.dataChanged.emit(index, index)
-
-    def _tooltip(self, image: AnnotatedImage) -> str:
-        counts = Counter(box.label for box in image.boxes)
-        boxes = ", ".join(f"{n} × {label}" for label, n in counts.most_common()) or (
-            "no boxes" if image.labelled else "not labelled yet"
-        )
-        split = f"\nsplit: {image.split}" if image.split else ""
-        return f"{image.path}\n{image.size[0]} × {image.size[1]} px\n{boxes}{split}"
-
-
-class _Filter(QSortFilterProxyModel):
-    """Search by name, and one filter: all, a class, a split, no boxes, not labelled, or certain pictures."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.text = ""
-        self.what: tuple[str, str | frozenset[str]] = (ALL, "")
-        # An edit must not make the picture vanish under the person's hands.
-        self.setDynamicSortFilter(False)
-
-    def set_filter(self, text: str, what: tuple[str, str | frozenset[str]]) -> None:
-        self.text, self.what = text.casefold(), what
-        self.invalidateFilter()
-
-    def filterAcceptsRow(self, row: int, parent: QModelIndex) -> bool:
-        image: AnnotatedImage = self.sourceModel().data(self.sourceModel().index(row, 0), IMAGE_ROLE)
-        if self.text and self.text not in image.key.casefold():
-            return False
-        kind, value = self.what
-        if kind == CHOSEN:
-            return image.key in value
-        if kind == "class":
-            return any(box.label == value for box in image.boxes)
-        if kind == "split":
-            return image.split == (Split(value) if value else None)
-        if kind == EMPTY:
-            return not image.boxes
-        return kind != UNLABELLED or not image.labelled
-
-
-class _RowPainter(QStyledItemDelegate):
-    """The file's name, and under it its split and the number of boxes of each class in its colour."""
-
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._session = session
-
-    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:
-        return QSize(120, 2 * QFontMetrics(option.font).height() + 10)
-
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
-        image: AnnotatedImage = index.data(IMAGE_ROLE)
-        painter.save()
-        selected = bool(option.state & QStyle.State_Selected)
-        if selected:
-            painter.fillRect(option.rect, option.palette.highlight())
-        area = option.rect.adjusted(8, 4, -8, -4)
-        metrics = QFontMetrics(option.font)
-        role = option.palette.HighlightedText if selected else option.palette.Text
-        painter.setPen(option.palette.color(role))
-        mark = "● " if self._session.is_dirty(image.key) else ""
-        name = metrics.elidedText(mark + image.name, Qt.ElideMiddle, area.width())
-        painter.drawText(area, int(Qt.AlignTop | Qt.AlignLeft), name)
-        line = QRect(area.left(), area.top() + metrics.height() + 2, area.width(), metrics.height())
-        self._paint_counts(painter, line, image, metrics)
-        painter.restore()
-
-    def _paint_counts(
-        self, painter: QPainter, line: QRect, image: AnnotatedImage, metrics: QFontMetrics
-    ) -> None:
-        x = line.left()
-        if image.split is not None:
-            text = str(image.split)
-            painter.drawText(QRect(x, line.top(), 60, line.height()), int(Qt.AlignVCenter), text)
-            x += metrics.horizontalAdvance(text) + 10
-        counts = Counter(box.label for box in image.boxes)
-        if not counts:
-            text = "no boxes" if image.labelled else "not labelled"
-            painter.drawText(line.adjusted(x - line.left(), 0, 0, 0), int(Qt.AlignVCenter), text)
-            return
-        colours = self._session.colours
-        for label in (*self._session.class_names, *(set(counts) - set(self._session.class_names))):
-            if not counts[label]:
-                continue
-            colour = class_colour(colours, label)
-            text = str(counts[label])
-            chip = QRect(x, line.top(), metrics.horizontalAdvance(text) + 10, line.height())
-            painter.fillRect(chip, QColor(*colour))
-            pen = painter.pen()
-            painter.setPen(QColor(*text_on(colour)))
-            painter.drawText(chip, int(Qt.AlignCenter), text)
-            painter.setPen(pen)
-            x = chip.right() + 5
+AT_ONCE = 20_000
+"""So many pictures are filtered and sorted at once; more in the background."""
 
 
 class ImageList(QWidget):
-    """Search, filter and the list.
+    """Search, filter, sort and the list.
 
     Signals:
-        chosen: Key of the image the person went to.
+        chosen: Key of the picture the person went to.
+        counted: How many pictures there are or are reviewed may have changed.
     """
 
     chosen = pyqtSignal(str)
+    counted = pyqtSignal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.search = QLineEdit(placeholderText="Search by name (Ctrl+F)", clearButtonEnabled=True)
-        self.filter = QComboBox()
-        self.filter.setToolTip("Show only some pictures")
-        self.view = QListView()
-        self.view.setUniformItemSizes(True)
-        self.view.setSelectionMode(QAbstractItemView.SingleSelection)
-        self.view.setEditTriggers(QAbstractItemView.NoEditTriggers)
-        self.view.setFocusPolicy(Qt.ClickFocus)
-        self.count = QLabel()
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(6, 6, 0, 6)
-        for widget in (self.search, self.filter, self.view, self.count):
-            layout.addWidget(widget)
-        self.setMinimumWidth(170)
-        self._proxy = _Filter(self)
+        self._session: Session | None = None
         self._key: str | None = None
-        self._only: tuple[frozenset[str], str] | None = None
-        self.search.textChanged.connect(self._apply)
-        self.filter.currentIndexChanged.connect(self._apply)
+        self._filter, self._order, self._facts = Filter(), Order(), Facts()
+        self._only_text = ""
+        self._network = NETWORK
+        self._reviewed: set[str] = set()
+        self._touched: set[str] = set()
+        self._newly_fits: set[str] = set()
+        self._task: Task | None = None
+        self._again: Callable[[], None] | None = None
+        self._build()
+        # Many pictures may change at once; they are looked at together.
+        self._look = QTimer(self, singleShot=True, interval=0)
+        self._look.timeout.connect(self._look_at_touched)
+
+    # Building
+
+    def _build(self) -> None:
+        self.search = QLineEdit(placeholderText=tr("Search by name"), clearButtonEnabled=True)
+        self.search.setToolTip(tr("Show only pictures with these words in their path (Ctrl+F)"))
+        self.search.textChanged.connect(self._search_changed)
+        self.panel = FilterPanel(self)
+        self.panel.changed.connect(self._panel_changed)
+        self.filter_button = _button(tr("Filter"), tr("Show only some pictures"))
+        self.filter_button.clicked.connect(self.show_filter)
+        self.sort_button = SortButton()
+        self.sort_button.chosen.connect(self.sort)
+        self.summary = ElidedLabel()
+        self.clear_button = _button("✕", tr("Take the filter away"))
+        self.clear_button.clicked.connect(self.clear_filter)
+        self.count = ElidedLabel()
+        self.update_button = _button(tr("Update"), "")
+        self.update_button.clicked.connect(self.update_list)
+        self.view = ImageView()
+        self.view.selectionModel().currentChanged.connect(self._current_changed)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(6, 6, 0, 6)
+        column.setSpacing(4)
+        column.addLayout(_row(self.search, self.filter_button, self.sort_button))
+        column.addLayout(_row(self.summary, self.clear_button))
+        column.addWidget(self.view)
+        column.addLayout(_row(self.count, self.update_button))
+        self.setMinimumWidth(190)
+        self._tell_filter()
+        self._tell_count()
+
+    # The set
 
     def set_session(self, session: Session) -> None:
-        """Show another set."""
-        self._model = ImageListModel(session, self)
-        self._proxy.setSourceModel(self._model)
-        self.view.setModel(self._proxy)
-        self.view.setItemDelegate(_RowPainter(session, self.view))
-        self.view.selectionModel().currentChanged.connect(self._current_changed)
+        """Show another set, at its first picture."""
+        self._session = session
+        session.listen(lambda key: self._changed(session, key))
         self._key = None
-        self._only = None
-        self.search.clear()
+        self._filter, self._only_text, self._facts = Filter(), "", Facts()
+        self._touched.clear()
+        self._count_reviewed()
         self.refresh_filters()
+        self.panel.set_value(Filter())
+        self.search.clear()
         self._apply()
         self.step(0)
+        self.counted.emit()
 
-    def images_changed(self) -> None:
-        """Some images were removed or brought back; none is chosen then."""
-        self._key = None
-        self._model.images_changed()
+    def images_changed(self) -> str | None:
+        """Some pictures were removed or brought back; returns the picture to stay at.
+
+        That is the open one; where it was removed, the one that follows in the list.
+        """
+        if self._session is None:
+            return None
+        before, row = self.view.rows.shown, self.view.currentIndex().row()
+        stay = self._key
+        if stay is None or stay not in self._session:
+            following = (key for key in before[max(row, 0) :] if key in self._session)
+            preceding = (key for key in reversed(before[: max(row, 0)]) if key in self._session)
+            stay = next(following, None) or next(preceding, None) or next(iter(self._session.keys), None)
+            self._key = None
+        self._count_reviewed()
         self.refresh_filters()
-        self._apply()
+        self._apply(keep=frozenset(key for key in before if key in self._session))
+        self.counted.emit()
+        return stay
 
     def refresh_filters(self) -> None:
-        """Offer the session's classes and splits as filters."""
-        session = self._model.session
-        chosen = self.filter.currentData()
-        self.filter.blockSignals(True)
-        self.filter.clear()
-        self.filter.addItem("All pictures", (ALL, ""))
-        for name in session.class_names:
-            self.filter.addItem(f"With {name}", ("class", name))
-        self.filter.addItem("Without boxes", (EMPTY, ""))
-        self.filter.addItem("Not labelled", (UNLABELLED, ""))
-        if any(session.image(key).split for key in session.keys):
-            for split in Split:
-                self.filter.addItem(f"Split: {split}", ("split", str(split)))
-        if self._only is not None:
-            keys, text = self._only
-            self.filter.addItem(f"From Balance: {text}", (CHOSEN, keys))
-        index = next((i for i in range(self.filter.count()) if self.filter.itemData(i) == chosen), 0)
-        self.filter.setCurrentIndex(index)
-        self.filter.blockSignals(False)
+        """Offer the session's classes and splits in the filter."""
+        if self._session is None:
+            return
+        session = self._session
+        has_splits = any(session.image(key).split is not None for key in session.keys)
+        self.panel.set_choices(session.colours, self._network, has_splits=has_splits)
+        self.panel.set_known(findings=bool(self._facts.findings), disagreement=bool(self._facts.disagreement))
+        self.view.viewport().update()
+
+    def set_network(self, size: tuple[int, int]) -> None:
+        """(width, height) of the network that box sizes may be measured at."""
+        self._network = size
+        self.refresh_filters()
+
+    def set_findings(self, keys: frozenset[str]) -> None:
+        """Mark the pictures that a check found something in."""
+        self._set_facts(replace(self._facts, findings=frozenset(keys)))
+
+    def set_disagreement(self, scores: Mapping[str, float]) -> None:
+        """Mark how much predictions disagree with the labels of pictures.
+
+        Args:
+            scores: By key, higher is worse; pictures without predictions are missing.
+        """
+        self._set_facts(replace(self._facts, disagreement=dict(scores)))
+
+    def _set_facts(self, facts: Facts) -> None:
+        self._facts = self.view.painter.facts = facts
+        self.panel.set_known(findings=bool(facts.findings), disagreement=bool(facts.disagreement))
+        self.view.viewport().update()
+        # What the list shows stays under the person's hands; it says that it could be updated.
+        if self._filter.findings or self._filter.disagreement is not None:
+            self._touched.update(self.view.rows.shown)
+            self._look.start()
+
+    # Filter and sort
+
+    @property
+    def filter(self) -> Filter:
+        """What the list is limited to."""
+        return self._filter
+
+    @property
+    def order(self) -> Order:
+        """The order of the list."""
+        return self._order
 
     def show_only(self, keys: Iterable[str], text: str) -> None:
-        """Filter by certain pictures, and go to the first of them unless one is shown.
+        """Limit the list to certain pictures, and go to the first of them unless one is open.
 
         Args:
             keys: Theirs.
             text: What they have in common.
         """
-        self._only = frozenset(keys), text
-        self.search.clear()
-        self.refresh_filters()
-        self.filter.setCurrentIndex(self.filter.count() - 1)
-        self._apply()
-        if not self.view.currentIndex().isValid():
+        self._only_text = text
+        self.set_filter(Filter(only=frozenset(keys)), then=self._go_into_list)
+
+    def _go_into_list(self) -> None:
+        if self.view.current_key() is None:
             self.step(0)
 
+    def set_filter(self, chosen: Filter, then: Callable[[], None] | None = None) -> None:
+        """Limit the list.
+
+        Args:
+            chosen: To what.
+            then: Is called when the list shows it.
+        """
+        self._filter = chosen
+        for widget in (self.search, self.panel):
+            widget.blockSignals(True)
+        if self.search.text() != chosen.text:
+            self.search.setText(chosen.text)
+        self.panel.set_value(chosen)
+        for widget in (self.search, self.panel):
+            widget.blockSignals(False)
+        self._apply(then=then)
+
+    def clear_filter(self) -> None:
+        """Show all pictures."""
+        self.set_filter(Filter())
+
+    def sort(self, order: Order) -> None:
+        """Show the pictures in another order."""
+        self._order = order
+        self.sort_button.show_order(order)
+        self._apply()
+
+    def update_list(self) -> None:
+        """Drop what no longer fits the filter, and show what fits now."""
+        self._apply()
+
+    def show_filter(self) -> None:
+        """Open the panel of the filter."""
+        self.refresh_filters()
+        self.panel.adjustSize()
+        corner = self.filter_button.mapToGlobal(QPoint(0, self.filter_button.height()))
+        screen = self.screen().availableGeometry() if self.screen() is not None else self.window().geometry()
+        x = min(corner.x(), screen.right() - self.panel.width())
+        y = min(corner.y(), screen.bottom() - self.panel.height())
+        self.panel.move(max(x, screen.left()), max(y, screen.top()))
+        self.panel.show()
+
+    def focus_search(self) -> None:
+        """Put the cursor into the search field."""
+        self.search.setFocus(Qt.ShortcutFocusReason)
+        self.search.selectAll()
+
+    def _search_changed(self, text: str) -> None:
+        self._filter = replace(self._filter, text=text)
+        self._apply()
+
+    def _panel_changed(self) -> None:
+        self._filter = with_panel(self._filter, self.panel.value())
+        self._apply()
+
+    def _apply(self, keep: frozenset[str] = frozenset(), then: Callable[[], None] | None = None) -> None:
+        """List the pictures anew."""
+        session = self._session
+        if session is None:
+            return
+        self._tell_filter()
+        chosen, order, facts = self._filter, self._order, self._facts
+        if self._task is not None:
+            self._again = lambda: self._apply(keep, then)
+            return
+        if not chosen.is_on() and order == Order():
+            self._show(session.keys, then)
+            return
+        images = [session.image(key) for key in session.keys]
+        if len(images) <= AT_ONCE:
+            self._show(select(images, chosen, order, facts, keep), then)
+            return
+        task = Task(lambda _tell: select(images, chosen, order, facts, keep), self)
+        task.succeeded.connect(lambda keys: self._listed(session, keys, then))
+        task.failed.connect(messages.error)
+        task.finished.connect(self._task_ended)
+        self.count.setText(tr("Looking through {n} pictures…", n=f"{len(images):,}"))
+        self._task = task.start()
+
+    def _listed(self, session: Session, keys: tuple[str, ...], then: Callable[[], None] | None) -> None:
+        if session is self._session and self._again is None:
+            self._show(tuple(key for key in keys if key in session), then)
+
+    def _task_ended(self) -> None:
+        self._task = None
+        again, self._again = self._again, None
+        if again is not None:
+            again()
+
+    def _show(self, keys: tuple[str, ...], then: Callable[[], None] | None) -> None:
+        session = self._session
+        if session is None:
+            return
+        self._newly_fits.clear()
+        self.view.painter.no_longer_fits.clear()
+        self.view.show_keys(session, keys)
+        self._mark_open()
+        self._tell_count()
+        if then is not None:
+            then()
+
+    def _mark_open(self) -> None:
+        """Make the open picture's row the current one, where it has one."""
+        row = self.view.rows.row_of(self._key)
+        if row is not None:
+            self.view.go_to_row(row)
+
+    # Going through it
+
     def go_to(self, key: str) -> None:
-        """Select an image; where the filter hides it, the filter is taken away."""
-        index = self._proxy.mapFromSource(self._model.index(self._model.session.position(key)))
-        if not index.isValid():
-            self.search.clear()
-            self.filter.setCurrentIndex(0)
-            index = self._proxy.mapFromSource(self._model.index(self._model.session.position(key)))
-        self.view.setCurrentIndex(index)
-        self.view.scrollTo(index)
+        """Open a picture. The filter stays; it may hide the picture's row."""
+        if self._session is None or key not in self._session:
+            return
+        row = self.view.rows.row_of(key)
+        if row is not None:
+            self.view.go_to_row(row)
+            if self._key == key:
+                return
+        else:
+            self.view.go_to_row(None)
+        self._open(key)
 
     def step(self, by: int) -> None:
-        """Go on by some rows of what the filter shows."""
-        current = self.view.currentIndex()
-        # From a picture that the filter hides: to the first (or last) of those it shows.
-        row = current.row() + by if current.isValid() else (0 if by >= 0 else self._proxy.rowCount() - 1)
-        row = min(max(row, 0), self._proxy.rowCount() - 1)
-        if row >= 0:
-            self.view.setCurrentIndex(self._proxy.index(row, 0))
+        """Go on by some rows of what the list shows."""
+        if not self.view.rows.shown:
+            return
+        row = self.view.currentIndex().row()
+        if row < 0:
+            # From a picture that the filter hides: to the next of those it shows.
+            row = self._row_behind(self._key) - (by > 0)
+        row = min(max(row + by, 0), len(self.view.rows.shown) - 1)
+        self.view.go_to_row(row)
+
+    def step_in_set(self, by: int) -> None:
+        """Go on by some pictures of the whole set, whatever the filter hides."""
+        if self._session is None or self._key is None:
+            return
+        keys = self._session.keys
+        place = self._session.position(self._key) + by
+        self.go_to(keys[min(max(place, 0), len(keys) - 1)])
+
+    def step_fitting(self, by: int) -> None:
+        """Go on to the next (or previous, by = -1) picture that fits the filter as the labels are now."""
+        session, chosen, facts = self._session, self._filter, self._facts
+        if session is None:
+            return
+        tests = chosen.tests(facts)
+        row = self._walk(by, lambda image: all(test(image) for test in tests))
+        if row is not None:
+            self.view.go_to_row(row)
+        else:
+            messages.info(
+                tr("No picture further on fits the filter.")
+                if by > 0
+                else tr("No picture before this one fits the filter.")
+            )
+
+    def step_unreviewed(self, by: int) -> None:
+        """Go to the next (or previous) picture that is not reviewed; from the end on from the beginning."""
+        if self._session is None:
+            return
+        row = self._walk(by, lambda image: not image.reviewed, around=True)
+        if row is not None and row != self.view.currentIndex().row():
+            self.view.go_to_row(row)
+            return
+        left = len(self._session.keys) - self.reviewed_count
+        if not left:
+            messages.info(tr("All pictures are reviewed."))
+        elif row is not None:
+            messages.info(tr("This is the only picture in the list that is not reviewed."))
+        else:
+            messages.info(
+                tr_n(
+                    "All pictures of this list are reviewed; {n} outside it is not.",
+                    "All pictures of this list are reviewed; {n} outside it are not.",
+                    left,
+                )
+            )
 
     def neighbours(self, reach: int = 2) -> list[str]:
-        """Keys of the images after and before the current one, nearest first, to be decoded ahead."""
-        current = self.view.currentIndex()
-        if not current.isValid():
-            return []
-        rows = [current.row() + delta for step in range(1, reach + 1) for delta in (step, -step)]
-        return [self._proxy.index(row, 0).data(KEY_ROLE) for row in rows if 0 <= row < self._proxy.rowCount()]
+        """Keys of the pictures after and before the current one, nearest first, to be decoded ahead."""
+        shown = self.view.rows.shown
+        row = self.view.currentIndex().row()
+        if row < 0:
+            row = self._row_behind(self._key)
+            rows = [row + delta for step in range(reach) for delta in (step, -step - 1)]
+        else:
+            rows = [row + delta for step in range(1, reach + 1) for delta in (step, -step)]
+        return [shown[row] for row in rows if 0 <= row < len(shown)]
 
-    def _apply(self) -> None:
-        if self.view.model() is None:
+    def _walk(self, by: int, fits: Callable[[AnnotatedImage], bool], *, around: bool = False) -> int | None:
+        """The next row in a direction whose picture fits, also the current one where it goes around."""
+        session, shown = self._session, self.view.rows.shown
+        if session is None:
+            return None
+        row = self.view.currentIndex().row()
+        if row < 0:
+            row = self._row_behind(self._key) - (by > 0)
+        rows = list(range(row + 1, len(shown)) if by > 0 else range(row - 1, -1, -1))
+        if around:
+            rows += list(range(row + 1) if by > 0 else range(len(shown) - 1, row - 1, -1))
+        return next((at for at in rows if 0 <= at < len(shown) and fits(session.image(shown[at]))), None)
+
+    def _row_behind(self, key: str | None) -> int:
+        """Where a picture that the list does not show would stand in it; 0 where that means nothing."""
+        session, shown = self._session, self.view.rows.shown
+        if session is None or key is None or key not in session or self._order.by is not SortBy.NAME:
+            return 0
+        sign = -1 if self._order.descending else 1
+        return bisect_left(shown, sign * session.position(key), key=lambda k: sign * session.position(k))
+
+    def _current_changed(self) -> None:
+        key = self.view.current_key()
+        if key is not None and key != self._key:
+            self._open(key)
+
+    def _open(self, key: str) -> None:
+        self._key = key
+        self._tell_count()
+        self.chosen.emit(key)
+
+    # What changes while it is shown
+
+    @property
+    def reviewed_count(self) -> int:
+        """How many pictures of the set are reviewed."""
+        return len(self._reviewed)
+
+    @property
+    def total(self) -> int:
+        """How many pictures the set has."""
+        return len(self._session.keys) if self._session is not None else 0
+
+    def _count_reviewed(self) -> None:
+        session = self._session
+        keys = session.keys if session is not None else ()
+        self._reviewed = {key for key in keys if session is not None and session.reviewed(key)}
+
+    def _changed(self, session: Session, key: str) -> None:
+        if session is self._session:
+            self._touched.add(key)
+            if not self._look.isActive():
+                self._look.start()
+
+    def _look_at_touched(self) -> None:
+        session = self._session
+        touched, self._touched = self._touched, set()
+        if session is None:
             return
-        what = self.filter.currentData() or (ALL, "")
-        self._proxy.set_filter(self.search.text(), what)
-        shown, total = self._proxy.rowCount(), self._model.rowCount()
-        pictures = counted(total, "picture")
-        self.count.setText(pictures if shown == total else f"{shown} of {pictures}")
-        # What is worked on stays; it is marked again as soon as the filter shows it.
-        if self._key is not None and not self.view.currentIndex().isValid():
-            index = self._proxy.mapFromSource(self._model.index(self._model.session.position(self._key)))
-            if index.isValid():
-                self.view.setCurrentIndex(index)
-        if self.view.currentIndex().isValid():
-            self.view.scrollTo(self.view.currentIndex())
+        before = len(self._reviewed)
+        is_on, tests = self._filter.is_on(), self._filter.tests(self._facts)
+        for key in touched:
+            if key not in session:
+                self._reviewed.discard(key)
+                continue
+            image = session.image(key)
+            (self._reviewed.add if image.reviewed else self._reviewed.discard)(key)
+            if is_on:
+                self._note_fit(key, all(test(image) for test in tests))
+        self.view.update_keys(touched)
+        self._tell_count()
+        if len(self._reviewed) != before:
+            self.counted.emit()
 
-    def _current_changed(self, current: QModelIndex) -> None:
-        if current.isValid():
-            self._key = current.data(KEY_ROLE)
-            self.chosen.emit(self._key)
+    def _note_fit(self, key: str, fits: bool) -> None:
+        gone = self.view.painter.no_longer_fits
+        if self.view.rows.row_of(key) is None:
+            (self._newly_fits.add if fits else self._newly_fits.discard)(key)
+        else:
+            (gone.discard if fits else gone.add)(key)
+
+    # Words
+
+    def _tell_filter(self) -> None:
+        words = words_for(self._filter, self._only_text)
+        self.summary.setText(" · ".join(words))
+        for widget in (self.summary, self.clear_button):
+            widget.setVisible(bool(words))
+        self.filter_button.setDown(bool(words))
+
+    def _tell_count(self) -> None:
+        shown, total = len(self.view.rows.shown), self.total
+        pictures = tr_n("{n} picture", "{n} pictures", total)
+        text = pictures if shown == total else tr("{n} of {pictures}", n=f"{shown:,}", pictures=pictures)
+        if self._task is None:
+            self.count.setText(text)
+        gone, new = len(self.view.painter.no_longer_fits), len(self._newly_fits)
+        self.update_button.setVisible(bool(gone or new))
+        self.update_button.setToolTip(
+            tr("{gone} shown here do not fit the filter any more, {new} others do now", gone=gone, new=new)
+        )
+
+
+def _button(text: str, tip: str) -> QToolButton:
+    button = QToolButton()
+    button.setText(text)
+    button.setToolTip(tip)
+    button.setFocusPolicy(Qt.NoFocus)
+    button.setAutoRaise(True)
+    return button
+
+
+def _row(*widgets: QWidget) -> QHBoxLayout:
+    row = QHBoxLayout()
+    row.setSpacing(2)
+    for widget in widgets:
+        row.addWidget(widget)
+    return row

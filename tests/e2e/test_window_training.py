@@ -13,6 +13,7 @@ from annotator.darknet.dialect import find_darknet
 from annotator.messages import Level
 from annotator.qt.main_window import MainWindow
 from annotator.settings import Settings
+from converters.model import Split
 
 pytestmark = pytest.mark.darknet
 LONG = 300_000  # milliseconds; a limit for a broken machine, not a time that is waited
@@ -60,7 +61,7 @@ def test_from_labels_to_predictions(qtbot, window: MainWindow, demo: Path):
         click(qtbot, window.split.make.button)
     work = demo.with_name("demo-work")
     assert (work / "obj.names").read_text() == "mask\nno_mask\nchin_diaper\n"
-    assert window.label.images.filter.findText("Split: test") >= 0
+    assert window.label.images.panel.splits[Split.TEST].isEnabled()
     go_to(qtbot, window, window.balance)
     assert window.balance.table.horizontalHeaderItem(7).text().startswith("train")
 

@@ -77,7 +77,6 @@ class LabelPage(QWidget):
         self.key = self._previous_key = None
         self._clipboard = ()
         session = project.session
-        self._position = 0
         session.listen(self._image_edited)
         session.listen_to("classes", lambda: self._classes_changed(session))
         session.listen_to("images", lambda: self._images_changed(session))
@@ -92,7 +91,6 @@ class LabelPage(QWidget):
         if self.project is None or key == self.key:
             return
         self._previous_key, self.key = self.key, key
-        self._position = self.project.session.position(key)
         image = self.project.session.image(key)
         self.canvas.set_image(key, image.boxes)
         self.boxes.set_boxes(image.boxes)
@@ -144,13 +142,13 @@ class LabelPage(QWidget):
         """Images were removed or brought back: stay at the picture, else at its place."""
         if self.project is None or session is not self.project.session:
             return
-        stay = self.key if self.key in session else session.keys[min(self._position, len(session.keys) - 1)]
         if self._previous_key not in session:
             self._previous_key = None
         if self.key not in session:
             self.key = None
-        self.images.images_changed()
-        self.images.go_to(stay)
+        stay = self.images.images_changed()
+        if stay is not None:
+            self.images.go_to(stay)
 
     # Edits
 
@@ -218,7 +216,7 @@ class LabelPage(QWidget):
 
     def _search_done(self) -> None:
         """Enter in the search field: to the first picture found, unless the shown one is among them."""
-        if not self.images.view.currentIndex().isValid():
+        if self.images.view.current_key() is None:
             self.images.step(0)
         self.canvas.setFocus()
 

@@ -7,6 +7,7 @@ from PyQt5.QtCore import Qt
 from PyQt5.QtWidgets import QWidget
 
 from annotator import messages
+from annotator.core.listing import Filter, Labels
 from annotator.core.session import Session
 from annotator.qt.background import Task
 from annotator.qt.image_list import KEY_ROLE, ImageList
@@ -146,10 +147,12 @@ def test_list_searches_filters_and_steps(image_list: ImageList):
     image_list.search.setText("SSS3")
     assert shown(image_list) == ["3"] and image_list.count.text() == "1 of 9 pictures"
     image_list.go_to("images/maksssksksss8")
+    assert image_list.search.text() == "SSS3" and not image_list.view.currentIndex().isValid()
+    image_list.clear_filter()
     assert image_list.search.text() == "" and image_list.view.currentIndex().row() == 8
-    image_list.filter.setCurrentIndex(image_list.filter.findText("With mask_weared_incorrect"))
+    image_list.set_filter(Filter(classes=frozenset({"mask_weared_incorrect"})))
     assert 0 < len(shown(image_list)) < 9
-    image_list.filter.setCurrentIndex(image_list.filter.findText("Without boxes"))
+    image_list.set_filter(Filter(labels=frozenset({Labels.EMPTY, Labels.NONE})))
     assert shown(image_list) == []
 
 
