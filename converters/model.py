@@ -62,6 +62,10 @@ class Box:
         """The same box with another class name."""
         return replace(self, label=label)
 
+    def flagged(self, flags: frozenset[str]) -> Box:
+        """The same box with other flags."""
+        return replace(self, flags=flags)
+
     def duplicated(self) -> Box:
         """A new box with the same content and no origin."""
         return replace(self, origin=None)

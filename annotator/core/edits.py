@@ -10,7 +10,9 @@ from converters.model import Box, Split
 from converters.words import counted
 
 NUDGE = "nudge box"
-"""Text of a step by an arrow key. Such steps that follow each other become one."""
+"""Text of a step by an arrow key. Such steps of the same boxes that follow each other become one."""
+NUDGE_EDGE = "nudge edge"
+"""The same for a step of an edge."""
 
 
 ColourChange = tuple[str, Rgb | None, Rgb | None]
@@ -295,7 +297,9 @@ def merged(first: Edit, second: Edit) -> SetBoxes | None:
     """Two steps by arrow keys as one; None where they are to be taken back one by one."""
     if not isinstance(first, SetBoxes) or not isinstance(second, SetBoxes):
         return None
-    if first.text != NUDGE or second.text != NUDGE or first.key != second.key:
+    if first.text not in (NUDGE, NUDGE_EDGE) or first.text != second.text or first.key != second.key:
+        return None
+    if _places(first) != _places(second):
         return None
     return SetBoxes(first.key, first.before, second.after, second.text)
 
@@ -334,6 +338,11 @@ def together(edits: Iterable[SetBoxes], what: str) -> EditMany:
     """
     kept = tuple(edit for edit in edits if edit.changes_something)
     return EditMany(kept, what.format(boxes=counted(sum(map(_changed_boxes, kept)), "box", "boxes")))
+
+
+def _places(edit: SetBoxes) -> list[int]:
+    """Which boxes an edit changes that neither adds nor removes any."""
+    return [i for i, (old, new) in enumerate(zip(edit.before, edit.after, strict=False)) if old != new]
 
 
 def _changed_boxes(edit: SetBoxes) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from annotator.core.hit import Part
+from annotator.core.selecting import boxes_inside
 from annotator.core.viewport import Point
 from converters.model import Box, Xyxy
 
@@ -64,6 +65,7 @@ class MoveGesture:
     indices: frozenset[int]
     start: Point
     end: Point = field(init=False)
+    _made: tuple[Point, tuple[Box, ...]] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.end = self.start
@@ -74,8 +76,11 @@ class MoveGesture:
 
     def preview(self) -> tuple[Box, ...]:
         """All boxes of the picture with the moved ones in their new place."""
-        delta = (self.end[0] - self.start[0], self.end[1] - self.start[1])
-        return move_boxes(self.boxes, self.indices, delta, self.size)
+        # Asked for several times until the pointer moves on; of 500 boxes that would be felt.
+        if self._made is None or self._made[0] != self.end:
+            delta = (self.end[0] - self.start[0], self.end[1] - self.start[1])
+            self._made = (self.end, move_boxes(self.boxes, self.indices, delta, self.size))
+        return self._made[1]
 
 
 @dataclass(slots=True)
@@ -102,16 +107,46 @@ class ResizeGesture:
             return self.boxes
         box = self.boxes[self.index]
         # The edge moves by what the pointer moved: a press beside the edge does not make it jump.
-        x, y = self.end[0] - self.start[0], self.end[1] - self.start[1]
+        moved = (self.end[0] - self.start[0], self.end[1] - self.start[1])
         edges = list(box.xyxy)
         for letter in self.part.value:
             side = "ltrb".index(letter)
+            if _snap(moved[side % 2]) == 0:
+                continue  # an edge that is not moved keeps its fraction, and its place beyond the picture
             limit = float(self.size[side % 2])
-            edges[side] = min(max(_snap(edges[side] + (x, y)[side % 2]), 0.0), limit)
+            edges[side] = min(max(_snap(edges[side] + moved[side % 2]), 0.0), limit)
         x1, x2 = sorted((edges[0], edges[2]))
         y1, y2 = sorted((edges[1], edges[3]))
         xyxy = (x1, y1, max(x2, x1 + 1.0), max(y2, y1 + 1.0))
         return (*self.boxes[: self.index], box.moved_to(xyxy), *self.boxes[self.index + 1 :])
+
+
+@dataclass(slots=True)
+class BandGesture:
+    """Select boxes by a rubber band, besides those that were selected before."""
+
+    boxes: tuple[Box, ...]
+    selected: frozenset[int]
+    start: Point
+    end: Point = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.end = self.start
+
+    def move(self, point: Point) -> None:
+        """The pointer is at ``point`` now."""
+        self.end = point
+
+    @property
+    def xyxy(self) -> Xyxy:
+        """The band so far; it may reach beyond the picture."""
+        x1, x2 = sorted((self.start[0], self.end[0]))
+        y1, y2 = sorted((self.start[1], self.end[1]))
+        return (x1, y1, x2, y2)
+
+    def result(self) -> frozenset[int]:
+        """What is selected if the band ends here."""
+        return self.selected | boxes_inside(self.boxes, self.xyxy)
 
 
 def move_boxes(

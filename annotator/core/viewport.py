@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from converters.model import Xyxy
@@ -66,11 +67,53 @@ class Viewport:
         """Moved by view pixels."""
         return Viewport(self.scale, self.left + dx, self.top + dy)
 
+    def revealing(self, xyxy: Xyxy, view: tuple[int, int], margin: float = 40.0) -> Viewport:
+        """Moved no farther than needed to see a box; the scale stays.
+
+        Args:
+            xyxy: The box, in picture pixels.
+            view: (width, height) of the view.
+            margin: Room around the box in view pixels, where there is any.
+        """
+        left, top, right, bottom = self.box_to_view(xyxy)
+        return self.panned(_shift(left, right, view[0], margin), _shift(top, bottom, view[1], margin))
+
+    def carried_over(
+        self, size: tuple[int, int], new_size: tuple[int, int], view: tuple[int, int]
+    ) -> Viewport:
+        """The same zoom on a picture of another size: the same part of it in the middle of the view."""
+        if size == new_size:
+            return self
+        x, y = self.to_image((view[0] / 2, view[1] / 2))
+        x, y = x / max(size[0], 1) * new_size[0], y / max(size[1], 1) * new_size[1]
+        return Viewport(self.scale, view[0] / 2 - x * self.scale, view[1] / 2 - y * self.scale)
+
+    def visible(self, size: tuple[int, int], view: tuple[int, int]) -> tuple[int, int, int, int]:
+        """The part of the picture that the view shows, in whole picture pixels (x1, y1, x2, y2)."""
+        left, top = self.to_image((0, 0))
+        right, bottom = self.to_image((view[0], view[1]))
+        return (
+            min(max(math.floor(left), 0), size[0]),
+            min(max(math.floor(top), 0), size[1]),
+            max(min(math.ceil(right), size[0]), 0),
+            max(min(math.ceil(bottom), size[1]), 0),
+        )
+
     def kept_in_sight(self, size: tuple[int, int], view: tuple[int, int], keep: float = 60.0) -> Viewport:
         """Moved back so that at least ``keep`` view pixels of the picture stay visible."""
         left = min(max(self.left, keep - size[0] * self.scale), view[0] - keep)
         top = min(max(self.top, keep - size[1] * self.scale), view[1] - keep)
         return Viewport(self.scale, left, top)
+
+
+def _shift(low: float, high: float, room: float, margin: float) -> float:
+    """How far an interval has to go to lie inside ``room``; one that is too long is centred."""
+    margin = max(min(margin, (room - (high - low)) / 2), 0.0)
+    if high - low > room:
+        return 0.0 if low <= 0 and high >= room else (room - low - high) / 2
+    if low < margin:
+        return margin - low
+    return min(room - margin - high, 0.0)
 
 
 def _limited(scale: float) -> float:

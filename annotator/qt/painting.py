@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
-from PyQt5.QtCore import QPointF, QRectF, Qt
-from PyQt5.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen, QPixmap
+from PyQt5.QtCore import QPointF, QRectF, QSizeF, Qt
+from PyQt5.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPen
 
 from annotator.core.colours import MATCHED, MISSED, WRONG, prediction_colour
-from annotator.core.hit import handle_positions
+from annotator.core.hit import MOST_WITH_HANDLES, handle_positions
 from annotator.core.viewport import Viewport
 from converters.colours import ClassColours, Rgb, class_colour, text_on
 from converters.model import Box, Xyxy
 
 HANDLE = 7.0
 """Side of a handle in view pixels."""
+ROOM_FOR_HANDLES = 6 * HANDLE
+"""Shorter side of a box in view pixels from which it shows eight handles, on its edges."""
 CAPTION_FROM = 18.0
 """Shorter side of a box in view pixels from which its caption is painted all the time."""
+LEAST_SEEN = 5.0
+"""A box is painted no smaller than this, in view pixels: at any zoom one sees where there is one."""
+DARK = QColor(24, 24, 24)
+"""Beside each coloured line, so that it is seen on any picture."""
+_BEYOND = 64.0
+"""Edges farther outside the view than this are painted here: far coordinates overflow the painter's own."""
+_CELL = 12
+_captions: dict[tuple[str, Rgb, str, float], QImage] = {}
+"""Captions drawn once. (Images, not pixmaps: these may outlive the application.)"""
+_MOST_CAPTIONS = 400
 
 
 @dataclass(frozen=True)
@@ -29,6 +43,7 @@ class PaintContext:
         class_names: The colours of the classes, or their bare order.
         font: For captions.
         show_labels: Whether captions are painted.
+        ratio: Device pixels per view pixel.
     """
 
     viewport: Viewport
@@ -36,56 +51,165 @@ class PaintContext:
     class_names: tuple[str, ...] | ClassColours
     font: QFont
     show_labels: bool = True
+    ratio: float = 1.0
 
 
-def paint_picture(painter: QPainter, pixmap: QPixmap, context: PaintContext) -> None:
-    """The picture; smooth where shrunk or slightly enlarged, with visible pixels where enlarged much."""
-    left, top = context.viewport.to_view((0, 0))
-    scale = context.viewport.scale
-    painter.setRenderHint(QPainter.SmoothPixmapTransform, scale < 6)
-    target = QRectF(left, top, pixmap.width() * scale, pixmap.height() * scale)
-    painter.drawPixmap(target, pixmap, QRectF(pixmap.rect()))
+@dataclass
+class _Taken:
+    """Where captions lie already: in a crowd one that would cover another is left out."""
+
+    cells: set[tuple[int, int]] = field(default_factory=set)
+
+    def take(self, rect: QRectF) -> bool:
+        columns = range(int(rect.left()) // _CELL, int(rect.right()) // _CELL + 1)
+        rows = range(int(rect.top()) // _CELL, int(rect.bottom()) // _CELL + 1)
+        wanted = {(column, row) for column in columns for row in rows}
+        if wanted & self.cells:
+            return False
+        self.cells |= wanted
+        return True
+
+
+def label_colour(classes: Sequence[str] | ClassColours, label: str) -> Rgb:
+    """Colour of a class on pictures: the one place to change it."""
+    return class_colour(classes, label)
+
+
+def paint_picture(painter: QPainter, image: QImage, context: PaintContext) -> None:
+    """The picture; smooth where shrunk or slightly enlarged, with visible pixels where enlarged much.
+
+    Args:
+        painter: Of the view.
+        image: Shown in the place of the whole picture, whatever its own size.
+        context: With the viewport of ``image``.
+    """
+    viewport = context.viewport
+    # Only what is in sight: enlarged 64 times, the whole would overflow the painter's coordinates.
+    x1, y1, x2, y2 = viewport.visible((image.width(), image.height()), context.view)
+    if x2 <= x1 or y2 <= y1:
+        return
+    left, top, right, bottom = viewport.box_to_view((x1, y1, x2, y2))
+    painter.setRenderHint(QPainter.SmoothPixmapTransform, viewport.scale * context.ratio < 6)
+    painter.drawImage(QRectF(left, top, right - left, bottom - top), image, QRectF(x1, y1, x2 - x1, y2 - y1))
 
 
 def paint_boxes(
     painter: QPainter,
-    boxes: tuple[Box, ...],
+    boxes: Sequence[Box],
     context: PaintContext,
     selected: frozenset[int] = frozenset(),
     hovered: int | None = None,
     dimmed: bool = False,
 ) -> None:
-    """Ground truth boxes; a dark line under each coloured one keeps it visible on any picture."""
-    for index, box in enumerate(boxes):
-        colour = QColor(*class_colour(context.class_names, box.label))
-        if dimmed:
-            colour.setAlpha(110)
-        rect = _view_rect(box.xyxy, context)
-        if index in selected or index == hovered:
-            fill = QColor(colour)
-            fill.setAlpha(56 if index in selected else 28)
-            painter.fillRect(rect, fill)
-        _outline(painter, rect, colour, 3.0 if index in selected else 2.0)
-        # In a crowd captions would hide the faces: a small box shows its own when it is pointed at.
-        large = min(rect.width(), rect.height()) >= CAPTION_FROM
-        if context.show_labels and (large or index in selected or index == hovered):
-            _caption(painter, rect, box.label, class_colour(context.class_names, box.label), context)
-    for index in sorted(selected):
-        if index < len(boxes):
+    """Ground truth boxes; those that are selected or pointed at on top of the others."""
+    special = selected if hovered is None else selected | {hovered}
+    paint_plain(painter, (box for i, box in enumerate(boxes) if i not in special), context, dimmed)
+    paint_special(painter, boxes, context, selected, hovered)
+
+
+def paint_plain(painter: QPainter, boxes: Iterable[Box], context: PaintContext, dimmed: bool = False) -> None:
+    """Boxes that are neither selected nor pointed at, class by class: 500 of them take few calls."""
+    painter.setBrush(Qt.NoBrush)
+    view = QRectF(0, 0, *context.view)
+    by_label: dict[str, list[QRectF]] = {}
+    for box in boxes:
+        rect = view_rect(box.xyxy, context)
+        if rect.intersects(view):
+            by_label.setdefault(box.label, []).append(rect)
+    opacity = painter.opacity()
+    painter.setOpacity(0.45 if dimmed else opacity)
+    outlines = {label: [rect.adjusted(-1, -1, 1, 1) for rect in rects] for label, rects in by_label.items()}
+    painter.setPen(_pen(DARK, 4.0))
+    for rects in outlines.values():
+        painter.drawRects(*rects)
+    for label, rects in outlines.items():
+        painter.setPen(_pen(QColor(*label_colour(context.class_names, label)), 2.0))
+        painter.drawRects(*rects)
+    if context.show_labels:
+        taken = _Taken()
+        for label, rects in by_label.items():
+            for rect in rects:
+                # In a crowd captions would hide the faces: a small box shows its own when it is pointed at.
+                if min(rect.width(), rect.height()) >= CAPTION_FROM:
+                    paint_caption(painter, rect, label, label_colour(context.class_names, label), context,
+                                  taken=taken)  # fmt: skip
+    painter.setOpacity(opacity)
+
+
+def paint_special(
+    painter: QPainter,
+    boxes: Sequence[Box],
+    context: PaintContext,
+    selected: frozenset[int],
+    hovered: int | None = None,
+) -> None:
+    """The selected boxes with their handles, and the one that is pointed at."""
+    painter.setBrush(Qt.NoBrush)
+    chosen = [index for index in sorted(selected) if index < len(boxes)]
+    view = QRectF(0, 0, *context.view)
+    rects = {index: view_rect(boxes[index].xyxy, context) for index in chosen}
+    shown = [index for index in chosen if rects[index].adjusted(-20, -20, 20, 20).intersects(view)]
+    if shown:
+        painter.setPen(_pen(DARK, 6.0))
+        painter.drawRects(*(rects[index].adjusted(-2, -2, 2, 2) for index in shown))
+        painter.setPen(_pen(QColor(255, 255, 255), 2.0))
+        painter.drawRects(*(rects[index].adjusted(-3, -3, 3, 3) for index in shown))
+    by_label: dict[str, list[QRectF]] = {}
+    for index in shown:
+        by_label.setdefault(boxes[index].label, []).append(rects[index].adjusted(-1, -1, 1, 1))
+    for label, inner in by_label.items():
+        painter.setPen(_pen(QColor(*label_colour(context.class_names, label)), 2.0))
+        painter.drawRects(*inner)
+    if hovered is not None and hovered < len(boxes) and hovered not in selected:
+        rect = view_rect(boxes[hovered].xyxy, context)
+        colour = QColor(*label_colour(context.class_names, boxes[hovered].label))
+        _outline(painter, rect, colour, 4.0)
+        rects[hovered] = rect
+    if context.show_labels:
+        many = len(shown) > MOST_WITH_HANDLES
+        taken = _Taken() if many else None
+        for index in dict.fromkeys((*shown, *((hovered,) if hovered in rects else ()))):
+            rect, label = rects[index], boxes[index].label
+            if not many or index == hovered or min(rect.width(), rect.height()) >= CAPTION_FROM:
+                paint_caption(painter, rect, label, label_colour(context.class_names, label), context,
+                              gap=11.0, taken=taken)  # fmt: skip
+    if len(selected) <= MOST_WITH_HANDLES:
+        for index in shown:
             paint_handles(painter, boxes[index].xyxy, context)
 
 
+def special_area(boxes: Sequence[Box], context: PaintContext) -> QRectF:
+    """What :func:`paint_special` may paint on for these boxes, in view pixels."""
+    if len(boxes) > 3 * MOST_WITH_HANDLES:
+        return QRectF(0, 0, *context.view)  # so many lie anywhere
+    height = QFontMetricsF(context.font).height() + 2 * HANDLE + 4
+    area = QRectF()
+    for box in boxes:
+        rect = view_rect(box.xyxy, context)
+        caption = _caption_size(box.label, context).width() if context.show_labels else 0.0
+        left = min(rect.left(), context.view[0] - caption)
+        right = max(rect.right(), rect.left() + caption, caption)
+        area |= QRectF(left, rect.top() - height, right - left, rect.height() + 2 * height).adjusted(
+            -12, 0, 12, 0
+        )
+    return area
+
+
 def paint_handles(painter: QPainter, xyxy: Xyxy, context: PaintContext) -> None:
-    """The eight handles of a selected box."""
+    """The handles of a selected box: eight on its edges; of a small one four, beside its corners.
+
+    On the edges of a face of ten pixels they would cover it.
+    """
     painter.setPen(QPen(QColor(20, 20, 20), 1))
     painter.setBrush(QColor(255, 255, 255))
-    view = context.viewport.box_to_view(xyxy)
-    # All eight would cover a small box; its edges can be dragged all the same.
-    corners_only = min(view[2] - view[0], view[3] - view[1]) < 6 * HANDLE
-    for part, (x, y) in handle_positions(view).items():
-        if corners_only and len(part.value) == 1:
-            continue
-        painter.drawRect(QRectF(x - HANDLE / 2, y - HANDLE / 2, HANDLE, HANDLE))
+    rect = view_rect(xyxy, context, limited=False)
+    small = min(rect.width(), rect.height()) < ROOM_FOR_HANDLES
+    aside = HANDLE / 2 + 1 if small else 0.0
+    edges = (rect.left() - aside, rect.top() - aside, rect.right() + aside, rect.bottom() + aside)
+    for part, (x, y) in handle_positions(edges).items():
+        near = -HANDLE <= x <= context.view[0] + HANDLE and -HANDLE <= y <= context.view[1] + HANDLE
+        if near and not (small and len(part.value) == 1):
+            painter.drawRect(QRectF(x - HANDLE / 2, y - HANDLE / 2, HANDLE, HANDLE))
     painter.setBrush(Qt.NoBrush)
 
 
@@ -95,7 +219,7 @@ def paint_predictions(
     """Predicted boxes: dashed, in the lighter palette, with their confidence and whether they are right."""
     for index, box in enumerate(boxes):
         colour = prediction_colour(context.class_names, box.label)
-        rect = _view_rect(box.xyxy, context)
+        rect = view_rect(box.xyxy, context)
         _outline(painter, rect, QColor(*colour), 2.0, dashed=True)
         if context.show_labels:
             text = f"{box.label} {100 * (box.confidence or 0):.0f} %"
@@ -103,7 +227,7 @@ def paint_predictions(
             if correct is not None:
                 mark = MATCHED if correct[index] else WRONG
                 text = f"{'✓' if correct[index] else '✗'} {text}"
-            _caption(painter, rect, text, mark, context)
+            paint_caption(painter, rect, text, mark, context)
 
 
 def paint_missed(
@@ -111,11 +235,11 @@ def paint_missed(
 ) -> None:
     """Ground truth beside predictions; what was missed is marked."""
     for index, box in enumerate(truths):
-        rect = _view_rect(box.xyxy, context)
-        colour = MISSED if index in missed else class_colour(context.class_names, box.label)
+        rect = view_rect(box.xyxy, context)
+        colour = MISSED if index in missed else label_colour(context.class_names, box.label)
         _outline(painter, rect, QColor(*colour), 3.0 if index in missed else 2.0)
         if context.show_labels:
-            _caption(painter, rect, box.label, colour, context)
+            paint_caption(painter, rect, box.label, colour, context)
 
 
 def paint_crosshair(painter: QPainter, point: QPointF, context: PaintContext) -> None:
@@ -128,14 +252,35 @@ def paint_crosshair(painter: QPainter, point: QPointF, context: PaintContext) ->
 
 def paint_rubber_band(painter: QPainter, xyxy: Xyxy, label: str, context: PaintContext) -> None:
     """The box that is being drawn, with its size in pixels."""
-    colour = class_colour(context.class_names, label)
-    rect = _view_rect(xyxy, context)
+    colour = label_colour(context.class_names, label)
+    rect = view_rect(xyxy, context)
     fill = QColor(*colour)
-    fill.setAlpha(40)
+    fill.setAlpha(30)
     painter.fillRect(rect, fill)
     _outline(painter, rect, QColor(*colour), 2.0)
     size = f"{label}  {xyxy[2] - xyxy[0]:.0f} × {xyxy[3] - xyxy[1]:.0f}".strip()
-    _caption(painter, rect, size, colour, context)
+    paint_caption(painter, rect, size, colour, context, keep=False)
+
+
+def paint_band(painter: QPainter, xyxy: Xyxy, context: PaintContext) -> None:
+    """The band that selects boxes."""
+    rect = view_rect(xyxy, context)
+    painter.fillRect(rect, QColor(255, 255, 255, 28))
+    painter.setBrush(Qt.NoBrush)
+    painter.setPen(QPen(QColor(0, 0, 0, 200), 1))
+    painter.drawRect(rect)
+    painter.setPen(QPen(QColor(255, 255, 255), 1, Qt.DashLine))
+    painter.drawRect(rect)
+
+
+def paint_chip(painter: QPainter, text: str, context: PaintContext) -> None:
+    """A short text in the upper left corner, over the picture."""
+    size = _caption_size(text, context)
+    rect = QRectF(QPointF(8, 8), QSizeF(min(size.width() + 6, context.view[0] - 16.0), size.height() + 4))
+    painter.fillRect(rect, QColor(20, 20, 20, 215))
+    painter.setFont(context.font)
+    painter.setPen(QColor(255, 255, 255))
+    painter.drawText(rect, int(Qt.AlignCenter), text)
 
 
 def paint_notice(painter: QPainter, text: str, context: PaintContext, colour: QColor) -> None:
@@ -146,33 +291,119 @@ def paint_notice(painter: QPainter, text: str, context: PaintContext, colour: QC
     painter.drawText(area, int(Qt.AlignCenter) | int(Qt.TextWordWrap), text)
 
 
-def _view_rect(xyxy: Xyxy, context: PaintContext) -> QRectF:
+def view_rect(xyxy: Xyxy, context: PaintContext, *, limited: bool = True) -> QRectF:
+    """A box in the view, on whole device pixels, so that lines are sharp.
+
+    Args:
+        xyxy: In picture pixels.
+        context: With the viewport.
+        limited: Cut far outside the view. (Not where the box's real corners are needed.)
+    """
     left, top, right, bottom = context.viewport.box_to_view(xyxy)
-    return QRectF(left, top, right - left, bottom - top)
+    if right - left < LEAST_SEEN:
+        middle = (left + right) / 2
+        left, right = middle - LEAST_SEEN / 2, middle + LEAST_SEEN / 2
+    if bottom - top < LEAST_SEEN:
+        middle = (top + bottom) / 2
+        top, bottom = middle - LEAST_SEEN / 2, middle + LEAST_SEEN / 2
+    width, height = context.view
+    if limited and (
+        left < -_BEYOND or top < -_BEYOND or right > width + _BEYOND or bottom > height + _BEYOND
+    ):
+        left, right = _near(left, width), _near(right, width)
+        top, bottom = _near(top, height), _near(bottom, height)
+    ratio = context.ratio
+    left, top = round(left * ratio) / ratio, round(top * ratio) / ratio
+    return QRectF(left, top, round(right * ratio) / ratio - left, round(bottom * ratio) / ratio - top)
+
+
+def _near(value: float, room: float) -> float:
+    return min(max(value, -_BEYOND), room + _BEYOND)
+
+
+def _pen(colour: QColor, width: float) -> QPen:
+    return QPen(colour, width, Qt.SolidLine, Qt.SquareCap, Qt.MiterJoin)
 
 
 def _outline(painter: QPainter, rect: QRectF, colour: QColor, width: float, *, dashed: bool = False) -> None:
+    """A coloured line around a box, with its inner side on the box's edge, and a dark one beside it."""
     painter.setBrush(Qt.NoBrush)
-    under = QColor(0, 0, 0, min(colour.alpha(), 170))
-    painter.setPen(QPen(under, width + 2, Qt.SolidLine, Qt.SquareCap, Qt.MiterJoin))
-    painter.drawRect(rect)
+    around = rect.adjusted(-width / 2, -width / 2, width / 2, width / 2)
+    painter.setPen(_pen(DARK, width + 2))
+    painter.drawRect(around)
     style = Qt.DashLine if dashed else Qt.SolidLine
     painter.setPen(QPen(colour, width, style, Qt.FlatCap, Qt.MiterJoin))
-    painter.drawRect(rect)
+    painter.drawRect(around)
 
 
-def _caption(painter: QPainter, rect: QRectF, text: str, colour: Rgb, context: PaintContext) -> None:
-    """A caption above the box; inside it where there is no room above, and never outside the view."""
+def paint_caption(
+    painter: QPainter,
+    rect: QRectF,
+    text: str,
+    colour: Rgb,
+    context: PaintContext,
+    *,
+    gap: float = 4.0,
+    taken: _Taken | None = None,
+    keep: bool = True,
+) -> None:
+    """A caption above the box; below or inside it where there is no room above, and never outside the view.
+
+    Args:
+        painter: Of the view.
+        rect: The box in the view.
+        text: What it says.
+        colour: Behind the text.
+        context: With the font.
+        gap: Between box and caption, for lines and handles.
+        taken: Where captions lie already; one that would cover another is left out.
+        keep: Whether the same text is likely to be painted again.
+    """
     visible = QRectF(0, 0, *context.view)
     if not text or not visible.intersects(rect):
         return  # a caption held inside the view for a box outside it would only confuse
-    metrics = QFontMetricsF(context.font)
-    width, height = metrics.horizontalAdvance(text) + 8, metrics.height() + 2
+    if len(text) > 24:
+        text = QFontMetricsF(context.font).elidedText(text, Qt.ElideMiddle, context.view[0] / 3)
+    size = _caption_size(text, context)
+    width, height = size.width(), size.height()
     x = min(max(rect.left() - 2, 0.0), max(context.view[0] - width, 0.0))
-    y = rect.top() - height - 1
+    y = rect.top() - height - gap
     if y < 0:
-        y = min(rect.bottom() + 1, context.view[1] - height) if rect.height() < height * 2 else rect.top() + 1
-    painter.setFont(context.font)
-    painter.fillRect(QRectF(x, y, width, height), QColor(*colour, 225))
-    painter.setPen(QColor(*text_on(colour)))
-    painter.drawText(QRectF(x, y, width, height), int(Qt.AlignCenter), text)
+        below = rect.bottom() + gap
+        y = min(below, context.view[1] - height) if rect.height() < height * 2 else max(rect.top(), 0.0) + 2
+    place = QRectF(x, y, width, height)
+    if taken is not None and not taken.take(place):
+        return
+    painter.drawImage(QPointF(round(x), round(y)), _caption_image(text, colour, context, size, keep=keep))
+
+
+def _caption_size(text: str, context: PaintContext) -> QSizeF:
+    return _measured(text, context.font.key())
+
+
+@functools.lru_cache(maxsize=1024)
+def _measured(text: str, font_key: str) -> QSizeF:
+    """Size of a caption; measuring 500 texts at each step of a drag would be felt."""
+    font = QFont()
+    font.fromString(font_key)
+    metrics = QFontMetricsF(font)
+    return QSizeF(round(metrics.horizontalAdvance(text)) + 8.0, round(metrics.height()) + 2.0)
+
+
+def _caption_image(text: str, colour: Rgb, context: PaintContext, size: QSizeF, *, keep: bool) -> QImage:
+    key = (text, colour, context.font.key(), context.ratio)
+    image = _captions.get(key)
+    if image is None:
+        image = QImage((size * context.ratio).toSize(), QImage.Format_ARGB32_Premultiplied)
+        image.setDevicePixelRatio(context.ratio)
+        image.fill(QColor(*colour, 230))
+        painter = QPainter(image)
+        painter.setFont(context.font)
+        painter.setPen(QColor(*text_on(colour)))
+        painter.drawText(QRectF(QPointF(0, 0), size), int(Qt.AlignCenter), text)
+        painter.end()
+        if keep:
+            if len(_captions) >= _MOST_CAPTIONS:
+                _captions.clear()
+            _captions[key] = image
+    return image

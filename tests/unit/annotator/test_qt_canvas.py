@@ -159,7 +159,7 @@ def test_keyboard_edits(canvas):
     canvas.delete_selected()
     canvas.delete_selected()
     assert [edit.text for edit in canvas.edits] == [
-        "nudge box", "resize box", "resize box", "relabel box as mask", "delete box",
+        "nudge box", "nudge edge", "nudge edge", "relabel box as mask", "delete box",
     ]  # fmt: skip
     assert canvas.boxes == (A,)
 
