@@ -8,6 +8,7 @@ from converters.model import Box, Xyxy
 
 LEAST = 1.0
 """Shorter side (pixels) of a copy that is worth to be added."""
+_MOST_TURNS = 500
 
 
 def clipped(box: Box, size: tuple[int, int]) -> Box | None:
@@ -31,12 +32,14 @@ def clipped(box: Box, size: tuple[int, int]) -> Box | None:
     return box if xyxy == box.xyxy else box.moved_to(xyxy)
 
 
-def shifted_inside(box: Box, by: float, size: tuple[int, int]) -> Box:
-    """A box moved right and down; at the picture's edge left and up instead. Its size stays."""
-    x1, y1, x2, y2 = box.xyxy
-    dx = by if x2 + by <= size[0] or x1 - by < 0 else -by
-    dy = by if y2 + by <= size[1] or y1 - by < 0 else -by
-    return box.moved_to((x1 + dx, y1 + dy, x2 + dx, y2 + dy))
+def shifted(boxes: Sequence[Box], by: float, size: tuple[int, int]) -> tuple[Box, ...]:
+    """Boxes moved together right and down; at the picture's edge they come in again at the other side."""
+    if not boxes:
+        return ()
+    left, top = min(b.xyxy[0] for b in boxes), min(b.xyxy[1] for b in boxes)
+    dx = _wrapped(left, max(b.xyxy[2] for b in boxes), by, float(size[0]))
+    dy = _wrapped(top, max(b.xyxy[3] for b in boxes), by, float(size[1]))
+    return tuple(b.moved_to((b.xyxy[0] + dx, b.xyxy[1] + dy, b.xyxy[2] + dx, b.xyxy[3] + dy)) for b in boxes)
 
 
 def placed(
@@ -51,15 +54,12 @@ def placed(
         aside: How far (pixels) a copy is moved aside, again and again until it can be seen.
     """
     taken = {box.xyxy for box in there}
-    moved = list(copied)
-    best: tuple[Box, ...] = ()
-    for _ in range(64):
-        inside = tuple(box for box in (clipped(box, size) for box in moved) if box is not None)
-        best = inside or best
+    inside = _clipped_all(copied, size)
+    for turn in range(1, _MOST_TURNS):
         if not inside or not all(box.xyxy in taken for box in inside):
             break
-        moved = [shifted_inside(box, aside, size) for box in moved]
-    return best
+        inside = _clipped_all(shifted(copied, turn * aside, size), size)
+    return inside
 
 
 def missing(copied: Sequence[Box], there: Sequence[Box], size: tuple[int, int]) -> tuple[Box, ...]:
@@ -67,6 +67,16 @@ def missing(copied: Sequence[Box], there: Sequence[Box], size: tuple[int, int]) 
     taken: set[tuple[Xyxy, str]] = {(box.xyxy, box.label) for box in there}
     inside = (clipped(box, size) for box in copied)
     return tuple(box for box in inside if box is not None and (box.xyxy, box.label) not in taken)
+
+
+def _clipped_all(boxes: Sequence[Box], size: tuple[int, int]) -> tuple[Box, ...]:
+    return tuple(inside for box in boxes if (inside := clipped(box, size)) is not None)
+
+
+def _wrapped(low: float, high: float, by: float, limit: float) -> float:
+    """How far an interval goes for a step of ``by``; beyond the limit it begins at 0 again."""
+    room = limit - (high - low)
+    return (low + by) % (room + 1) // 1 - low // 1 if room > 0 and low >= 0 else by
 
 
 def _inside(low: float, high: float, limit: float) -> tuple[float, float]:

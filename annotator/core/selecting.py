@@ -15,6 +15,8 @@ def reading_order(edges: Sequence[Xyxy]) -> list[int]:
     line although none is exactly as high as the next.
     """
     by_height = sorted(range(len(edges)), key=lambda i: (edges[i][1] + edges[i][3], edges[i][0]))
+    heights = sorted(y2 - y1 for _, y1, _, y2 in edges)
+    usual = heights[len(heights) // 2] if heights else 0.0
     order: list[int] = []
     line: list[int] = []
     end = 0.0
@@ -24,7 +26,8 @@ def reading_order(edges: Sequence[Xyxy]) -> list[int]:
             order += sorted(line, key=lambda i: edges[i][0])
             line = []
         if not line:
-            end = max((middle + edges[index][3]) / 2, middle)
+            # Beside a box as high as the picture lies everything: it counts as one of usual height.
+            end = middle + min(edges[index][3] - edges[index][1], usual) / 2
         line.append(index)
     return order + sorted(line, key=lambda i: edges[i][0])
 
