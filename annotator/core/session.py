@@ -184,6 +184,10 @@ class Session:
     def __contains__(self, key: object) -> bool:
         return key in self._positions
 
+    def is_taken(self, key: str) -> bool:
+        """Whether a key belongs to an image, be it in the set or in the trash."""
+        return key in self._images
+
     def reviewed(self, key: str) -> bool:
         """Whether a person said to have looked at an image's labels."""
         return self._images[key].reviewed

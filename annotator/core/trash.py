@@ -120,13 +120,27 @@ class Trash:
             raise UsageError(
                 "nothing can be removed: the set is read-only, or open elsewhere.", path=self._root
             )
+        what = PurePosixPath(keys[0]).name if len(keys) == 1 else counted(len(keys), "picture")
+        return RemoveImages(tuple(keys), self.new_folder(), f"remove {what}")
+
+    def new_folder(self) -> str:
+        """A name for a folder of the trash that is not there yet: the time."""
         stamp = time.strftime("%Y%m%d-%H%M%S")
         name, number = stamp, 1
         while (self.folder / name).exists():
             number += 1
             name = f"{stamp}-{number}"
-        what = PurePosixPath(keys[0]).name if len(keys) == 1 else counted(len(keys), "picture")
-        return RemoveImages(tuple(keys), name, f"remove {what}")
+        return name
+
+    def lay_in(self, folder: str, items: Sequence[TrashedImage]) -> None:
+        """List pictures that were never in the set and whose files lie in a new folder of the trash.
+
+        Bringing them "back" adds them to the set, and undoing that moves them to the trash.
+
+        Raises:
+            WriteError: The list cannot be written.
+        """
+        self._write(folder, items)
 
     def restoring(self, folder: str, keys: Sequence[str]) -> RestoreImages:
         """The edit that brings images back from a folder of the trash."""

@@ -13,6 +13,7 @@ from annotator.core.project import Project
 from annotator.qt.actions import Actions
 from annotator.qt.canvas import Mode
 from annotator.qt.context_menu import context_menu
+from annotator.qt.dialogs.dropping import drop
 from annotator.qt.loader import ImageLoader
 from annotator.qt.message_bar import MessageBar
 from annotator.qt.opening import Opening
@@ -278,8 +279,7 @@ class MainWindow(QMainWindow):
 
     def dropEvent(self, event: QDropEvent) -> None:
         paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
-        if paths:
-            self.open_path(paths[0])
+        drop(self, paths)
 
     def may_leave(self) -> bool:
         """Save; ask where something cannot be saved or still runs. False: stay."""

@@ -9,6 +9,7 @@ from PyQt5.QtCore import QObject, Qt
 from PyQt5.QtWidgets import QFileDialog, QProgressDialog
 
 from annotator import messages
+from annotator.core.incoming import is_empty_folder
 from annotator.core.project import Project
 from annotator.core.session import Session
 from annotator.qt.background import Task
@@ -20,7 +21,11 @@ if TYPE_CHECKING:
 
 
 class Opening(QObject):
-    """Opens sets for the window."""
+    """Opens sets for the window.
+
+    Attributes:
+        empty_folder: The folder without any file that was opened last: what is dropped is copied into it.
+    """
 
     def __init__(self, window: MainWindow) -> None:
         super().__init__(window)
@@ -28,6 +33,7 @@ class Opening(QObject):
         self._task: Task | None = None
         self._closed = False
         self._return_to: str | None = None
+        self.empty_folder: Path | None = None
 
     # What to open
 
@@ -77,6 +83,12 @@ class Opening(QObject):
     def open_path(self, path: Path) -> None:
         """Open a folder or an archive in the background, in the place of what is open."""
         if self._task is not None or not self._window.may_leave():
+            return
+        self.empty_folder = path if is_empty_folder(path) else None
+        if self.empty_folder is not None:
+            self.let_go()
+            self._window.show_start()
+            self._window.start.show_empty(path)
             return
         dialog = QProgressDialog(tr("Opening {name}…", name=path.name), tr("Cancel"), 0, 0, self._window)
         dialog.setWindowTitle(tr("Opening"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from annotator.qt.dialogs import dropping
 from annotator.qt.entry import SET, Entry
 from annotator.qt.translation import tr
 
@@ -14,9 +15,15 @@ if TYPE_CHECKING:
 def entries(window: MainWindow) -> list[Entry]:
     """The actions of these dialogs."""
     return [
+        Entry("add_pictures", tr("Add pictures…"), ("Ctrl+I",), "File",
+              lambda: dropping.ask_for_pictures(window), SET, separated=True),
+        Entry("add_folder", tr("Add a folder of pictures…"), ("Ctrl+Shift+I",), "File",
+              lambda: dropping.ask_for_folder(window), SET),
+        Entry("paste_picture", tr("Paste a picture"), ("Ctrl+Shift+V",), "Edit",
+              lambda: dropping.paste_picture(window), SET),
         Entry("export", tr("Export…"), ("Ctrl+E",), "File", lambda: show_export(window), SET, separated=True),
         Entry("trash", tr("Trash…"), (), "File", lambda: show_trash(window), SET),
-    ]
+    ]  # fmt: skip
 
 
 def show_trash(window: MainWindow) -> None:

@@ -15,6 +15,8 @@ from PyQt5.QtWidgets import (
     QWidget,
 )
 
+from annotator.qt.translation import tr
+
 
 class StartPage(QWidget):
     """What shows before a set is open.
@@ -65,6 +67,14 @@ class StartPage(QWidget):
         column.addWidget(heading)
         column.addWidget(text)
         column.addLayout(row)
+        self.empty = QLabel()
+        self.empty.setWordWrap(True)
+        self.empty.setTextFormat(Qt.PlainText)
+        self.empty.setAlignment(Qt.AlignCenter)
+        self.empty.setFrameShape(QLabel.StyledPanel)
+        self.empty.setMargin(24)
+        self.empty.hide()
+        column.addWidget(self.empty)
         column.addWidget(self.recent_title)
         column.addWidget(self.recent, 1)
         self.note = QLabel()
@@ -72,6 +82,7 @@ class StartPage(QWidget):
 
     def show_recent(self, paths: list[Path]) -> None:
         """List the sets that were opened before."""
+        self.empty.hide()
         self.recent.clear()
         for path in paths:
             item = QListWidgetItem(f"{path.name}\n{path.parent}")
@@ -81,3 +92,14 @@ class StartPage(QWidget):
         self.recent_title.setVisible(bool(paths))
         self.recent.setVisible(bool(paths))
         self.note.setText("" if paths else "No set was opened yet.")
+
+    def show_empty(self, folder: Path) -> None:
+        """Say that a folder was opened in which nothing is yet."""
+        self.empty.setText(
+            tr(
+                "There are no pictures in {folder} yet: drop some on the window (pictures, a folder, or a "
+                "zip). They are copied there, and the set opens.",
+                folder=folder,
+            )
+        )
+        self.empty.show()
