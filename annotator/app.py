@@ -55,10 +55,10 @@ def _body(arguments: Sequence[str]) -> int:
 
 
 def _show(path: Path | None, *, demo: bool) -> int:
-    from PyQt5.QtCore import QEvent, QLocale, Qt, QTimer
+    from PyQt5.QtCore import QEvent, Qt, QTimer
     from PyQt5.QtWidgets import QApplication
 
-    from annotator.qt import crash
+    from annotator.qt import crash, languages, themes
     from annotator.qt.main_window import MainWindow
     from annotator.settings import Settings
 
@@ -69,12 +69,16 @@ def _show(path: Path | None, *, demo: bool) -> int:
             del os.environ[name]
     QApplication.setAttribute(Qt.AA_EnableHighDpiScaling)
     QApplication.setAttribute(Qt.AA_UseHighDpiPixmaps)
+    # A screen at 125 % or 150 % is drawn at just that.
+    QApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
     application = QApplication(sys.argv[:1])
     application.setApplicationName("mask-annotator")
     application.setStyle("Fusion")
-    # Numbers are written with a point everywhere: files and commands do, and a comma misleads.
-    QLocale.setDefault(QLocale.c())
-    window = MainWindow(Settings())
+    settings = Settings()
+    languages.install(settings)
+    themes.apply(settings)
+    themes.Follower(settings, application)
+    window = MainWindow(settings)
     crash.install(window.save_quietly)
     window.show()
     if demo:

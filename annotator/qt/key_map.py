@@ -142,7 +142,7 @@ class KeyMapDialog(QDialog):
         room = window.screen().availableGeometry()
         letter = self.fontMetrics().averageCharWidth()
         self.resize(
-            min(letter * 3 * 44, room.width() - 60), min(self.fontMetrics().height() * 44, room.height() - 80)
+            min(letter * 3 * 50, room.width() - 60), min(self.fontMetrics().height() * 44, room.height() - 80)
         )
         self._columns = 0
         self._show()

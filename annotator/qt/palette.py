@@ -102,7 +102,8 @@ class _Lines(QStyledItemDelegate):
         area = option.rect.adjusted(margin, 0, -margin, 0)
         right = index.data(_REASON) or index.data(_KEYS)
         metrics = QFontMetrics(option.font)
-        width = min(metrics.horizontalAdvance(right), area.width() // 2)
+        # A little more than the text: elided at its very width it would lose its last letters.
+        width = min(metrics.horizontalAdvance(right) + 4, area.width() // 2)
         painter.save()
         painter.setPen(colour)
         painter.setFont(option.font)

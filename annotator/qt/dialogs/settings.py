@@ -16,15 +16,15 @@ from PyQt5.QtWidgets import (
     QWidget,
 )
 
+from annotator.qt import themes
 from annotator.qt.dialogs.settings_keys import KeysPage
 from annotator.qt.entry import LABELLING
+from annotator.qt.languages import LANGUAGE
+from annotator.qt.themes import TEXT_SIZE, TEXT_SIZES, THEME, Theme
 from annotator.qt.translation import languages, tr
 
 if TYPE_CHECKING:
     from annotator.qt.main_window import MainWindow
-
-LANGUAGE = "language"
-"""In the settings: a code such as ``fr``, ``en``, or nothing: the system's."""
 
 
 class SettingsDialog(QDialog):
@@ -66,6 +66,24 @@ class AppearancePage(QWidget):
         super().__init__(parent)
         self._window = window
         form = QFormLayout(self)
+        form.setFieldGrowthPolicy(QFormLayout.FieldsStayAtSizeHint)
+        self.theme = QComboBox()
+        for theme, text in (
+            (Theme.SYSTEM, tr("As the system")),
+            (Theme.LIGHT, tr("Light")),
+            (Theme.DARK, tr("Dark")),
+        ):
+            self.theme.addItem(text, str(theme))
+        self.theme.setCurrentIndex(self.theme.findData(str(themes.chosen(window.settings))))
+        self.theme.currentIndexChanged.connect(self._theme_chosen)
+        form.addRow(tr("Colours:"), self.theme)
+        self.text_size = QComboBox()
+        self.text_size.addItem(tr("As the screen needs"), 0)
+        for size in TEXT_SIZES:
+            self.text_size.addItem(f"{size} %", size)
+        self.text_size.setCurrentIndex(max(self.text_size.findData(window.settings.get(TEXT_SIZE, 0)), 0))
+        self.text_size.currentIndexChanged.connect(self._text_size_chosen)
+        form.addRow(tr("Size of the text:"), self.text_size)
         self.language = QComboBox()
         self.language.addItem(tr("As the system"), "")
         self.language.addItem("English", "en")
@@ -78,6 +96,16 @@ class AppearancePage(QWidget):
         self.note = QLabel()
         self.note.setWordWrap(True)
         form.addRow(self.note)
+
+    def _theme_chosen(self) -> None:
+        value = self.theme.currentData()
+        self._window.settings.set(THEME, None if value == Theme.SYSTEM else value)
+        themes.apply(self._window.settings)
+
+    def _text_size_chosen(self) -> None:
+        self._window.settings.set(TEXT_SIZE, self.text_size.currentData() or None)
+        themes.apply(self._window.settings)
+        self.note.setText(tr("Some headings follow with the next start of the window."))
 
     def _language_chosen(self) -> None:
         self._window.settings.set(LANGUAGE, self.language.currentData() or None)

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pyqtgraph as pg
-from PyQt5.QtCore import Qt, pyqtSignal
+from PyQt5.QtCore import QEvent, Qt, pyqtSignal
 from PyQt5.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -48,21 +48,29 @@ class LossChart(pg.PlotWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.setLabel("bottom", "iteration")
+        self.setLabel("left", "loss")
+        self.showGrid(x=True, y=True, alpha=0.25)
+        self._legend = self.addLegend(offset=(-12, 8))
+        self.getPlotItem().setMenuEnabled(False)
+        self._loss = self.plot([], [], pen=pg.mkPen((102, 153, 238), width=1), name="loss")
+        self._average = self.plot([], [], pen=pg.mkPen((238, 102, 119), width=3), name="average loss")
+        self.setMinimumSize(260, 180)
+        self._style()
+
+    def _style(self) -> None:
         palette = self.palette()
         self.setBackground(palette.base().color())
         colour = palette.text().color()
         for side in ("left", "bottom"):
             self.getAxis(side).setPen(colour)
             self.getAxis(side).setTextPen(colour)
-        self.setLabel("bottom", "iteration")
-        self.setLabel("left", "loss")
-        self.showGrid(x=True, y=True, alpha=0.25)
-        legend = self.addLegend(offset=(-12, 8))
-        legend.setLabelTextColor(colour)
-        self.getPlotItem().setMenuEnabled(False)
-        self._loss = self.plot([], [], pen=pg.mkPen((102, 153, 238), width=1), name="loss")
-        self._average = self.plot([], [], pen=pg.mkPen((238, 102, 119), width=3), name="average loss")
-        self.setMinimumSize(260, 180)
+        self._legend.setLabelTextColor(colour)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.PaletteChange and hasattr(self, "_legend"):
+            self._style()
 
     def show_model(self, model: TrainingModel) -> None:
         """Draw the points so far (gaps where Darknet printed nan)."""
