@@ -11,7 +11,8 @@ from converters.colours import ClassColours, Rgb
 from converters.errors import FormatError
 from converters.model import Dataset
 
-_FACT = "colours"
+FACT = "colours"
+"""Name of the fact of the sidecar that holds them."""
 
 
 class ChosenColours:
@@ -20,7 +21,7 @@ class ChosenColours:
     def __init__(self, sidecar: Sidecar) -> None:
         self._sidecar = sidecar
         self._is_stored = True
-        self.now: Mapping[str, Rgb] = _read(sidecar.fact(_FACT))
+        self.now: Mapping[str, Rgb] = chosen_from(sidecar.fact(FACT))
 
     def carry_out(self, changes: Iterable[ColourChange]) -> None:
         """Have other colours from now on."""
@@ -36,7 +37,7 @@ class ChosenColours:
     def store(self) -> None:
         """Write them down, inside a transaction of the sidecar."""
         if not self._is_stored:
-            self._sidecar.set_fact(_FACT, pack(dict(self.now)) if self.now else None)
+            self._sidecar.set_fact(FACT, pack(dict(self.now)) if self.now else None)
 
     def stored(self) -> None:
         """What :meth:`store` wrote has reached the database."""
@@ -61,7 +62,7 @@ def recolour(dataset: Dataset, name: str, colour: Rgb | None) -> SetColours:
     return SetColours(((name, dataset.chosen_colours.get(name), colour),), f"recolour {name}")
 
 
-def _read(data: bytes | None) -> dict[str, Rgb]:
+def chosen_from(data: bytes | None) -> dict[str, Rgb]:
     """What was written; nothing where it is damaged: it is only colours."""
     if data is None:
         return {}

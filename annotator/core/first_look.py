@@ -10,14 +10,16 @@ from __future__ import annotations
 import contextlib
 import re
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from natsort import natsort_keygen, natsorted
 
+from annotator.core.class_colours import FACT, chosen_from
 from annotator.core.sidecar import FOLDER
 from converters import registry
+from converters.colours import ClassColours, Rgb
 from converters.errors import DataError
 from converters.formats.base import LoadOptions
 from converters.images import IMAGE_SUFFIXES
@@ -42,13 +44,13 @@ class FirstLook:
     Attributes:
         root: The set's folder.
         image: The picture; its boxes where they can be read quickly.
-        class_names: The classes as far as they are known, in the order in which they will be.
+        colours: The classes as far as they are known, in the order in which they will be, with their colours.
         number: How many pictures the folder seems to hold.
     """
 
     root: Path
     image: AnnotatedImage
-    class_names: tuple[str, ...]
+    colours: ClassColours
     number: int
 
 
@@ -79,9 +81,9 @@ def first_look(root: Path, prefer: str | None = None) -> FirstLook | None:
         # By their keys, as the session orders them: with the suffix "a-1" would come before "a".
         name = names[0] if len(names) == 1 else _first_of(names)
     image, class_names = _read(_part_of(tree, name, others), name)
-    pinned = _pinned_names(root)
+    pinned, chosen = _pinned(root)
     shown = (*pinned, *(label for label in class_names if label not in pinned))
-    return FirstLook(root, image, shown, len(names))
+    return FirstLook(root, image, ClassColours(shown, chosen), len(names))
 
 
 def first_natural(names: Iterable[str]) -> str:
@@ -157,14 +159,15 @@ def _bytes_of(tree: Tree) -> int:
     return total
 
 
-def _pinned_names(root: Path) -> tuple[str, ...]:
-    """The order of the classes that was pinned when the set was open last: it gives them their colours."""
+def _pinned(root: Path) -> tuple[tuple[str, ...], Mapping[str, Rgb]]:
+    """The order of the classes and their colours, as they were when the set was open last."""
     path = root / FOLDER / "annotator.db"
     if not path.is_file():
-        return ()
+        return (), {}
     with contextlib.suppress(sqlite3.Error):
         database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=0.2)
         with contextlib.closing(database):
             rows = database.execute("SELECT name FROM class_names ORDER BY position").fetchall()
-        return tuple(str(name) for (name,) in rows)
-    return ()
+            colours = database.execute("SELECT value FROM facts WHERE name = ?", (FACT,)).fetchone()
+        return tuple(str(name) for (name,) in rows), chosen_from(bytes(colours[0]) if colours else None)
+    return (), {}

@@ -5,19 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PyQt5.QtCore import QObject, Qt
+from PyQt5.QtCore import QObject, Qt, QTimer
 from PyQt5.QtWidgets import QFileDialog, QProgressDialog
 
 from annotator import messages
+from annotator.core.first_look import FirstLook, first_look
 from annotator.core.incoming import is_empty_folder
 from annotator.core.project import Project
 from annotator.core.session import Session
 from annotator.qt.background import Task
+from annotator.qt.first_picture import FirstPicture
 from annotator.qt.translation import tr, tr_n
 from converters.errors import DataError
 
 if TYPE_CHECKING:
     from annotator.qt.main_window import MainWindow
+
+_WAIT_FOR_PICTURE = 1000
+"""Milliseconds for which reading the set waits for its first picture."""
 
 
 class Opening(QObject):
@@ -34,6 +39,8 @@ class Opening(QObject):
         self._closed = False
         self._return_to: str | None = None
         self.empty_folder: Path | None = None
+        self._first: FirstPicture | None = None
+        self._waiting: Path | None = None
 
     # What to open
 
@@ -81,7 +88,10 @@ class Opening(QObject):
     # Opening it
 
     def open_path(self, path: Path) -> None:
-        """Open a folder or an archive in the background, in the place of what is open."""
+        """Open a folder or an archive in the background, in the place of what is open.
+
+        Of a folder the first picture is shown at once, while the set is read.
+        """
         if self._task is not None or not self._window.may_leave():
             return
         self.empty_folder = path if is_empty_folder(path) else None
@@ -90,27 +100,72 @@ class Opening(QObject):
             self._window.show_start()
             self._window.start.show_empty(path)
             return
+        self.let_go()
+        at = self._return_to
+        look = Task(lambda _: first_look(path, at), self)
+        look.succeeded.connect(lambda found: self._looked(found, path))
+        look.failed.connect(self._not_opened)
+        look.failed.connect(lambda _: self._ended())
+        self._task = look.start()
+
+    def _looked(self, look: FirstLook | None, path: Path) -> None:
+        if self._closed:
+            return
+        if look is None:  # an archive, or a folder of which there is something else to be said
+            self._read(path)
+            return
+        self._first = FirstPicture(self._window, look)
+        # The picture first: until it is there the set would only take the processor away from it.
+        self._waiting = path
+        self._first.shown.connect(self._read_now)
+        QTimer.singleShot(_WAIT_FOR_PICTURE, self._read_now)
+
+    def _read_now(self) -> None:
+        path, self._waiting = self._waiting, None
+        if path is not None:
+            self._read(path)
+
+    def _read(self, path: Path) -> None:
+        if self._closed:
+            return
+        task = Task(lambda tell: Session.open(path, tell), self)
+        if self._first is not None:
+            self._first.cancelled.connect(task.cancel)
+            task.progressed.connect(self._first.tell)
+        else:
+            self._show_progress(task, path)
+        task.succeeded.connect(lambda session: self._opened(session, path))
+        task.failed.connect(self._not_opened)
+        task.cancelled.connect(self._cancelled)
+        task.finished.connect(self._ended)
+        self._task = task.start()
+
+    def _show_progress(self, task: Task, path: Path) -> None:
         dialog = QProgressDialog(tr("Opening {name}…", name=path.name), tr("Cancel"), 0, 0, self._window)
         dialog.setWindowTitle(tr("Opening"))
         dialog.setWindowModality(Qt.WindowModal)
         # A set that opens at once needs no dialog.
         dialog.setMinimumDuration(500)
-        self.let_go()
-        task = Task(lambda tell: Session.open(path, tell), self)
         dialog.canceled.connect(task.cancel)
         task.progressed.connect(lambda done, total: _tell(dialog, done, total))
-        task.succeeded.connect(lambda session: self._opened(session, path))
-        task.failed.connect(self._not_opened)
-        task.cancelled.connect(self._window.show_start)
-        task.finished.connect(lambda: self._ended(dialog))
-        self._task = task.start()
+        task.finished.connect(dialog.reset)
+        task.finished.connect(dialog.deleteLater)
 
-    def _ended(self, dialog: QProgressDialog) -> None:
+    def _ended(self) -> None:
         self._task = None
-        dialog.reset()
-        dialog.deleteLater()
+        self._return_to = None
+
+    def _end_first(self) -> None:
+        if self._first is not None:
+            self._first.end()
+            self._first = None
+
+    def _cancelled(self) -> None:
+        self._end_first()
+        self._window.show_start()
 
     def _not_opened(self, text: str) -> None:
+        self._end_first()
         messages.error(text)
         self._window.show_start()
 
@@ -118,6 +173,7 @@ class Opening(QObject):
         if self._closed:  # it was opened in the background while the window closed
             session.close()
             return
+        self._end_first()
         window = self._window
         project = Project(session, window.settings)
         project.take_over_split()

@@ -56,7 +56,7 @@ def test_the_first_picture_comes_with_its_boxes(tmp_path, picture):
     assert look is not None
     assert look.image.key == "images/pic0"
     assert look.image.boxes == (Box((1, 2, 11, 12), "dog"),)
-    assert look.class_names == ("dog",)
+    assert look.colours.names == ("dog",)
     assert look.number == 12
 
 
@@ -84,7 +84,7 @@ def test_classes_have_the_order_that_was_pinned(tmp_path, picture):
     session = Session.open(root)
     session.add_class("cat")
     session.close()
-    assert first_look(root).class_names == ("dog", "cat")
+    assert first_look(root).colours.names == ("dog", "cat")
 
 
 def test_no_picture_no_folder_and_a_picture_alone(tmp_path, picture):
@@ -118,7 +118,7 @@ def test_each_format_shows_the_picture_that_the_session_shows_first(tmp_path, pi
     session = Session.open(root)
     first = session.image(session.keys[0])
     assert (look.image.key, look.image.boxes) == (first.key, first.boxes)
-    assert look.class_names == session.class_names
+    assert look.colours.names == session.class_names
     session.close()
 
 
