@@ -14,13 +14,15 @@ from annotator.qt.actions import Actions
 from annotator.qt.canvas import Mode
 from annotator.qt.context_menu import context_menu
 from annotator.qt.dialogs.dropping import drop
+from annotator.qt.gallery_visit import GalleryVisit
 from annotator.qt.loader import ImageLoader
 from annotator.qt.message_bar import MessageBar
 from annotator.qt.opening import Opening
 from annotator.qt.pages.augment import AugmentPage
 from annotator.qt.pages.balance import BalancePage
+from annotator.qt.pages.gallery import GalleryPage
 from annotator.qt.pages.label import LabelPage
-from annotator.qt.pages.page import Page
+from annotator.qt.pages.page import PlainPage
 from annotator.qt.pages.predict import PredictPage
 from annotator.qt.pages.split import SplitPage
 from annotator.qt.pages.start import StartPage
@@ -39,7 +41,7 @@ class MainWindow(QMainWindow):
     Attributes:
         project: What is open, or None.
         page_names: The pages behind the tabs by their names, in the order of the tabs.
-        pages: Those of them that are a :class:`Page` (all but the labelling page).
+        pages: Those of them that are a :class:`PlainPage` (all but the labelling page).
         actions_by_name: Every action; see ``annotator.qt.actions``.
     """
 
@@ -53,7 +55,7 @@ class MainWindow(QMainWindow):
         self.saving = Saving(self)
         self._asks = True
         self.page_names: dict[str, QWidget] = {}
-        self.pages: list[Page] = []
+        self.pages: list[PlainPage] = []
         self._build()
         self.keys = Actions(self)
         self.actions_by_name = self.keys.by_name
@@ -87,12 +89,14 @@ class MainWindow(QMainWindow):
     def _build_pages(self) -> None:
         """The pages in the order of the loop; a page's name is the context of its actions."""
         self.label = LabelPage(self.loader, self.undo_stack)
+        self.gallery = GalleryPage(self.undo_stack)
         self.balance = BalancePage()
         self.split = SplitPage()
         self.augment = AugmentPage()
         self.train = TrainPage()
         self.predict = PredictPage(self.loader)
         self._add_page("label", tr("Label"), self.label)
+        self._add_page("gallery", tr("Gallery"), self.gallery)
         self._add_page("balance", tr("Balance"), self.balance)
         self._add_page("split", tr("Split"), self.split)
         self._add_page("augment", tr("Augment"), self.augment)
@@ -102,7 +106,7 @@ class MainWindow(QMainWindow):
     def _add_page(self, name: str, title: str, page: QWidget) -> None:
         self.tabs.addTab(page, title)
         self.page_names[name] = page
-        if isinstance(page, Page):
+        if isinstance(page, PlainPage):
             self.pages.append(page)
 
     def _connect(self) -> None:
@@ -116,6 +120,7 @@ class MainWindow(QMainWindow):
         self.label.status.connect(self.place_label.setText)
         self.label.canvas.mode_changed.connect(self._mode_changed)
         self.split.save_wanted.connect(self.save)
+        self.gallery_visit = GalleryVisit(self)
         self.train.run_finished.connect(self.predict.choose_run)
         self.predict.label_wanted.connect(self.show_image_of)
         self.balance.filter_requested.connect(self.show_only)
@@ -253,7 +258,7 @@ class MainWindow(QMainWindow):
         self.undo_stack.redo()
 
     def _reveal(self, key: str | None) -> None:
-        if key is not None:
+        if key is not None and not self.gallery_visit.stays():
             self.tabs.setCurrentWidget(self.label)
             self.label.reveal(key)
 

@@ -29,15 +29,21 @@ class LabelPage(QWidget):
     Signals:
         image_changed: Key of the image that is shown now.
         status: A short text on what is under the pointer.
+        escaped: Esc was pressed with nothing to give up.
+
+    Attributes:
+        is_visit: Whether the person came from the gallery and wants to go back there.
     """
 
     image_changed = pyqtSignal(str)
     status = pyqtSignal(str)
+    escaped = pyqtSignal()
 
     def __init__(self, loader: ImageLoader, undo_stack: UndoStack, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.project: Project | None = None
         self.key: str | None = None
+        self.is_visit = False
         self._previous_key: str | None = None
         self._clipboard: tuple[Box, ...] = ()
         self.loader = loader
@@ -229,8 +235,10 @@ class LabelPage(QWidget):
             return
         if self.canvas.mode is not Mode.SELECT:
             self.canvas.set_mode(Mode.SELECT)
-        elif self.canvas.selected:
+        elif self.canvas.selected and not self.is_visit:
             self.canvas.select(frozenset())
+        else:
+            self.escaped.emit()
 
     def arrow(self, dx: int, dy: int, *, far: bool) -> None:
         """Nudge the selected boxes; where none is selected, left and right go through the pictures."""

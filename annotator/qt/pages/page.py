@@ -9,8 +9,8 @@ from annotator.core.project import Project
 from annotator.qt.background import Task, Work
 
 
-class Page(QWidget):
-    """A page that scrolls where the window is small.
+class PlainPage(QWidget):
+    """What the window asks of every page but the labelling page.
 
     Signals:
         work_changed: The Darknet data set was made or changed by this page.
@@ -18,9 +18,31 @@ class Page(QWidget):
 
     work_changed = pyqtSignal()
 
-    def __init__(self, title: str, purpose: str, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.project: Project | None = None
+
+    def set_project(self, project: Project) -> None:
+        """Show another project."""
+        self.project = project
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show what is true now; called when the page comes up."""
+
+    def is_busy(self) -> bool:
+        """Whether something runs that closing the window would end."""
+        return False
+
+    def stop(self) -> None:
+        """End what runs, before the window closes."""
+
+
+class Page(PlainPage):
+    """A page that scrolls where the window is small."""
+
+    def __init__(self, title: str, purpose: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
         inner = QWidget()
         self.column = QVBoxLayout(inner)
         self.column.setContentsMargins(22, 16, 22, 16)
@@ -41,21 +63,6 @@ class Page(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(area)
-
-    def set_project(self, project: Project) -> None:
-        """Show another project."""
-        self.project = project
-        self.refresh()
-
-    def refresh(self) -> None:
-        """Show what is true now; called when the page comes up."""
-
-    def is_busy(self) -> bool:
-        """Whether something runs that closing the window would end."""
-        return False
-
-    def stop(self) -> None:
-        """End what runs, before the window closes."""
 
 
 class TaskRow(QWidget):

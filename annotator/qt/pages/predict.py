@@ -27,7 +27,7 @@ from annotator.darknet.predictor import open_run_predictor
 from annotator.darknet.runs import RunFolder, SavedWeights, list_runs
 from annotator.qt import painting
 from annotator.qt.loader import ImageLoader
-from annotator.qt.pages.page import TaskRow
+from annotator.qt.pages.page import PlainPage, TaskRow
 from annotator.qt.painting import PaintContext
 from annotator.qt.picture_view import PictureView
 from converters import registry
@@ -63,20 +63,19 @@ class PredictionView(PictureView):
             painting.paint_predictions(painter, self.comparison.shown, self.comparison.correct, context)
 
 
-class PredictPage(QWidget):
+class PredictPage(PlainPage):
     """Runs a trained network over a split and shows each picture twice.
 
     Signals:
-        work_changed: Never emitted here; every page has it.
+        predicted: What a network found on the pictures of a split, by their keys in the Darknet data set.
         label_wanted: Key (in the open set) of a picture whose labels the person wants to mend.
     """
 
-    work_changed = pyqtSignal()
+    predicted = pyqtSignal(object)
     label_wanted = pyqtSignal(str)
 
     def __init__(self, loader: ImageLoader, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.project: Project | None = None
         self.loader = loader
         self.dataset: Dataset | None = None
         self.predictions: Predictions = {}
@@ -259,6 +258,7 @@ class PredictPage(QWidget):
                 f"Some pictures could not be read: {report.summary()}.", "\n".join(map(str, report))
             )
         self._compare()
+        self.predicted.emit(self.predictions)
 
     def _compare(self) -> None:
         threshold = self.threshold.value() / 100
