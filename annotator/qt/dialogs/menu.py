@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from annotator import messages
 from annotator.qt.dialogs import dropping
 from annotator.qt.entry import SET, Entry
 from annotator.qt.translation import tr
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 def entries(window: MainWindow) -> list[Entry]:
     """The actions of these dialogs."""
+    window.train.runs_wanted.connect(lambda: show_runs(window))
     return [
         Entry("add_pictures", tr("Add pictures…"), ("Ctrl+I",), "File",
               lambda: dropping.ask_for_pictures(window), SET, separated=True),
@@ -22,6 +24,7 @@ def entries(window: MainWindow) -> list[Entry]:
         Entry("paste_picture", tr("Paste a picture"), ("Ctrl+Shift+V",), "Edit",
               lambda: dropping.paste_picture(window), SET),
         Entry("export", tr("Export…"), ("Ctrl+E",), "File", lambda: show_export(window), SET, separated=True),
+        Entry("runs", tr("Runs and weights…"), (), "File", lambda: show_runs(window), SET),
         Entry("trash", tr("Trash…"), (), "File", lambda: show_trash(window), SET),
     ]  # fmt: skip
 
@@ -40,3 +43,14 @@ def show_export(window: MainWindow) -> None:
 
     if window.project is not None and window.save():
         export.show_export(window, window.project.session)
+
+
+def show_runs(window: MainWindow) -> None:
+    """Old trainings and their weights."""
+    from annotator.qt.dialogs import runs
+
+    work = window.project.work if window.project is not None else None
+    if work is None:
+        messages.info(tr("There is no training set yet, and so no run: make it on the Split page first."))
+        return
+    runs.show_runs(window, work.root).changed.connect(window.train.refresh)

@@ -14,6 +14,7 @@ from PyQt5.QtWidgets import (
     QMessageBox,
     QProgressBar,
     QPushButton,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -194,4 +195,8 @@ def wrapping(text: str = "") -> QLabel:
     label.setWordWrap(True)
     label.setTextFormat(Qt.PlainText)
     label.setTextInteractionFlags(Qt.TextSelectableByMouse)
+    # In a form a field is else as wide as its text asks for, which is a narrow column.
+    policy = QSizePolicy(QSizePolicy.Expanding, QSizePolicy.Preferred)
+    policy.setHeightForWidth(True)
+    label.setSizePolicy(policy)
     return label

@@ -36,6 +36,7 @@ from annotator.darknet.runs import RunFolder, list_runs
 from annotator.qt.background import Task
 from annotator.qt.pages.page import Page
 from annotator.qt.process import Process, ProcessOutcome
+from annotator.qt.translation import tr
 from converters.errors import DataError
 from converters.work import WorkFolder, read_names
 
@@ -83,9 +84,11 @@ class TrainPage(Page):
 
     Signals:
         run_finished: Folder of a run that ended with weights.
+        runs_wanted: The person wants to see the old runs.
     """
 
     run_finished = pyqtSignal(object)
+    runs_wanted = pyqtSignal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Train", "", parent)
@@ -202,6 +205,10 @@ class TrainPage(Page):
         column.addWidget(self.runs, 3)
         row = QHBoxLayout()
         row.addWidget(self.resume)
+        manage = QPushButton(tr("Runs…"))
+        manage.setToolTip(tr("Old runs and their weights: how much room they take, and deleting them"))
+        manage.clicked.connect(self.runs_wanted)
+        row.addWidget(manage)
         row.addStretch()
         column.addLayout(row)
         column.addWidget(self.log, 2)
