@@ -13,6 +13,7 @@ from converters.files import make_folder, write_if_changed
 
 _APP = "mask-annotator"
 MAX_RECENT = 12
+MAX_PLACES = 50
 
 
 def config_folder() -> Path:
@@ -71,6 +72,18 @@ class Settings:
         text = str(path.resolve())
         known = [other for other in self.get("recent", []) if other != text]
         self.set("recent", [text, *known][:MAX_RECENT])
+
+    def place_in(self, root: Path) -> str | None:
+        """Key of the picture that was open last in the set in ``root``."""
+        places = self.get("places", {})
+        key = places.get(str(root.resolve())) if isinstance(places, dict) else None
+        return key if isinstance(key, str) else None
+
+    def set_place_in(self, root: Path, key: str) -> None:
+        """Remember which picture of a set is open; of the sets opened longest ago it is forgotten."""
+        known, places = str(root.resolve()), self.get("places", {})
+        others = [item for item in places.items() if item[0] != known] if isinstance(places, dict) else []
+        self.set("places", dict([*others, (known, key)][-MAX_PLACES:]))
 
     def work_of(self, root: Path) -> Path | None:
         """The Darknet data set that was made from the set in ``root``, if remembered and still there."""

@@ -16,13 +16,14 @@ from PyQt5.QtWidgets import QAction, QMenu
 
 from annotator.core.key_bindings import KeyBindings
 from annotator.qt import frame_dialogs as dialogs
+from annotator.qt import picture_actions
 from annotator.qt.entry import LABELLING, MENUS, SET, Entry
 from annotator.qt.translation import tr
 
 if TYPE_CHECKING:
     from annotator.qt.main_window import MainWindow
 
-BROUGHT_BY = ("annotator.qt.dialogs.menu",)
+BROUGHT_BY = ("annotator.qt.picture_actions", "annotator.qt.dialogs.menu")
 """Modules with a function ``entries(window) -> list[Entry]``, e.g. ``annotator.qt.dialogs.export``."""
 
 
@@ -71,18 +72,11 @@ def _edit_entries(window: MainWindow) -> list[Entry]:
 
 def _go_entries(window: MainWindow) -> list[Entry]:
     label = window.label
-    images, canvas = label.images, label.canvas
-    count = 1_000_000_000
+    canvas = label.canvas
     entries = [
-        Entry("next", tr("Next picture"), ("D",), "Go", lambda: images.step(1), LABELLING),
-        Entry("previous", tr("Previous picture"), ("A",), "Go", lambda: images.step(-1), LABELLING),
-        Entry("next_10", tr("10 pictures on"), ("V",), "Go", lambda: images.step(10), LABELLING),
-        Entry("previous_10", tr("10 pictures back"), ("C",), "Go", lambda: images.step(-10), LABELLING),
-        Entry("first", tr("First picture"), ("Home",), "Go", lambda: images.step(-count), LABELLING),
-        Entry("last", tr("Last picture"), ("End",), "Go", lambda: images.step(count), LABELLING),
+        *picture_actions.go_entries(window),
         Entry("next_box", tr("Next box"), ("Tab",), "Go", lambda: canvas.cycle(1), LABELLING, separated=True),
         Entry("previous_box", tr("Previous box"), ("Shift+Tab",), "Go", lambda: canvas.cycle(-1), LABELLING),
-        Entry("search", tr("Search by name"), ("Ctrl+F",), "Go", images.focus_search, LABELLING),
     ]
     return [*entries, *_page_entries(window)]
 

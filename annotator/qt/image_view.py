@@ -49,7 +49,9 @@ class ImageView(QListView):
         if row is None:
             self.selectionModel().clear()
             return
-        self.setCurrentIndex(self.rows.index(row, 0))
+        # Not setCurrentIndex(): with Shift or Ctrl held, as in Shift+D, that would select more and more.
+        model = self.selectionModel()
+        model.setCurrentIndex(self.rows.index(row, 0), QItemSelectionModel.ClearAndSelect)
         self.scrollTo(self.currentIndex())
 
     def selected_keys(self) -> tuple[str, ...]:

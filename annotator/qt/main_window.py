@@ -27,6 +27,8 @@ from annotator.qt.pages.predict import PredictPage
 from annotator.qt.pages.split import SplitPage
 from annotator.qt.pages.start import StartPage
 from annotator.qt.pages.train import TrainPage
+from annotator.qt.picture_actions import PictureActions
+from annotator.qt.review_progress import ReviewProgress
 from annotator.qt.saving import Saving
 from annotator.qt.translation import tr
 from annotator.qt.typing_guard import TypingGuard
@@ -57,6 +59,7 @@ class MainWindow(QMainWindow):
         self.page_names: dict[str, QWidget] = {}
         self.pages: list[PlainPage] = []
         self._build()
+        self.pictures = PictureActions(self)
         self.keys = Actions(self)
         self.actions_by_name = self.keys.by_name
         self._guard = TypingGuard(self)
@@ -85,6 +88,8 @@ class MainWindow(QMainWindow):
         self.statusBar().addWidget(self.save_label)
         for label in (self.zoom_label, self.mode_label, self.place_label):
             self.statusBar().addPermanentWidget(label)
+        self.review = ReviewProgress.of(self.label.images)
+        self.statusBar().addPermanentWidget(self.review)
 
     def _build_pages(self) -> None:
         """The pages in the order of the loop; a page's name is the context of its actions."""

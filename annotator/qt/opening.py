@@ -178,7 +178,7 @@ class Opening(QObject):
         project = Project(session, window.settings)
         project.take_over_split()
         window.settings.add_recent(path)
-        at, self._return_to = self._return_to, None
+        at, self._return_to = self._return_to or window.settings.place_in(session.root), None
         window.show_project(project, at)
         say_what_was_found(session)
 
@@ -187,6 +187,7 @@ class Opening(QObject):
     def let_go(self) -> None:
         """Leave the open set."""
         window = self._window
+        window.pictures.remember_place()
         window.undo_stack.clear()
         if window.project is not None:
             window.project.session.close()

@@ -26,7 +26,10 @@ DEFAULTS = {
     "H": "hide_boxes", "L": "hide_labels", "X": "crosshair",
     "B": "page_balance", "T": "page_train", "Q": "page_predict",
     "Ctrl+K": "palette", "F1": "keys", "?": "keys",
-    "Ctrl+F": "search", "Ctrl+S": "save", "Ctrl+U": "open",
+    "Ctrl+F": "search", "Shift+D": "next_fitting", "Shift+A": "previous_fitting",
+    "PgDown": "next_unreviewed", "PgUp": "previous_unreviewed", "Space": "reviewed_next",
+    "Shift+Space": "toggle_reviewed", "E": "empty_next", "Ctrl+Shift+Del": "remove",
+    "Ctrl+S": "save", "Ctrl+U": "open",
 }  # fmt: skip
 DESTRUCTIVE = ("delete", "remove", "forget", "empty_trash", "overwrite")
 
