@@ -70,10 +70,7 @@ def read_source(
     known = len(report)
     unlisted: tuple[str, ...] = ()
     loaded = registry.load(root, report, load, format=options.format)
-    if options.splits:
-        by_hand = options.splits
-        images = tuple(replace(i, split=by_hand[i.key]) if i.key in by_hand else i for i in loaded)
-        loaded = replace(loaded, images=images)
+    loaded = _with_splits(loaded, options)
     if not adding:  # there the classes are those of the data set that is added to
         loaded, unlisted = _without_unlisted(loaded, report, options)
     read = {image.key for image in loaded}
@@ -120,6 +117,15 @@ def read_source(
                 hint="--unlabelled keep takes it as a picture with nothing in it.",
             )
     return result, replace(dataset, images=tuple(image for image in dataset if image.labelled))
+
+
+def _with_splits(dataset: Dataset, options: ConvertOptions) -> Dataset:
+    """With the splits that were set by hand."""
+    by_hand = options.splits
+    if not by_hand:
+        return dataset
+    images = tuple(replace(image, split=by_hand.get(image.key, image.split)) for image in dataset)
+    return replace(dataset, images=images)
 
 
 def _without_unlisted(

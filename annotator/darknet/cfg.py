@@ -5,7 +5,7 @@ The order of the sections is the order of the layers, so this is not an INI file
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from converters.errors import FormatError
@@ -31,7 +31,7 @@ class Section:
 
     name: str
     options: tuple[tuple[str, str], ...] = ()
-    line: int | None = None
+    line: int | None = field(default=None, compare=False)
 
     def get(self, key: str, default: str = "") -> str:
         """The value of ``key`` (the last one where it stands twice, as Darknet's readers take it)."""
@@ -105,9 +105,15 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Cfg:
-    """A network's description: [net] first, then a section for each layer."""
+    """A network's description: [net] first, then a section for each layer.
+
+    Attributes:
+        sections: In the order of the file.
+        source: The text it was read from, whose comments and blanks :meth:`render` keeps; empty: none.
+    """
 
     sections: tuple[Section, ...]
+    source: str = field(default="", compare=False, repr=False)
 
     @property
     def net(self) -> Section:
@@ -121,7 +127,7 @@ class Cfg:
 
     def with_net(self, **values: Value) -> Cfg:
         """The same network with other options in [net]."""
-        return Cfg((self.net.with_options(**values), *self.sections[1:]))
+        return replace(self, sections=(self.net.with_options(**values), *self.sections[1:]))
 
     @property
     def detectors(self) -> tuple[Section, ...]:
@@ -130,15 +136,16 @@ class Cfg:
 
     def with_detectors(self, **values: Value) -> Cfg:
         """The same network with other options in every detection layer."""
-        return Cfg(
-            tuple(
-                section.with_options(**values) if section.name in DETECTORS else section
-                for section in self.sections
-            )
+        sections = (
+            section.with_options(**values) if section.name in DETECTORS else section
+            for section in self.sections
         )
+        return replace(self, sections=tuple(sections))
 
     def render(self) -> str:
-        """The cfg text, a blank line between sections."""
+        """The cfg text: the one that was read with its changed lines changed, else a plain one."""
+        if self.source:
+            return _render_onto(self.source, self.sections)
         blocks = [
             "\n".join([f"[{section.name}]", *(f"{key}={value}" for key, value in section.options)])
             for section in self.sections
@@ -192,7 +199,40 @@ def parse_cfg(text: str, path: Path | None = None) -> Cfg:
     if not sections or sections[0].name not in NET_NAMES:
         raise FormatError("does not begin with a [net] section.", path=path, line=1, code="bad-cfg")
     sections[-1] = replace(sections[-1], options=tuple(options))
-    return Cfg(tuple(sections))
+    return Cfg(tuple(sections), text)
+
+
+def _render_onto(source: str, sections: tuple[Section, ...]) -> str:
+    """The text of a cfg with other values; lines that say the same stay as they are."""
+    parts: list[list[str]] = [[]]
+    for line in source.splitlines():
+        if "".join(line.split())[:1] == "[":
+            parts.append([])
+        parts[-1].append(line)
+    rendered = parts[0]
+    for section, lines in zip(sections, parts[1:], strict=True):
+        rendered += _section_onto(section, lines)
+    return "\n".join(rendered) + "\n"
+
+
+def _section_onto(section: Section, lines: list[str]) -> list[str]:
+    places: dict[str, list[int]] = {}
+    for number, line in enumerate(lines):
+        text = "".join(line.split())
+        if number and text and text[0] not in "#;":
+            places.setdefault(text.partition("=")[0], []).append(number)
+    kept = dict(enumerate(lines))
+    for key, numbers in places.items():
+        if key not in section:
+            for number in numbers:
+                del kept[number]
+        elif "".join(lines[numbers[-1]].split()) != f"{key}={section.get(key)}":
+            kept[numbers[-1]] = f"{key}={section.get(key)}"
+    # New options go behind the last one there is, before the blank lines and comments at the end.
+    end = max((number for numbers in places.values() for number in numbers), default=0)
+    added = [f"{key}={value}" for key, value in section.options if key not in places]
+    result = [line for number, line in kept.items() if number <= end]
+    return [*result, *dict.fromkeys(added), *(line for number, line in kept.items() if number > end)]
 
 
 def read_cfg(path: Path) -> Cfg:

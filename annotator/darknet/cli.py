@@ -17,15 +17,8 @@ from annotator.darknet.cfg import write_cfg
 from annotator.darknet.dialect import MISSING, Darknet, find_darknet, recognise, require_darknet
 from annotator.darknet.events import Event, Finished, Iteration, MapBlock, Problem, RunStarted, WeightsSaved
 from annotator.darknet.launcher import Outcome, Training
-from annotator.darknet.networks import (
-    NETWORKS,
-    STUDY_BATCH,
-    STUDY_SIZE,
-    build,
-    default_max_batches,
-    default_subdivisions,
-    extended,
-)
+from annotator.darknet.network_cli import add_network_options, add_networks, make_network
+from annotator.darknet.networks import NETWORKS, STUDY_BATCH, default_max_batches, extended
 from annotator.darknet.preflight import check_training
 from annotator.darknet.runs import RunFolder, SavedWeights, data_hash, list_runs, read_list, refuse_unsafe
 from annotator.darknet.weights import all_finite
@@ -40,6 +33,8 @@ _EXAMPLES = """  train-cli run work --network yolov3-tiny
   train-cli run work --network yolov3-tiny --width 96 --height 96 --batch 4 --max-batches 40
   train-cli resume work/runs/20260114-093012-yolov3-tiny
   train-cli evaluate work/runs/20260114-093012-yolov3-tiny
+  train-cli run work --cfg my-own.cfg --anchors auto --set saturation=1.2 --set mosaic=0
+  train-cli networks yolov4 --classes 3
   train-cli runs work
   train-cli darknet"""
 _STDIN = 0
@@ -68,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_resume(commands)
     add_evaluate(commands)
     add_predict(commands)
+    add_networks(commands)
     _add_others(commands)
     return parser
 
@@ -76,11 +72,21 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     run = commands.add_parser("run", help="train a network", description="Train a network from the start.")
     run.add_argument("work", type=Path, metavar="WORK", help="the Darknet data set")
     names = "; ".join(f"{name}: {network.description}" for name, network in NETWORKS.items())
-    run.add_argument("--network", choices=list(NETWORKS), default="yolov4", help=names + " (default yolov4)")
-    run.add_argument(
-        "--width", type=int, default=STUDY_SIZE, help="input width, a multiple of 32 (default 416)"
+    which = run.add_mutually_exclusive_group()
+    which.add_argument(
+        "--network", choices=list(NETWORKS), default="yolov4", help=names + " (default yolov4)"
     )
-    run.add_argument("--height", type=int, default=STUDY_SIZE, help="input height (default 416)")
+    which.add_argument(
+        "--cfg",
+        type=Path,
+        metavar="FILE",
+        help="a cfg of your own: its classes, filters and length are adapted",
+    )
+    run.add_argument(
+        "--width", type=int, help="input width, a multiple of 32 (default 416, or what --cfg has)"
+    )
+    run.add_argument("--height", type=int, help="input height (default 416, or what --cfg has)")
+    add_network_options(run)
     run.add_argument("--batch", type=int, default=STUDY_BATCH, help="pictures an iteration (default 64)")
     run.add_argument(
         "--subdivisions",
@@ -166,34 +172,20 @@ def _steps(text: str) -> tuple[int, ...]:
 def _run(args: argparse.Namespace) -> int:
     work = open_work(args.work)
     darknet = require_darknet(args.darknet)
-    darknet.require(args.network)
+    if args.cfg is None:
+        darknet.require(args.network)
     write_lists(work)
     lists = {split: read_list(work.list_of(split)) for split in Split}
     names = read_names(work.names)
     refuse_unsafe(lists, work)
-    batch = args.batch
-    cfg = build(
-        args.network,
-        classes=len(names),
-        width=args.width,
-        height=args.height,
-        batch=batch,
-        subdivisions=default_subdivisions(batch) if args.subdivisions is None else args.subdivisions,
-        max_batches=(
-            default_max_batches(len(names), len(lists[Split.TRAIN]))
-            if args.max_batches is None
-            else args.max_batches
-        ),
-        learning_rate=args.learning_rate,
-        steps=args.steps,
-        dialect=darknet.dialect,
-        mosaic=darknet.opencv is not False,
-    )
+    if args.max_batches is None:
+        args.max_batches = default_max_batches(len(names), len(lists[Split.TRAIN]))
+    network, cfg = make_network(args, work, darknet, names)
     report = check_training(work.root, lists, names, darknet, cfg, weights=args.weights, runs=work.runs)
     if _refused(report):
         return ExitStatus.FINDINGS
     run = RunFolder.create(
-        work, network=args.network, cfg=cfg, darknet=darknet, seed=args.seed, weights=args.weights
+        work, network=network, cfg=cfg, darknet=darknet, seed=args.seed, weights=args.weights
     )
     return _train(args, run, darknet, weights=args.weights, clear=True)
 
@@ -202,7 +194,8 @@ def _resume(args: argparse.Namespace) -> int:
     run = RunFolder.open(args.run)
     os.close(run.lock())  # refuses while it is being trained
     darknet = _same_darknet(args.darknet, run)
-    darknet.require(run.info.network)
+    if run.info.network in NETWORKS:
+        darknet.require(run.info.network)
     cfg = run.read_cfg()
     newest = _newest_sound(run)
     iteration = newest.iteration if newest else 0

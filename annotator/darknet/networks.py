@@ -29,6 +29,7 @@ __all__ = [
     "layers",
     "parameter_count",
     "steps_for",
+    "suggested",
 ]
 
 Dialect = Literal["pjreddie", "alexeyab", "hank"]
@@ -195,6 +196,12 @@ def default_max_batches(classes: int, train_images: int) -> int:
 def default_subdivisions(batch: int) -> int:
     """Parts of four pictures each (64 in 16, 4 in 1); one part where four does not divide the batch."""
     return batch // _MINI_BATCH if batch % _MINI_BATCH == 0 else 1
+
+
+def suggested(dialect: Dialect, gpu: bool | None) -> str:
+    """The network to begin with: the study's on a GPU; else the small one that every Darknet trains."""
+    name = "yolov4" if gpu else "yolov3-tiny"
+    return name if dialect in NETWORKS[name].dialects else "yolov3-tiny"
 
 
 def extended(cfg: Cfg, max_batches: int) -> Cfg:

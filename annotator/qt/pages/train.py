@@ -31,7 +31,7 @@ from PyQt5.QtWidgets import (
 from annotator import messages
 from annotator.core.training import State, TrainingModel
 from annotator.darknet.dialect import MISSING, Darknet, find_darknet
-from annotator.darknet.networks import NETWORKS, default_max_batches
+from annotator.darknet.networks import NETWORKS, default_max_batches, suggested
 from annotator.darknet.runs import RunFolder, list_runs
 from annotator.qt.background import Task
 from annotator.qt.pages.page import Page
@@ -124,6 +124,7 @@ class TrainPage(Page):
     def _build_settings(self) -> None:
         self.network = QComboBox()
         self.network.addItems(list(NETWORKS))
+        self.network.setCurrentText("yolov3-tiny")
         self.network.currentTextChanged.connect(self._network_changed)
         self.network_note = QLabel()
         self.network_note.setWordWrap(True)
@@ -346,9 +347,7 @@ class TrainPage(Page):
             kind = {True: " · for the GPU", False: " · on the CPU", None: ""}[darknet.gpu]
             self.found.setText(f"{darknet.title}{kind} · {darknet.path}")
             if not darknet.knows(self.network.currentText()):
-                known = next((name for name in NETWORKS if darknet.knows(name)), None)
-                if known is not None:
-                    self.network.setCurrentText(known)
+                self.network.setCurrentText(suggested(darknet.dialect, darknet.gpu))
         self._network_changed(self.network.currentText())
 
     def _darknet_refused(self, text: str) -> None:
