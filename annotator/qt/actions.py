@@ -99,7 +99,8 @@ def _page_entries(window: MainWindow) -> list[Entry]:
 
 
 def _view_entries(window: MainWindow) -> list[Entry]:
-    canvas = window.label.canvas
+    label = window.label
+    canvas = label.canvas
 
     def shown(name: str) -> Callable[[], bool]:
         return lambda: bool(getattr(canvas, name))
@@ -119,7 +120,31 @@ def _view_entries(window: MainWindow) -> list[Entry]:
         Entry("zoom_out", tr("Zoom out"), ("-",), "View", lambda: canvas.zoom_by(0.8), LABELLING),
         Entry("fit", tr("Fit the picture"), ("F",), "View", canvas.fit, LABELLING),
         Entry("actual", tr("100 %"), ("Ctrl+1",), "View", canvas.zoom_to_actual, LABELLING),
-        Entry("zoom_box", tr("Zoom to the selected box"), ("Z",), "View", canvas.zoom_to_selected, LABELLING),
+        Entry(
+            "zoom_box",
+            tr("Zoom to the selected box, then to the next"),
+            ("Z",),
+            "View",
+            canvas.zoom_to_selected,
+            LABELLING,
+        ),
+        Entry(
+            "zoom_box_back",
+            tr("Zoom to the box before"),
+            ("Shift+Z",),
+            "View",
+            lambda: canvas.zoom_to_selected(-1),
+            LABELLING,
+        ),
+        Entry(
+            "keep_zoom",
+            tr("Keep the zoom from picture to picture"),
+            (),
+            "View",
+            label.toggle_keep_zoom,
+            LABELLING,
+            checked=shown("keep_zoom"),
+        ),
         Entry(
             "hide_boxes",
             tr("Boxes"),
@@ -153,11 +178,16 @@ def _view_entries(window: MainWindow) -> list[Entry]:
 def _key_entries(window: MainWindow) -> list[Entry]:
     """Keys without a place in a menu: digits and arrows."""
     label = window.label
-    canvas = label.canvas
     entries = [
         Entry(f"class_{digit}", tr("Class {number}", number=digit or 10), (str(digit),), "",
               lambda digit=digit: label.choose_digit(digit), LABELLING,
               family=tr("Class of the selected boxes, else of the next box"))
+        for digit in (1, 2, 3, 4, 5, 6, 7, 8, 9, 0)
+    ]  # fmt: skip
+    entries += [
+        Entry(f"draw_{digit}", tr("Draw boxes of class {number}", number=digit or 10),
+              (f"Shift+{digit}",), "", lambda digit=digit: label.draw_with_digit(digit), LABELLING,
+              family=tr("Draw boxes of a class, and stay in drawing"))
         for digit in (1, 2, 3, 4, 5, 6, 7, 8, 9, 0)
     ]  # fmt: skip
     arrows = (
@@ -170,9 +200,13 @@ def _key_entries(window: MainWindow) -> list[Entry]:
         ("nudge", "", tr("Move the selected boxes by 1 px"), lambda x, y: label.arrow(x, y, far=False)),
         ("nudge_far", "Shift+", tr("Move the selected boxes by 10 px"),
          lambda x, y: label.arrow(x, y, far=True)),
-        ("resize", "Ctrl+", tr("Move the right or bottom edge"), canvas.resize_selected),
+        ("resize", "Ctrl+", tr("Move the right or bottom edge"), label.resize),
+        ("resize_far", "Ctrl+Shift+", tr("Move the right or bottom edge by 10 px"),
+         lambda x, y: label.resize(x, y, far=True)),
         ("resize_near", "Alt+", tr("Move the left or top edge"),
-         lambda x, y: canvas.resize_selected(x, y, far_edges=False)),
+         lambda x, y: label.resize(x, y, far_edges=False)),
+        ("resize_near_far", "Alt+Shift+", tr("Move the left or top edge by 10 px"),
+         lambda x, y: label.resize(x, y, far=True, far_edges=False)),
     )  # fmt: skip
     for name, modifier, family, run in kinds:
         for key, dx, dy, where in arrows:

@@ -1,16 +1,14 @@
-"""The classes (with their digits) and the boxes of the current picture."""
+"""The classes (with their digits), the boxes of the current picture, and the selected one."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from PyQt5.QtCore import QItemSelectionModel, Qt, pyqtSignal
+from PyQt5.QtCore import Qt, pyqtSignal
 from PyQt5.QtGui import QColor, QIcon, QPixmap
 from PyQt5.QtWidgets import (
-    QAbstractItemView,
     QGroupBox,
     QHBoxLayout,
-    QLabel,
     QListWidget,
     QListWidgetItem,
     QPushButton,
@@ -18,14 +16,21 @@ from PyQt5.QtWidgets import (
     QWidget,
 )
 
-from converters.colours import ClassColours, class_colour
+from annotator.qt import painting
+from annotator.qt.box_panel import BoxPanel
+from annotator.qt.box_rows import BoxRowsView
+from annotator.qt.translation import tr
+from converters.colours import ClassColours
 from converters.model import Box
+
+DEFAULT_NETWORK = (416, 416)
+"""Input of the network, in pixels, until it is known."""
 
 
 def colour_icon(classes: Sequence[str] | ClassColours, label: str) -> QIcon:
     """A square in the class's colour."""
     pixmap = QPixmap(14, 14)
-    pixmap.fill(QColor(*class_colour(classes, label)))
+    pixmap.fill(QColor(*painting.label_colour(classes, label)))
     icon = QIcon(pixmap)
     # Else the style tints it where the row is selected, and it is another colour.
     icon.addPixmap(pixmap, QIcon.Selected)
@@ -39,36 +44,42 @@ class BoxList(QWidget):
         class_chosen: Name of the class that the person clicked.
         class_wanted: The person wants to add a class.
         selection_changed: Indices of the boxes selected in the list.
+        pointed_at: Index of the box under the pointer in the list, or None.
+        number_typed: (number, value) for the selected box.
+        flag_wanted: (flag, on) for the selected boxes.
     """
 
     class_chosen = pyqtSignal(str)
     class_wanted = pyqtSignal()
     selection_changed = pyqtSignal(object)
+    pointed_at = pyqtSignal(object)
+    number_typed = pyqtSignal(str, float)
+    flag_wanted = pyqtSignal(str, bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._colours = ClassColours()
+        self._network = DEFAULT_NETWORK
+        self._shown: tuple[tuple[Box, ...], tuple[int, int], bool] = ((), (1, 1), False)
         self.classes = QListWidget()
-        self.classes.setFocusPolicy(Qt.ClickFocus)
-        self.classes.setToolTip("Class of the selected boxes, else of the next box you draw")
+        self.classes.setFocusPolicy(Qt.NoFocus)
+        self.classes.setToolTip(tr("Class of the selected boxes, else of the next box you draw"))
         self.classes.itemClicked.connect(lambda item: self.class_chosen.emit(item.data(Qt.UserRole)))
         self.classes.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
-        self.boxes = QListWidget()
-        self.boxes.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
-        self.boxes.setTextElideMode(Qt.ElideMiddle)
-        self.boxes.setFocusPolicy(Qt.ClickFocus)
-        self.boxes.setSelectionMode(QAbstractItemView.ExtendedSelection)
-        self.boxes.itemSelectionChanged.connect(self._selected)
-        self.details = QLabel()
-        self.details.setWordWrap(True)
-        self.details.setTextInteractionFlags(Qt.TextSelectableByMouse)
-        add = QPushButton("Add class…")
+        self.classes.setTextElideMode(Qt.ElideRight)
+        self.boxes = BoxRowsView()
+        self.boxes.chosen.connect(self.selection_changed)
+        self.boxes.pointed_at.connect(self.pointed_at)
+        self.panel = BoxPanel()
+        self.panel.number_typed.connect(self.number_typed)
+        self.panel.flag_wanted.connect(self.flag_wanted)
+        add = QPushButton(tr("Add class…"))
         add.setFocusPolicy(Qt.NoFocus)
         add.clicked.connect(self.class_wanted)
-        self._boxes_group = QGroupBox("Boxes")
+        self._boxes_group = QGroupBox()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 6, 6, 6)
-        classes = QGroupBox("Classes")
+        classes = QGroupBox(tr("Classes"))
         column = QVBoxLayout(classes)
         column.addWidget(self.classes)
         row = QHBoxLayout()
@@ -78,60 +89,60 @@ class BoxList(QWidget):
         layout.addWidget(classes, 2)
         column = QVBoxLayout(self._boxes_group)
         column.addWidget(self.boxes)
-        column.addWidget(self.details)
         layout.addWidget(self._boxes_group, 3)
+        selected = QGroupBox(tr("Selected"))
+        column = QVBoxLayout(selected)
+        column.addWidget(self.panel)
+        layout.addWidget(selected)
         self.setMinimumWidth(200)
+        self.set_boxes(())
 
     def set_classes(self, colours: ClassColours, current: str) -> None:
         """Show the classes in their colours; ``current`` is the one of the next box."""
         names = colours.names
         if colours != self._colours:
-            self._colours = colours
+            self._colours = self.boxes.colours = colours
+            self.boxes.viewport().update()
             self.classes.clear()
             for index, name in enumerate(names):
                 digit = f"{(index + 1) % 10}   " if index < 10 else "     "
                 item = QListWidgetItem(colour_icon(colours, name), f"{digit}{name}")
                 item.setData(Qt.UserRole, name)
-                item.setToolTip(f"Class id {index}" + (f", key {(index + 1) % 10}" if index < 10 else ""))
+                item.setToolTip(_class_tip(index, name))
                 self.classes.addItem(item)
         if current in names:
             self.classes.setCurrentRow(names.index(current))
 
+    def set_network_size(self, width: int, height: int) -> None:
+        """The size of the network's input, at which the selected box is measured as well."""
+        self._network = (width, height)
+        boxes, size, any_boxes = self._shown
+        self.panel.show_boxes(boxes, size, self._network, any_boxes=any_boxes)
+
+    def set_kept_flags(self, flags: Iterable[str], format_title: str) -> None:
+        """Which flags the set's format has a place for."""
+        self.panel.set_kept_flags(flags, format_title)
+
     def set_boxes(self, boxes: tuple[Box, ...]) -> None:
         """Show the boxes of the current picture."""
-        self.boxes.blockSignals(True)
-        self.boxes.clear()
-        for box in boxes:
-            size = f"{box.width:.0f} × {box.height:.0f}"
-            self.boxes.addItem(QListWidgetItem(colour_icon(self._colours, box.label), f"{box.label}  {size}"))
-        self.boxes.blockSignals(False)
-        self._boxes_group.setTitle(f"Boxes ({len(boxes)})")
+        self.boxes.set_boxes(boxes)
+        self._boxes_group.setTitle(tr("Boxes ({count})", count=len(boxes)))
 
     def set_selection(
         self, indices: frozenset[int], boxes: tuple[Box, ...], image_size: tuple[int, int]
     ) -> None:
-        """Mark the selected boxes and describe the first."""
-        self.boxes.blockSignals(True)
-        self.boxes.clearSelection()
-        model = self.boxes.selectionModel()
-        for index in indices:
-            model.select(self.boxes.model().index(index, 0), QItemSelectionModel.Select)
-        if indices:
-            self.boxes.scrollToItem(self.boxes.item(min(indices)))
-        self.boxes.blockSignals(False)
-        if not indices:
-            self.details.setText("Press W to draw a box." if not boxes else "Click a box, or press Tab.")
-            return
-        box = boxes[min(indices)]
-        x1, y1, x2, y2 = box.xyxy
-        scale = 416 / max(image_size)
-        at_network = f"{box.width * scale:.0f} × {box.height * scale:.0f}"
-        flags = f"\nflags: {', '.join(sorted(box.flags))}" if box.flags else ""
-        self.details.setText(
-            f"{box.label}: {box.width:g} × {box.height:g} px at ({x1:g}, {y1:g})–({x2:g}, {y2:g})\n"
-            f"at 416 px: {at_network} px{flags}"
-        )
+        """Mark the selected boxes and describe them."""
+        self.boxes.set_selection(indices)
+        chosen = tuple(boxes[index] for index in sorted(indices) if index < len(boxes))
+        self._shown = (chosen, image_size, bool(boxes))
+        self.panel.show_boxes(chosen, image_size, self._network, any_boxes=bool(boxes))
 
-    def _selected(self) -> None:
-        rows = frozenset(index.row() for index in self.boxes.selectionModel().selectedRows())
-        self.selection_changed.emit(rows)
+    def set_hovered(self, index: int | None) -> None:
+        """Mark the box that the pointer is on in the canvas."""
+        self.boxes.set_hovered(index)
+
+
+def _class_tip(index: int, name: str) -> str:
+    if index < 10:
+        return tr("{name}: class id {id}, key {key}", name=name, id=index, key=(index + 1) % 10)
+    return tr("{name}: class id {id}", name=name, id=index)

@@ -131,8 +131,10 @@ class MainWindow(QMainWindow):
         self.balance.filter_requested.connect(self.show_only)
         self.balance.plan_ready.connect(self.use_plan)
         self.label.canvas.viewport_changed.connect(
-            lambda viewport: self.zoom_label.setText(f"{100 * viewport.scale:.0f} %")
+            lambda _: self.zoom_label.setText(f"{self.label.canvas.zoom_percent:.0f} %")
         )
+        self.label.told.connect(lambda text: self.statusBar().showMessage(text, 4000))
+        self.train.size.valueChanged.connect(lambda side: self.label.boxes.set_network_size(side, side))
         for page in self.pages:
             page.work_changed.connect(self._work_changed)
 
@@ -253,7 +255,9 @@ class MainWindow(QMainWindow):
         self.opening.open_demo()
 
     def undo(self) -> None:
-        """Take back the last edit, and show the picture it was made on."""
+        """Take back the last edit, and show the picture it was made on; in a drag, take back that."""
+        if self.label.canvas.cancel_gesture():
+            return
         self._reveal(self.undo_stack.next_key(back=True))
         self.undo_stack.undo()
 

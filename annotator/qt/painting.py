@@ -25,6 +25,8 @@ LEAST_SEEN = 5.0
 """A box is painted no smaller than this, in view pixels: at any zoom one sees where there is one."""
 DARK = QColor(24, 24, 24)
 """Beside each coloured line, so that it is seen on any picture."""
+PIXELS_FROM = 12.0
+"""Enlarged so much the picture's pixels are shown as squares; below that a small face is read better smooth."""
 _BEYOND = 64.0
 """Edges farther outside the view than this are painted here: far coordinates overflow the painter's own."""
 _CELL = 12
@@ -89,7 +91,7 @@ def paint_picture(painter: QPainter, image: QImage, context: PaintContext) -> No
     if x2 <= x1 or y2 <= y1:
         return
     left, top, right, bottom = viewport.box_to_view((x1, y1, x2, y2))
-    painter.setRenderHint(QPainter.SmoothPixmapTransform, viewport.scale * context.ratio < 6)
+    painter.setRenderHint(QPainter.SmoothPixmapTransform, viewport.scale * context.ratio < PIXELS_FROM)
     painter.drawImage(QRectF(left, top, right - left, bottom - top), image, QRectF(x1, y1, x2 - x1, y2 - y1))
 
 
@@ -167,7 +169,7 @@ def paint_special(
         rects[hovered] = rect
     if context.show_labels:
         many = len(shown) > MOST_WITH_HANDLES
-        taken = _Taken() if many else None
+        taken = _Taken() if len(shown) > 1 else None
         for index in dict.fromkeys((*shown, *((hovered,) if hovered in rects else ()))):
             rect, label = rects[index], boxes[index].label
             if not many or index == hovered or min(rect.width(), rect.height()) >= CAPTION_FROM:

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from PyQt5.QtCore import Qt, pyqtSignal
+from PyQt5.QtCore import Qt, QTimer, pyqtSignal
 from PyQt5.QtGui import QImage
 from PyQt5.QtWidgets import QInputDialog, QSplitter, QVBoxLayout, QWidget
 
 from annotator import messages
-from annotator.core import edits
+from annotator.core import copies, edits
 from annotator.core.project import Project
 from annotator.core.session import Session
 from annotator.qt.box_list import BoxList
 from annotator.qt.canvas import Canvas, Mode
 from annotator.qt.image_list import ImageList
 from annotator.qt.loader import ImageLoader
+from annotator.qt.translation import tr, tr_n
 from annotator.qt.undo import UndoStack
 from converters.errors import DataError
 from converters.model import Box, Xyxy
 
 NUDGE, NUDGE_FAR = 1.0, 10.0
-ASIDE = 6.0
-"""How far (picture pixels) a copy lies from its original."""
+ASIDE, ASIDE_SEEN = 6.0, 12.0
+"""How far a copy lies from its original: at least so many picture pixels, and so many of the view."""
+NOTICE_DELAY = 150
+"""Milliseconds until it is said that a picture is being read: most are there before."""
+KEEP_ZOOM = "keep_zoom"
+"""Name of the setting."""
 
 
 class LabelPage(QWidget):
@@ -30,6 +35,7 @@ class LabelPage(QWidget):
         image_changed: Key of the image that is shown now.
         status: A short text on what is under the pointer.
         escaped: Esc was pressed with nothing to give up.
+        told: A short text on what was just done, for a moment.
 
     Attributes:
         is_visit: Whether the person came from the gallery and wants to go back there.
@@ -38,6 +44,7 @@ class LabelPage(QWidget):
     image_changed = pyqtSignal(str)
     status = pyqtSignal(str)
     escaped = pyqtSignal()
+    told = pyqtSignal(str)
 
     def __init__(self, loader: ImageLoader, undo_stack: UndoStack, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -46,6 +53,10 @@ class LabelPage(QWidget):
         self.is_visit = False
         self._previous_key: str | None = None
         self._clipboard: tuple[Box, ...] = ()
+        self._notice = ""
+        self._notice_timer = QTimer(self)
+        self._notice_timer.setSingleShot(True)
+        self._notice_timer.timeout.connect(self._show_waiting)
         self.loader = loader
         self.undo_stack = undo_stack
         self.images = ImageList()
@@ -72,6 +83,13 @@ class LabelPage(QWidget):
         self.boxes.class_chosen.connect(self.choose_class)
         self.boxes.class_wanted.connect(self.ask_for_class)
         self.boxes.selection_changed.connect(self.canvas.select)
+        self.boxes.pointed_at.connect(self.canvas.hover)
+        self.boxes.number_typed.connect(self.canvas.type_number)
+        self.boxes.flag_wanted.connect(self.canvas.flag_selected)
+        self.canvas.hover_changed.connect(self.boxes.set_hovered)
+        self.canvas.stepped.connect(
+            lambda place, count: self.told.emit(tr("Box {place} of {count}", place=place, count=count))
+        )
         self.loader.loaded.connect(self._loaded)
         self.loader.failed.connect(self._failed)
 
@@ -89,7 +107,9 @@ class LabelPage(QWidget):
         self.canvas.set_image(None, ())
         self.canvas.class_names, self.canvas.colours = session.class_names, session.colours
         self.canvas.current_label = session.class_names[0] if session.class_names else ""
+        self.canvas.keep_zoom = bool(project.settings.get(KEEP_ZOOM, False))
         self.boxes.set_classes(session.colours, self.canvas.current_label)
+        self.boxes.set_kept_flags(session.codec.keeps.flags, session.codec.title)
         self.images.set_session(session)
         self.canvas.setFocus()
 
@@ -103,18 +123,27 @@ class LabelPage(QWidget):
         self._show_selection(frozenset())
         ahead = tuple(self.project.session.image(other).path for other in self.images.neighbours())
         picture = self.loader.request(image.path, ahead)
+        self._notice_timer.stop()
         if picture is not None:
             self.canvas.show_image(picture)
         else:
-            self.canvas.show_notice(f"{image.name} is being read…")
+            self.canvas.show_notice("")
+            self._notice = tr("{name} is being read…", name=image.name)
+            self._notice_timer.start(NOTICE_DELAY)
         self.image_changed.emit(key)
+
+    def _show_waiting(self) -> None:
+        if not self.canvas.has_picture:
+            self.canvas.show_notice(self._notice)
 
     def _loaded(self, path: str, picture: QImage) -> None:
         if self._shows(path):
+            self._notice_timer.stop()
             self.canvas.show_image(picture)
 
     def _failed(self, path: str, problem: str) -> None:
         if self._shows(path):
+            self._notice_timer.stop()
             self.canvas.show_notice(problem)
 
     def _shows(self, path: str) -> bool:
@@ -174,26 +203,54 @@ class LabelPage(QWidget):
             return
         if self.canvas.selected:
             self.canvas.relabel_selected(name)
+        else:
+            self.canvas.current_label = name
+            self.told.emit(tr("Next box: {name}", name=name))
+        self.boxes.set_classes(self.project.session.colours, self.canvas.current_label)
+        self.canvas.setFocus()
+
+    def draw_with(self, name: str) -> None:
+        """Draw boxes of a class, one after the other."""
+        if self.project is None:
+            return
+        self.canvas.select(frozenset())
         self.canvas.current_label = name
         self.boxes.set_classes(self.project.session.colours, name)
+        self.canvas.set_mode(Mode.DRAW_MANY)
         self.canvas.setFocus()
 
     def choose_digit(self, digit: int) -> None:
         """Class by its key: 1 is the first, 0 the tenth."""
+        if (name := self._class_of(digit)) is not None:
+            self.choose_class(name)
+
+    def draw_with_digit(self, digit: int) -> None:
+        """Draw boxes of a class by its key, one after the other."""
+        if (name := self._class_of(digit)) is not None:
+            self.draw_with(name)
+
+    def _class_of(self, digit: int) -> str | None:
         if self.project is None:
-            return
+            return None
         names = self.project.session.class_names
         index = (digit - 1) % 10
         if index < len(names):
-            self.choose_class(names[index])
-        else:
-            messages.info(f"There is no class {index + 1}; the set has {len(names)}.")
+            return names[index]
+        messages.info(
+            tr_n(
+                "There is no class {number}; the set has {n} class.",
+                "There is no class {number}; the set has {n} classes.",
+                len(names),
+                number=index + 1,
+            )
+        )
+        return None
 
     def ask_for_class(self) -> str | None:
         """Ask for a new class's name and add it; returns it, or None."""
         if self.project is None:
             return None
-        name, ok = QInputDialog.getText(self, "Add class", "Name of the new class:")
+        name, ok = QInputDialog.getText(self, tr("Add class"), tr("Name of the new class:"))
         if not ok or not name.strip():
             return None
         session = self.project.session
@@ -229,6 +286,7 @@ class LabelPage(QWidget):
     def escape(self) -> None:
         """Leave the search field, else give up the gesture, leave drawing or deselect. Never more."""
         if not self.canvas.hasFocus():
+            self.boxes.panel.give_up_typing()
             self.canvas.setFocus()
             return
         if self.canvas.cancel_gesture():
@@ -245,50 +303,60 @@ class LabelPage(QWidget):
         step = NUDGE_FAR if far else NUDGE
         if self.canvas.selected:
             self.canvas.nudge(dx * step, dy * step)
-        elif dx:
+        elif dx and not far:
             self.images.step(dx)
+
+    def resize(self, dx: int, dy: int, *, far: bool = False, far_edges: bool = True) -> None:
+        """Move an edge of the selected boxes."""
+        step = NUDGE_FAR if far else NUDGE
+        self.canvas.resize_selected(dx * step, dy * step, far_edges=far_edges)
+
+    def toggle_keep_zoom(self) -> None:
+        """Keep the zoom from picture to picture, or show each as a whole; remembered."""
+        self.canvas.keep_zoom = not self.canvas.keep_zoom
+        if self.project is not None:
+            self.project.settings.set(KEEP_ZOOM, self.canvas.keep_zoom)
 
     def copy(self) -> None:
         """Keep the selected boxes (or all) for a paste."""
         chosen = self.canvas.selected or frozenset(range(len(self.canvas.boxes)))
-        self._clipboard = tuple(self.canvas.boxes[index] for index in sorted(chosen))
+        if chosen:
+            self._clipboard = tuple(self.canvas.boxes[index] for index in sorted(chosen))
+            self.told.emit(tr_n("{n} box copied", "{n} boxes copied", len(chosen)))
 
     def paste(self) -> None:
-        """Add the copied boxes to this picture, limited to it."""
-        self._add_copies(self._clipboard, "paste")
+        """Add the copied boxes to this picture, clipped to it."""
+        if not self._clipboard:
+            self.told.emit(tr("No box was copied yet"))
+        self._add(self._clipboard, "paste")
 
     def duplicate(self) -> None:
         """Add a copy of the selected boxes, a little aside."""
-        chosen = (self.canvas.boxes[index] for index in sorted(self.canvas.selected))
-        self._add_copies(
-            tuple(box.moved_to(tuple(edge + ASIDE for edge in box.xyxy)) for box in chosen), "duplicate"
-        )
+        self._add(tuple(self.canvas.boxes[index] for index in sorted(self.canvas.selected)), "duplicate")
 
     def copy_previous(self) -> None:
-        """Add the boxes of the picture that was shown before."""
-        if self.project is not None and self._previous_key is not None:
-            boxes = self.project.session.image(self._previous_key).boxes
-            self._add_copies(boxes, "boxes of the previous picture")
-
-    def _add_copies(self, boxes: tuple[Box, ...], text: str, aside: float = ASIDE) -> None:
-        if self.key is None or self.project is None:
+        """Add the boxes of the picture before this one that it has not got yet."""
+        if self.project is None or self.key is None:
             return
-        width, height = self.project.session.image(self.key).size
-        inside = []
-        for box in boxes:
-            x1, y1, x2, y2 = box.xyxy
-            dx = min(0.0, width - x2) if x2 - x1 <= width else 0.0
-            dy = min(0.0, height - y2) if y2 - y1 <= height else 0.0
-            x1, y1, x2, y2 = max(x1 + dx, 0), max(y1 + dy, 0), min(x2 + dx, width), min(y2 + dy, height)
-            if x2 - x1 >= 1 and y2 - y1 >= 1:
-                inside.append(box.moved_to((x1, y1, x2, y2)))
-        there = {box.xyxy for box in self.canvas.boxes}
-        if all(box.xyxy in there for box in inside) and aside:
-            # A copy that lies exactly on its original cannot be seen.
-            moved = tuple(box.moved_to(tuple(edge + aside for edge in box.xyxy)) for box in boxes)
-            self._add_copies(moved, text, aside=0)
-        elif inside:
-            self.push(edits.paste_boxes(self.key, self.canvas.boxes, tuple(inside), text))
+        session = self.project.session
+        place = session.position(self.key)
+        # The one before it in the set, as in a film; at the first, the one that was shown last.
+        before = session.keys[place - 1] if place else self._previous_key
+        boxes = session.image(before).boxes if before is not None else ()
+        new = copies.missing(boxes, self.canvas.boxes, session.image(self.key).size)
+        if new:
+            self.push(edits.paste_boxes(self.key, self.canvas.boxes, new, "boxes of the previous picture"))
+        else:
+            self.told.emit(tr("The previous picture has no box that is not here"))
+
+    def _add(self, boxes: tuple[Box, ...], text: str) -> None:
+        if self.key is None or self.project is None or not boxes:
+            return
+        size = self.project.session.image(self.key).size
+        aside = max(ASIDE, round(ASIDE_SEEN / self.canvas.viewport.scale))
+        new = copies.placed(boxes, self.canvas.boxes, size, aside)
+        if new:
+            self.push(edits.paste_boxes(self.key, self.canvas.boxes, new, text))
 
     # What is shown beside
 
