@@ -19,6 +19,7 @@ from annotator.qt import frame_dialogs as dialogs
 from annotator.qt import picture_actions
 from annotator.qt.entry import LABELLING, MENUS, SET, Entry
 from annotator.qt.translation import tr
+from annotator.qt.view_actions import view_entries
 
 if TYPE_CHECKING:
     from annotator.qt.main_window import MainWindow
@@ -98,83 +99,6 @@ def _page_entries(window: MainWindow) -> list[Entry]:
     return entries
 
 
-def _view_entries(window: MainWindow) -> list[Entry]:
-    label = window.label
-    canvas = label.canvas
-
-    def shown(name: str) -> Callable[[], bool]:
-        return lambda: bool(getattr(canvas, name))
-
-    def toggle(name: str) -> Callable[[], None]:
-        def run() -> None:
-            setattr(canvas, name, not getattr(canvas, name))
-            canvas.update()
-            if name == "show_boxes":
-                hidden = tr("Boxes are hidden ({key} shows them)", key=window.keys.shown_keys("hide_boxes"))
-                window.statusBar().showMessage("" if canvas.show_boxes else hidden)
-
-        return run
-
-    return [
-        Entry("zoom_in", tr("Zoom in"), ("+", "="), "View", lambda: canvas.zoom_by(1.25), LABELLING),
-        Entry("zoom_out", tr("Zoom out"), ("-",), "View", lambda: canvas.zoom_by(0.8), LABELLING),
-        Entry("fit", tr("Fit the picture"), ("F",), "View", canvas.fit, LABELLING),
-        Entry("actual", tr("100 %"), ("Ctrl+1",), "View", canvas.zoom_to_actual, LABELLING),
-        Entry(
-            "zoom_box",
-            tr("Zoom to the selected box, then to the next"),
-            ("Z",),
-            "View",
-            canvas.zoom_to_selected,
-            LABELLING,
-        ),
-        Entry(
-            "zoom_box_back",
-            tr("Zoom to the box before"),
-            ("Shift+Z",),
-            "View",
-            lambda: canvas.zoom_to_selected(-1),
-            LABELLING,
-        ),
-        Entry(
-            "keep_zoom",
-            tr("Keep the zoom from picture to picture"),
-            (),
-            "View",
-            label.toggle_keep_zoom,
-            LABELLING,
-            checked=shown("keep_zoom"),
-        ),
-        Entry(
-            "hide_boxes",
-            tr("Boxes"),
-            ("H",),
-            "View",
-            toggle("show_boxes"),
-            LABELLING,
-            checked=shown("show_boxes"),
-        ),
-        Entry(
-            "hide_labels",
-            tr("Labels"),
-            ("L",),
-            "View",
-            toggle("show_labels"),
-            LABELLING,
-            checked=shown("show_labels"),
-        ),
-        Entry(
-            "crosshair",
-            tr("Crosshair while drawing"),
-            ("X",),
-            "View",
-            toggle("show_crosshair"),
-            LABELLING,
-            checked=shown("show_crosshair"),
-        ),
-    ]
-
-
 def _key_entries(window: MainWindow) -> list[Entry]:
     """Keys without a place in a menu: digits and arrows."""
     label = window.label
@@ -252,7 +176,7 @@ def all_entries(window: MainWindow) -> list[Entry]:
         *first,
         *_edit_entries(window),
         *_go_entries(window),
-        *_view_entries(window),
+        *view_entries(window),
         *_key_entries(window),
         *brought,
         *last,

@@ -26,7 +26,7 @@ LEAST_SEEN = 5.0
 DARK = QColor(24, 24, 24)
 """Beside each coloured line, so that it is seen on any picture."""
 PIXELS_FROM = 12.0
-"""Enlarged so much the picture's pixels are shown as squares; below that a small face is read better smooth."""
+"""Enlarged so much, pixels are shown as squares; below that a small face is read better smooth."""
 _BEYOND = 64.0
 """Edges farther outside the view than this are painted here: far coordinates overflow the painter's own."""
 _CELL = 12
