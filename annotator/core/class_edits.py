@@ -3,13 +3,52 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from annotator.core.edits import ColourChange, SetBoxes, SetClasses
 from converters.colours import PALETTE, ClassColours, default_colour
 from converters.errors import FormatError
-from converters.model import Box, Dataset
+from converters.model import AnnotatedImage, Box, Dataset
 from converters.words import counted
+
+
+@dataclass(frozen=True, slots=True)
+class ClassCount:
+    """How much a class is used.
+
+    Attributes:
+        boxes: Its boxes.
+        pictures: Pictures with a box of it.
+    """
+
+    boxes: int = 0
+    pictures: int = 0
+
+
+def count_classes(images: Iterable[AnnotatedImage]) -> dict[str, ClassCount]:
+    """The use of each class that has a box; may be called in any thread."""
+    boxes: Counter[str] = Counter()
+    pictures: Counter[str] = Counter()
+    for image in images:
+        labels = [box.label for box in image.boxes]
+        boxes.update(labels)
+        pictures.update(set(labels))
+    return {label: ClassCount(count, pictures[label]) for label, count in boxes.items()}
+
+
+def pictures_with(images: Iterable[AnnotatedImage], names: Collection[str]) -> int:
+    """How many pictures have a box of one of these classes."""
+    return sum(any(box.label in names for box in image.boxes) for image in images)
+
+
+def nearly_same(names: Iterable[str]) -> list[tuple[str, ...]]:
+    """Classes whose names differ only in case, blanks, hyphens and underscores: probably one class each."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        plain = "".join(char for char in name.casefold() if not char.isspace() and char not in "-_")
+        groups.setdefault(plain or name, []).append(name)
+    return [tuple(group) for group in groups.values() if len(group) > 1]
 
 
 def add_class(dataset: Dataset, name: str) -> SetClasses:

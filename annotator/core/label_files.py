@@ -228,6 +228,12 @@ class LabelFiles:
         self._tracked[path] = file
         return file
 
+    def untrack(self, keys: Iterable[str]) -> None:
+        """Forget the files of images of which nothing was edited after all."""
+        for path in {self._images[key].annotation for key in keys}:
+            if path is not None and path in self._tracked and self._tracked[path].is_new:
+                del self._tracked[path]
+
     def note(self, key: str, state: ImageState) -> None:
         """An image is in another state now."""
         path = self._images[key].annotation

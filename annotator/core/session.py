@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -28,6 +29,7 @@ from annotator.core.edits import (
 from annotator.core.fitting import check_fits
 from annotator.core.history import History
 from annotator.core.label_files import ImageState, LabelFiles, sweep
+from annotator.core.listeners import Listener, Listeners, Topic
 from annotator.core.names import ClassNames
 from annotator.core.review import Marks, ReviewCounts
 from annotator.core.sidecar import Sidecar
@@ -40,10 +42,8 @@ from converters.formats.base import Codec, LoadOptions, ProgressCallback
 from converters.model import AnnotatedImage, Dataset, Split
 from converters.report import Report
 
-Listener = Callable[[str], None]
-Topic = Literal["history", "classes", "images"]
-"""What else can be listened to: the journal, the list of classes, which images there are."""
-
+_STEP = 50
+"""So many files are looked at between two reports of progress."""
 _MANY = 32
 """From so many files on the disk is waited for once, not after each."""
 
@@ -79,8 +79,8 @@ class Session:
         self._affected: list[str] = []
         self._move: Move | None = None
         self.keys: tuple[str, ...] = ()
-        self._listeners: list[Listener] = []
-        self._topics: dict[Topic, list[Callable[[], None]]] = {}
+        self._listeners = Listeners()
+        self._on_progress: ProgressCallback | None = None
         self._files = LabelFiles(dataset.root, codec, sidecar, self._images)
         self._names = ClassNames(dataset, codec, sidecar)
         self._colours = ChosenColours(sidecar)
@@ -133,14 +133,36 @@ class Session:
 
     def listen(self, listener: Listener) -> None:
         """Call ``listener`` with the key of each image that changed."""
-        self._listeners.append(listener)
+        self._listeners.add(listener)
 
     def listen_to(self, topic: Topic, listener: Callable[[], None]) -> None:
         """Call ``listener`` after each change of what can be undone, the classes, or which images there are.
 
-        Of an edit that does several of them, ``images`` and ``classes`` are told before ``history``.
+        ``images`` and ``classes`` are told before ``history``.
         """
-        self._topics.setdefault(topic, []).append(listener)
+        self._listeners.add_to(topic, listener)
+
+    @contextlib.contextmanager
+    def quietly(self, on_progress: ProgressCallback | None = None) -> Iterator[list[Callable[[], None]]]:
+        """An edit that is made in another thread than that of the listeners.
+
+        Nobody else may edit meanwhile; :meth:`save` does nothing. ``on_progress`` may raise to cancel the
+        edit, of which nothing has happened then. After the block the list that it yields holds what tells
+        the listeners, to be called in their thread.
+        """
+        then: list[Callable[[], None]] = []
+        self._listeners.hold()
+        self._on_progress = on_progress
+        try:
+            yield then
+        finally:
+            self._on_progress = None
+            then.append(self._listeners.release())
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether an edit is being made in another thread."""
+        return self._listeners.is_held
 
     # What is there
 
@@ -233,12 +255,12 @@ class Session:
     def forget_step(self, *, back: bool = True) -> None:
         """Leave out the edit that would be undone (or done again) next: the labels stay as they are."""
         self.history.write(lambda: self.history.drop_top(back=back))
-        self._tell("history")
+        self._listeners.tell("history")
 
     def forget_history(self) -> None:
         """Empty the journal: nothing can be undone or done again."""
         self.history.write(self.history.clear)
-        self._tell("history")
+        self._listeners.tell("history")
 
     def add_class(self, name: str) -> str:
         """Add a class at the end of the order; returns the name as stored (without outer blanks).
@@ -293,7 +315,7 @@ class Session:
         for key in self.keys:
             if self._images[key].split != splits.get(key):
                 self._images[key] = replace(self._images[key], split=splits.get(key))
-                self._changed(key)
+                self._listeners.changed(key)
 
     # Saving
 
@@ -310,6 +332,8 @@ class Session:
         Returns:
             An error for each file that could not be written; these images stay dirty.
         """
+        if self.is_busy:
+            return []
         begun = time.monotonic()
         errors = self.history.take_back_to_disk()
         errors += self._names.save(before_labels=True)
@@ -331,7 +355,7 @@ class Session:
         if many:
             os.sync()
         for key in written - self._files.dirty:
-            self._changed(key)
+            self._listeners.changed(key)
         if not errors and not self._files.dirty:
             errors += self._names.save(before_labels=False)
         return errors
@@ -415,8 +439,17 @@ class Session:
                 self._restore(edit)
 
     def _track(self, keys: Iterable[str]) -> None:
-        for key in keys:
-            self._files.track(key, self._names.for_files)
+        wanted = tuple(dict.fromkeys(keys))
+        begun = [key for key in wanted if not self._files.is_tracked(self._images[key].annotation)]
+        try:
+            for done, key in enumerate(wanted):
+                if self._on_progress is not None and done % _STEP == 0:
+                    self._on_progress(done, len(wanted))
+                self._files.track(key, self._names.for_files)
+        except BaseException:
+            # Nothing was edited: a file that is looked at later may be another one by then.
+            self._files.untrack(begun)
+            raise
 
     def _set_boxes(self, changes: Sequence[SetBoxes]) -> None:
         self._track(change.key for change in changes)
@@ -512,7 +545,7 @@ class Session:
                 self._files.store(states)
 
             self.history.write(take_back)
-            self._tell("history")
+            self._listeners.tell("history")
             raise
 
     def _state(self, key: str) -> ImageState | None:
@@ -555,21 +588,13 @@ class Session:
         self._move_files(revert)
         for key in keys:
             if key in self:
-                self._changed(key)
+                self._listeners.changed(key)
         if isinstance(edit, RemoveImages | RestoreImages):
-            self._tell("images")
+            self._listeners.tell("images")
         if isinstance(edit, SetClasses | SetColours):
-            self._tell("classes")
-        self._tell("history")
+            self._listeners.tell("classes")
+        self._listeners.tell("history")
 
     def _apply_if(self, edit: Edit | None) -> None:
         if edit is not None and edit.changes_something:
             self.apply(edit)
-
-    def _changed(self, key: str) -> None:
-        for listener in tuple(self._listeners):
-            listener(key)
-
-    def _tell(self, topic: Topic) -> None:
-        for listener in tuple(self._topics.get(topic, ())):
-            listener()

@@ -24,7 +24,11 @@ from annotator.qt.view_actions import view_entries
 if TYPE_CHECKING:
     from annotator.qt.main_window import MainWindow
 
-BROUGHT_BY = ("annotator.qt.picture_actions", "annotator.qt.dialogs.menu")
+BROUGHT_BY = (
+    "annotator.qt.picture_actions",
+    "annotator.qt.dialogs.menu",
+    "annotator.qt.dialogs.classes_menu",
+)
 """Modules with a function ``entries(window) -> list[Entry]``, e.g. ``annotator.qt.dialogs.export``."""
 
 

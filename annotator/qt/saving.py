@@ -43,6 +43,9 @@ class Saving(QObject):
     def _save_some(self) -> None:
         """Write what has changed; of very many files some now, the others once the window had its turn."""
         project = self._window.project
+        if project is not None and project.session.is_busy:
+            self._timer.start(SAVE_DELAY)
+            return
         if self.save(seconds=SAVE_SECONDS) and project is not None and project.session.is_unsaved:
             self._timer.start(0)
 
