@@ -62,6 +62,10 @@ class Settings:
         except WriteError:
             pass  # e.g. a read-only home: the tool works, it just does not remember
 
+    def values(self) -> dict[str, Any]:
+        """A copy of all that is remembered."""
+        return dict(self._values)
+
     @property
     def recent(self) -> list[Path]:
         """Sets opened before, newest first, those that still exist."""

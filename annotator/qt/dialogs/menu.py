@@ -26,6 +26,9 @@ def entries(window: MainWindow) -> list[Entry]:
         Entry("export", tr("Export…"), ("Ctrl+E",), "File", lambda: show_export(window), SET, separated=True),
         Entry("runs", tr("Runs and weights…"), (), "File", lambda: show_runs(window), SET),
         Entry("trash", tr("Trash…"), (), "File", lambda: show_trash(window), SET),
+        Entry("diagnostics", tr("Save diagnostics…"), (), "Help", lambda: show_diagnostics(window),
+              separated=True),
+        Entry("about", tr("About mask-annotator"), (), "Help", lambda: show_about(window)),
     ]  # fmt: skip
 
 
@@ -54,3 +57,17 @@ def show_runs(window: MainWindow) -> None:
         messages.info(tr("There is no training set yet, and so no run: make it on the Split page first."))
         return
     runs.show_runs(window, work.root).changed.connect(window.train.refresh)
+
+
+def show_diagnostics(window: MainWindow) -> None:
+    """One file to send when something is wrong."""
+    from annotator.qt.dialogs import diagnostics
+
+    diagnostics.show_diagnostics(window)
+
+
+def show_about(window: MainWindow) -> None:
+    """Versions and licences."""
+    from annotator.qt.dialogs import about
+
+    about.show_about(window)
