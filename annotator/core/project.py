@@ -76,15 +76,20 @@ class Project:
 
     def keys_of(self, work_keys: Iterable[str]) -> tuple[str, ...]:
         """Keys in the open set of pictures of the Darknet data set; those that are not in it are left out."""
+        sources = self.open_keys()
+        return tuple(sources[key] for key in work_keys if key in sources)
+
+    def open_keys(self) -> dict[str, str]:
+        """Key in the open set of each picture of the Darknet data set that is in it."""
         work = self.work
         if work is None or self.is_work_itself:
-            return tuple(key for key in work_keys if key in self.session)
+            return {key: key for key in self.session.keys}
         try:
             rows = read_split(work)
         except DataError:
-            return ()
+            return {}
         sources = {_without_suffix(row.image): _without_suffix(row.source) for row in rows}
-        return tuple(sources[key] for key in work_keys if sources.get(key) in self.session)
+        return {key: source for key, source in sources.items() if source in self.session}
 
     def work_is_stale(self) -> bool:
         """Whether labels were changed after the Darknet data set was made from them."""

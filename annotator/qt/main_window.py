@@ -17,6 +17,7 @@ from annotator.qt.dialogs.dropping import drop
 from annotator.qt.gallery_visit import GalleryVisit
 from annotator.qt.loader import ImageLoader
 from annotator.qt.message_bar import MessageBar
+from annotator.qt.network_opinion import NetworkOpinion
 from annotator.qt.opening import Opening
 from annotator.qt.pages.augment import AugmentPage
 from annotator.qt.pages.balance import BalancePage
@@ -126,6 +127,7 @@ class MainWindow(QMainWindow):
         self.label.canvas.mode_changed.connect(self._mode_changed)
         self.split.save_wanted.connect(self.save)
         self.gallery_visit = GalleryVisit(self)
+        self.network_opinion = NetworkOpinion(self)
         self.train.run_finished.connect(self.predict.choose_run)
         self.predict.label_wanted.connect(self.show_image_of)
         self.balance.filter_requested.connect(self.show_only)
@@ -183,6 +185,7 @@ class MainWindow(QMainWindow):
             self.label.reveal(at)
         for page in self.pages:
             page.set_project(project)
+        self.network_opinion.set_project(project)
         self.keys.enable()
         self.saving.show_saved()
 
@@ -345,6 +348,7 @@ class MainWindow(QMainWindow):
         self.opening.close()
         for page in self.pages:
             page.stop()
+        self.network_opinion.stop()
         self.opening.let_go()
         self.loader.shut_down()
         self.message_bar.stop_listening()

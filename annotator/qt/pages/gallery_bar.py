@@ -61,6 +61,7 @@ class GalleryBar(QWidget):
         self.count = QLabel()
         self.hint = QLabel(keys_text())
         self.hint.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Preferred)
+        self.hint.setEnabled(False)
         self.hint.setToolTip(keys_text())
         self.refresh = QPushButton()
         self.refresh.setToolTip(tr("Sort and filter again as the labels are now (R)"))
@@ -95,6 +96,7 @@ class GalleryBar(QWidget):
         first.addWidget(self.slider, 1)
         for widget in (self.count, self.progress, self.cancel):
             second.addWidget(widget)
+        second.addSpacing(16)
         second.addWidget(self.hint, 1)
         second.addWidget(self.refresh)
         layout = QVBoxLayout(self)
