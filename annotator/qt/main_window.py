@@ -5,11 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from PyQt5.QtCore import QByteArray, QSize, Qt
-from PyQt5.QtGui import QCloseEvent, QContextMenuEvent, QDragEnterEvent, QDropEvent, QGuiApplication
+from PyQt5.QtGui import (
+    QCloseEvent,
+    QContextMenuEvent,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDropEvent,
+    QGuiApplication,
+)
 from PyQt5.QtWidgets import QLabel, QMainWindow, QMessageBox, QStackedWidget, QTabWidget, QWidget
 
 from annotator import messages
 from annotator.core.project import Project
+from annotator.core.recent import recent_sets
 from annotator.qt.actions import Actions
 from annotator.qt.canvas import Mode
 from annotator.qt.context_menu import context_menu
@@ -120,6 +128,7 @@ class MainWindow(QMainWindow):
         self.start.folder_wanted.connect(self.opening.ask_for_folder)
         self.start.archive_wanted.connect(self.opening.ask_for_archive)
         self.start.chosen.connect(self.open_path)
+        self.start.unwanted.connect(self.opening.forget)
         self.tabs.currentChanged.connect(self._page_changed)
         self.undo_stack.changed.connect(self.saving.edited)
         self.label.image_changed.connect(self._image_changed)
@@ -168,7 +177,7 @@ class MainWindow(QMainWindow):
     def show_start(self) -> None:
         """The start page, while no set is open."""
         self.setWindowTitle("mask-annotator")
-        self.start.show_recent(self.settings.recent)
+        self.start.show_recent(recent_sets(self.settings))
         self.stack.setCurrentWidget(self.start)
         self.keys.enable()
         self.saving.show_saved()
@@ -293,9 +302,14 @@ class MainWindow(QMainWindow):
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if any(url.isLocalFile() for url in event.mimeData().urls()):
             event.acceptProposedAction()
+            self.start.show_drop(True)
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self.start.show_drop(False)
 
     def dropEvent(self, event: QDropEvent) -> None:
         paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        self.start.show_drop(False)
         drop(self, paths)
 
     def may_leave(self) -> bool:
@@ -351,5 +365,6 @@ class MainWindow(QMainWindow):
         self.network_opinion.stop()
         self.opening.let_go()
         self.loader.shut_down()
+        self.start.recent.stop()
         self.message_bar.stop_listening()
         event.accept()

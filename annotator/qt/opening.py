@@ -9,6 +9,7 @@ from PyQt5.QtCore import QObject, Qt, QTimer
 from PyQt5.QtWidgets import QFileDialog, QProgressDialog
 
 from annotator import messages
+from annotator.core import recent
 from annotator.core.first_look import FirstLook, first_look
 from annotator.core.incoming import is_empty_folder
 from annotator.core.project import Project
@@ -41,6 +42,7 @@ class Opening(QObject):
         self.empty_folder: Path | None = None
         self._first: FirstPicture | None = None
         self._waiting: Path | None = None
+        self._counting: list[Task] = []
 
     # What to open
 
@@ -76,8 +78,8 @@ class Opening(QObject):
             self.open_path(Path(path))
 
     def _last_place(self) -> str:
-        recent = self._window.settings.recent
-        return str(recent[0].parent if recent else Path.home())
+        known = self._window.settings.recent
+        return str(known[0].parent if known else Path.home())
 
     def read_again(self) -> None:
         """Open the set anew, at the same picture: what another program changed is seen."""
@@ -178,9 +180,22 @@ class Opening(QObject):
         project = Project(session, window.settings)
         project.take_over_split()
         window.settings.add_recent(path)
+        self._remember(session, path)
         at, self._return_to = self._return_to or window.settings.place_in(session.root), None
         window.show_project(project, at)
         say_what_was_found(session)
+
+    def _remember(self, session: Session, path: Path) -> None:
+        """Keep what the start page tells of a set."""
+        task = Task(lambda _: recent.facts_of(session), self)
+        task.succeeded.connect(lambda facts: recent.remember(self._window.settings, path, facts))
+        task.finished.connect(lambda: self._counting.remove(task))
+        self._counting.append(task.start())
+
+    def forget(self, path: Path) -> None:
+        """Take a set from the list on the start page. Nothing happens to its files."""
+        recent.forget(self._window.settings, path)
+        self._window.show_start()
 
     # Leaving it
 
@@ -197,6 +212,8 @@ class Opening(QObject):
     def close(self) -> None:
         """The window closes: end what is being opened."""
         self._closed = True
+        for counting in tuple(self._counting):
+            counting.wait()
         if self._task is not None:
             self._task.cancel()
             self._task.wait()

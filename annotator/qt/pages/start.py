@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from PyQt5.QtCore import Qt, pyqtSignal
-from PyQt5.QtWidgets import (
-    QHBoxLayout,
-    QLabel,
-    QListWidget,
-    QListWidgetItem,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PyQt5.QtCore import QEvent, Qt, pyqtSignal
+from PyQt5.QtGui import QFont, QPainter, QPaintEvent, QPalette, QPen, QResizeEvent
+from PyQt5.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from annotator.core.recent import RecentSet
+from annotator.qt.recent_list import RecentList
 from annotator.qt.translation import tr
+
+WIDTH = 100
+"""Letters that the page is wide at most: on a wide screen it stays in the middle."""
 
 
 class StartPage(QWidget):
@@ -26,47 +25,43 @@ class StartPage(QWidget):
         folder_wanted: Ask for a folder.
         archive_wanted: Ask for an archive.
         chosen: A recent set.
+        unwanted: A recent set that is to be taken from the list.
     """
 
     demo_wanted = pyqtSignal()
     folder_wanted = pyqtSignal()
     archive_wanted = pyqtSignal()
     chosen = pyqtSignal(object)
+    unwanted = pyqtSignal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        heading = QLabel("mask-annotator")
-        font = heading.font()
-        font.setPointSizeF(font.pointSizeF() * 2)
-        font.setBold(True)
-        heading.setFont(font)
-        text = QLabel(
-            "From a small, unbalanced set of pictures to a detector that works.\n"
-            "Open a folder of pictures, or a zip such as Kaggle's; it need not have labels yet. "
-            "You can also drop either on this window."
+        self._drop = False
+        self.heading = QLabel("mask-annotator")
+        self.text = QLabel(
+            tr(
+                "From a small, unbalanced set of pictures to a detector that works. Open a folder of "
+                "pictures, or a zip such as Kaggle's; it need not have labels yet. You can also drop "
+                "either on this window."
+            )
         )
-        text.setWordWrap(True)
+        self.text.setWordWrap(True)
         row = QHBoxLayout()
-        for label, signal in (
-            ("Open a folder…", self.folder_wanted),
-            ("Open a zip…", self.archive_wanted),
-            ("Open the demo set", self.demo_wanted),
-        ):
+        self.buttons: list[QPushButton] = []
+        for label, tip, signal in (
+            (tr("Open a folder…"), "Ctrl+U", self.folder_wanted),
+            (tr("Open a zip…"), "Ctrl+Shift+O", self.archive_wanted),
+            (tr("Open the demo set"), tr("Pictures to try everything on: a copy that you may change"),
+             self.demo_wanted),
+        ):  # fmt: skip
             button = QPushButton(label)
-            button.setMinimumHeight(40)
+            button.setToolTip(tip)
             button.clicked.connect(signal)
+            # Enter presses the button that has the focus, not only Space.
+            button.setAutoDefault(True)
+            self.buttons.append(button)
             row.addWidget(button)
         row.addStretch()
-        self.recent_title = QLabel("Recent sets")
-        self.recent = QListWidget()
-        self.recent.itemActivated.connect(lambda item: self.chosen.emit(item.data(Qt.UserRole)))
-        self.recent.itemClicked.connect(lambda item: self.chosen.emit(item.data(Qt.UserRole)))
-        column = QVBoxLayout(self)
-        column.setContentsMargins(48, 40, 48, 40)
-        column.setSpacing(14)
-        column.addWidget(heading)
-        column.addWidget(text)
-        column.addLayout(row)
         self.empty = QLabel()
         self.empty.setWordWrap(True)
         self.empty.setTextFormat(Qt.PlainText)
@@ -74,24 +69,42 @@ class StartPage(QWidget):
         self.empty.setFrameShape(QLabel.StyledPanel)
         self.empty.setMargin(24)
         self.empty.hide()
-        column.addWidget(self.empty)
-        column.addWidget(self.recent_title)
-        column.addWidget(self.recent, 1)
-        self.note = QLabel()
-        column.addWidget(self.note)
+        self.recent_title = QLabel(tr("Recent sets"))
+        self.recent = RecentList()
+        self.recent.chosen.connect(self.chosen)
+        self.recent.unwanted.connect(self.unwanted)
+        self.first = QLabel(
+            tr(
+                "No set was opened yet. The demo set is a good beginning: 1 draw and correct boxes, 2 look "
+                "at the balance of the classes, 3 split, 4 augment, 5 train, 6 look at the mistakes. "
+                "Ctrl+K finds every action, F1 shows the keys."
+            )
+        )
+        self.first.setWordWrap(True)
+        self.first.setAlignment(Qt.AlignLeft | Qt.AlignTop)
+        self.column = QVBoxLayout(self)
+        self.column.setSpacing(14)
+        self.column.addWidget(self.heading)
+        self.column.addWidget(self.text)
+        self.column.addLayout(row)
+        self.column.addWidget(self.empty)
+        self.column.addWidget(self.recent_title)
+        self.column.addWidget(self.recent, 1)
+        self.column.addWidget(self.first, 1)
+        self._size_text()
 
-    def show_recent(self, paths: list[Path]) -> None:
+    def show_recent(self, sets: Sequence[RecentSet]) -> None:
         """List the sets that were opened before."""
         self.empty.hide()
-        self.recent.clear()
-        for path in paths:
-            item = QListWidgetItem(f"{path.name}\n{path.parent}")
-            item.setData(Qt.UserRole, path)
-            item.setToolTip(str(path))
-            self.recent.addItem(item)
-        self.recent_title.setVisible(bool(paths))
-        self.recent.setVisible(bool(paths))
-        self.note.setText("" if paths else "No set was opened yet.")
+        self.recent.show_sets(sets)
+        self.recent_title.setVisible(bool(sets))
+        self.recent.setVisible(bool(sets))
+        self.first.setVisible(not sets)
+        self.take_focus()
+
+    def take_focus(self) -> None:
+        """Where Enter does the likeliest thing: the newest set, else the demo."""
+        (self.recent if self.recent.count() else self.buttons[-1]).setFocus()
 
     def show_empty(self, folder: Path) -> None:
         """Say that a folder was opened in which nothing is yet."""
@@ -103,3 +116,44 @@ class StartPage(QWidget):
             )
         )
         self.empty.show()
+
+    def show_drop(self, shown: bool) -> None:
+        """Show (or no longer) that what is dragged over the window may be dropped."""
+        self._drop = shown
+        self.update()
+
+    def _size_text(self) -> None:
+        font = QFont(self.font())
+        font.setPointSizeF(font.pointSizeF() * 2)
+        font.setBold(True)
+        self.heading.setFont(font)
+        bold = QFont(self.font())
+        bold.setBold(True)
+        self.recent_title.setFont(bold)
+        for button in self.buttons:
+            button.setMinimumHeight(round(self.fontMetrics().height() * 2.2))
+        self._place()
+
+    def _place(self) -> None:
+        """In the middle, not wider than can be read."""
+        letter = self.fontMetrics().averageCharWidth()
+        side = max(letter * 4, (self.width() - letter * WIDTH) // 2)
+        self.column.setContentsMargins(side, letter * 5, side, letter * 5)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._place()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.FontChange and hasattr(self, "column"):
+            self._size_text()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if self._drop:
+            painter = QPainter(self)
+            pen = QPen(self.palette().color(QPalette.Highlight), 4, Qt.DashLine)
+            painter.setPen(pen)
+            painter.setRenderHint(QPainter.Antialiasing)
+            painter.drawRoundedRect(self.rect().adjusted(6, 6, -7, -7), 10, 10)
