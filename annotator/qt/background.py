@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 from PyQt5.QtCore import QObject, QThread, pyqtSignal
 
 from converters.errors import DataError
+
+
+_PAUSE = 0.05
+"""Seconds between two reports of progress."""
 
 
 class CancelledError(Exception):
@@ -25,6 +30,7 @@ class _Thread(QThread):
         super().__init__(task)
         self._work = work
         self._task = task
+        self._next = 0.0
 
     def run(self) -> None:
         try:
@@ -44,7 +50,11 @@ class _Thread(QThread):
     def _report(self, done: int, total: int) -> None:
         if self._task._cancel:
             raise CancelledError
-        self._task.progressed.emit(done, total)
+        # Work tells of each of 100,000 pictures; the window would do nothing but listen to it.
+        now = time.monotonic()
+        if done == total or now >= self._next:
+            self._next = now + _PAUSE
+            self._task.progressed.emit(done, total)
 
 
 class Task(QObject):
