@@ -10,7 +10,6 @@ from PyQt5.QtCore import QObject, QThread, pyqtSignal
 
 from converters.errors import DataError
 
-
 _PAUSE = 0.05
 """Seconds between two reports of progress."""
 

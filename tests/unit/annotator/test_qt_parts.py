@@ -1,4 +1,5 @@
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from annotator.core.listing import Filter, Labels
 from annotator.core.session import Session
 from annotator.qt.background import Task
 from annotator.qt.image_list import KEY_ROLE, ImageList
-from annotator.qt.loader import ImageLoader, to_qimage
+from annotator.qt.loader import CACHE_BYTES, ImageLoader, to_qimage
 from annotator.qt.message_bar import MessageBar
 from annotator.qt.process import Process, ProcessOutcome
 from converters.errors import DataError
@@ -176,3 +177,37 @@ def test_message_bar_shows_and_an_info_never_covers_an_error(qtbot):
     messages.info("<b>saved</b>")
     assert bar.text.text() == "<b>saved</b>" and bar.text.textFormat() == Qt.PlainText
     bar.stop_listening()
+
+
+def test_pictures_that_a_held_key_runs_past_are_not_decoded(qtbot, tmp_path: Path, make_picture, monkeypatch):
+    gate, decoded = threading.Event(), []
+
+    def slow(path):
+        decoded.append(path.stem)
+        gate.wait(20)
+        return np.zeros((4, 6, 3), np.uint8)
+
+    monkeypatch.setattr("annotator.qt.loader.load_rgb", slow)
+    loader = ImageLoader()
+    paths = [tmp_path / f"{number}.png" for number in range(60)]
+    for at in range(1, 50):
+        loader.request(paths[at], (paths[at + 1], paths[at - 1], paths[at + 2]))
+    seen = []
+    loader.loaded.connect(lambda path, image: seen.append(Path(path).stem))
+    gate.set()
+    qtbot.waitUntil(lambda: {"49", "50", "48", "51"} <= set(seen), timeout=20_000)
+    assert len(decoded) <= 3 + 4
+    assert loader.request(paths[49]) is not None
+    loader.shut_down()
+
+
+def test_the_cache_of_pictures_is_bounded(qtbot, monkeypatch):
+    monkeypatch.setattr("annotator.qt.loader.load_rgb", lambda path: np.zeros((1000, 1000, 3), np.uint8))
+    loader = ImageLoader()
+    for number in range(20):
+        with qtbot.waitSignal(loader.loaded, timeout=20_000):
+            loader.request(Path(f"{number}.png"))
+    assert loader._bytes == sum(image.sizeInBytes() for image in loader._cache.values()) <= CACHE_BYTES
+    loader.forget_all()
+    assert not loader._cache and not loader._bytes
+    loader.shut_down()
