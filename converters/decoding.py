@@ -45,6 +45,23 @@ def load_rgb(path: Path) -> RgbImage:
     return rgb
 
 
+def load_small(path: Path, side: int) -> RgbImage:
+    """See :func:`converters.images.load_small`."""
+    try:
+        with Image.open(path) as image:
+            header = _header(image, path)
+            if image.format == "JPEG":
+                # The decoder itself can leave out all but every second, fourth or eighth pixel.
+                image.draft("RGB", (side, side))
+            image.load()
+            rgb = _to_rgb(image if header.upright else ImageOps.exif_transpose(image) or image)
+            small = Image.fromarray(rgb)
+            small.thumbnail((side, side), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise _unreadable(error, path) from error
+    return np.asarray(small, dtype=np.uint8)
+
+
 def _header(image: Image.Image, path: Path) -> ImageHeader:
     simple = image.mode in _PLAIN_MODES and not _is_deep(image)
     return header_of(_stored_size(image), image.format or "", _orientation(image, path), simple, path)

@@ -80,6 +80,21 @@ def load_rgb(path: Path) -> RgbImage:
     return decoding.load_rgb(path)
 
 
+def load_small(path: Path, side: int) -> RgbImage:
+    """Decode a picture as :func:`load_rgb` does, made smaller to fit a square: for overviews.
+
+    Args:
+        path: The picture.
+        side: Of the square, in pixels; a smaller picture keeps its size.
+
+    Raises:
+        ImageError: The file is missing, cut short, no picture, or too large.
+    """
+    from converters import decoding
+
+    return decoding.load_small(path, side)
+
+
 def encode_png(rgb: RgbImage) -> bytes:
     """Encode to an 8-bit RGB PNG: the same bytes on every machine (one version of fpng given).
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from PyQt5.QtCore import QPoint, Qt, QTimer, pyqtSignal
+from PyQt5.QtGui import QPixmap
 from PyQt5.QtWidgets import (
     QHBoxLayout,
     QLineEdit,
@@ -24,6 +25,7 @@ from annotator.qt.image_filter import NETWORK, FilterPanel, with_panel, words_fo
 from annotator.qt.image_list_model import IMAGE_ROLE, KEY_ROLE
 from annotator.qt.image_sort import SortButton
 from annotator.qt.image_view import ImageView
+from annotator.qt.thumbnails import Thumbnails
 from annotator.qt.translation import tr, tr_n
 from converters.model import AnnotatedImage
 
@@ -80,6 +82,9 @@ class ImageList(QWidget):
         self.update_button = _button(tr("Update"), "")
         self.update_button.clicked.connect(self.update_list)
         self.view = ImageView()
+        self.thumbnails = Thumbnails(self)
+        self.thumbnails.loaded.connect(lambda key: self.view.update_keys({key}))
+        self.show_thumbnails(True)
         self.view.selectionModel().currentChanged.connect(self._current_changed)
         column = QVBoxLayout(self)
         column.setContentsMargins(6, 6, 0, 6)
@@ -92,11 +97,28 @@ class ImageList(QWidget):
         self._tell_filter()
         self._tell_count()
 
+    # Thumbnails
+
+    def show_thumbnails(self, on: bool) -> None:
+        """Show small pictures in the rows, or not."""
+        self.view.painter.thumbnail = self._thumbnail_of if on else None
+        self.thumbnails.forget_all()
+        self.view.heights_changed()
+
+    @property
+    def has_thumbnails(self) -> bool:
+        """Whether they are shown."""
+        return self.view.painter.thumbnail is not None
+
+    def _thumbnail_of(self, image: AnnotatedImage) -> QPixmap | None:
+        return self.thumbnails.get(image.key, image.path)
+
     # The set
 
     def set_session(self, session: Session) -> None:
         """Show another set, at its first picture."""
         self._session = session
+        self.thumbnails.forget_all()
         session.listen(lambda key: self._changed(session, key))
         self._key = None
         self._filter, self._only_text, self._facts = Filter(), "", Facts()
@@ -279,6 +301,8 @@ class ImageList(QWidget):
         again, self._again = self._again, None
         if again is not None:
             again()
+        else:
+            self._tell_count()
 
     def _show(self, keys: tuple[str, ...], then: Callable[[], None] | None) -> None:
         session = self._session

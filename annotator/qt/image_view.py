@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PyQt5.QtCore import QEvent, QItemSelection, QItemSelectionModel, Qt
+from PyQt5.QtCore import QEvent, QItemSelection, QItemSelectionModel, QPoint, Qt
 from PyQt5.QtGui import QKeyEvent, QKeySequence
 from PyQt5.QtWidgets import QAbstractItemView, QListView, QWidget
 
@@ -35,9 +35,14 @@ class ImageView(QListView):
         anchor, top = self._anchor()
         self.painter.session = session
         self.rows.show(session, keys)
-        row = self.rows.row_of(anchor)
-        if row is not None:
-            self.verticalScrollBar().setValue(row * self.painter.height(self.font()) - top)
+        self._keep_in_place(anchor, top)
+
+    def heights_changed(self) -> None:
+        """Rows are of another height now; what is seen stays in sight."""
+        anchor, top = self._anchor()
+        # The view asks for the height of a row when it lays them out anew.
+        self.scheduleDelayedItemsLayout()
+        self._keep_in_place(anchor, top)
 
     def current_key(self) -> str | None:
         """The picture of the current row."""
@@ -92,11 +97,17 @@ class ImageView(QListView):
 
     def _anchor(self) -> tuple[str | None, int]:
         """A picture that can be seen, and how far below the upper edge it stands."""
-        visible = self.visible_rows()
-        if not visible or not self.rows.shown:
+        index = self.currentIndex()
+        if not index.isValid() or not self.visualRect(index).intersects(self.viewport().rect()):
+            index = self.indexAt(QPoint(1, 1))
+        if not index.isValid():
             return None, 0
-        row = self.currentIndex().row()
-        if row not in visible:
-            row = visible.start
-        height = self.painter.height(self.font())
-        return self.rows.shown[row], row * height - self.verticalScrollBar().value()
+        return self.rows.shown[index.row()], self.visualRect(index).top()
+
+    def _keep_in_place(self, key: str | None, top: int) -> None:
+        """Scroll so that a picture's row stands where it stood."""
+        # Until the rows are laid out the scroll bar does not know how far it goes.
+        self.executeDelayedItemsLayout()
+        row = self.rows.row_of(key)
+        if row is not None:
+            self.verticalScrollBar().setValue(row * self.painter.height(self.font()) - top)

@@ -366,5 +366,6 @@ class MainWindow(QMainWindow):
         self.opening.let_go()
         self.loader.shut_down()
         self.start.recent.stop()
+        self.label.images.thumbnails.shut_down()
         self.message_bar.stop_listening()
         event.accept()

@@ -24,6 +24,7 @@ REMEMBER_MS = 2000
 """Where a person is in a set is written down when they stay so long at a picture."""
 BUSY_FROM = 500
 """From so many pictures on the pointer says that it takes a moment."""
+THUMBNAILS = "list_thumbnails"
 WHOLE_SET = 1_000_000_000
 
 
@@ -37,6 +38,8 @@ class PictureActions(QObject):
         self._timer = QTimer(self, singleShot=True, interval=REMEMBER_MS)
         self._timer.timeout.connect(self.remember_place)
         window.label.image_changed.connect(lambda _key: self._timer.start())
+        if window.settings.get(THUMBNAILS) is False:
+            self._list.show_thumbnails(False)
         self._list.view.setContextMenuPolicy(Qt.CustomContextMenu)
         self._list.view.customContextMenuRequested.connect(self._show_menu)
 
@@ -54,6 +57,11 @@ class PictureActions(QObject):
         key = self._window.label.key
         if self._window.project is not None and key is not None:
             self._window.settings.set_place_in(self._window.project.session.root, key)
+
+    def toggle_thumbnails(self) -> None:
+        """Show small pictures in the list, or not; remembered."""
+        self._list.show_thumbnails(not self._list.has_thumbnails)
+        self._window.settings.set(THUMBNAILS, None if self._list.has_thumbnails else False)
 
     # Marks
 
@@ -249,7 +257,18 @@ def entries(window: MainWindow) -> list[Entry]:
         ("empty_next", tr("Empty on purpose, and next"), ("E",), pictures.empty_and_next),
         ("remove", tr("Move the picture to the trash"), ("Ctrl+Shift+Del",), pictures.remove),
     )
-    return [
+    marks = [
         Entry(name, text, keys, "Edit", run, LABELLING, separated=name == "reviewed_next")
         for name, text, keys, run in table
     ]
+    thumbnails = Entry(
+        "thumbnails",
+        tr("Thumbnails in the list"),
+        (),
+        "View",
+        pictures.toggle_thumbnails,
+        LABELLING,
+        separated=True,
+        checked=lambda: window.label.images.has_thumbnails,
+    )
+    return [*marks, thumbnails]
