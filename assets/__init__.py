@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["demo_path", "props_path", "translations_path"]
+__all__ = ["demo_path", "pretrained_path", "props_path", "translations_path"]
 
 
 def demo_path() -> Path:
@@ -34,3 +34,8 @@ def props_path() -> Path:
 def translations_path() -> Path:
     """Folder of the window's texts in other languages, a ``.ts`` file each."""
     return Path(__file__).resolve().parent / "translations"
+
+
+def pretrained_path() -> Path:
+    """The table of weights that others have trained and that can be fetched."""
+    return Path(__file__).resolve().parent / "pretrained.json"

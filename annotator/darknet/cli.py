@@ -22,6 +22,7 @@ from annotator.darknet.networks import NETWORKS, STUDY_BATCH, default_max_batche
 from annotator.darknet.preflight import check_training
 from annotator.darknet.runs import RunFolder, SavedWeights, data_hash, list_runs, read_list, refuse_unsafe
 from annotator.darknet.weights import all_finite
+from annotator.darknet.weights_cli import add_weights, find_weights
 from converters.commands import ExitStatus, make_parser, print_json, run_command, say
 from converters.errors import UsageError, WriteError
 from converters.model import Split
@@ -64,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     add_evaluate(commands)
     add_predict(commands)
     add_networks(commands)
+    add_weights(commands)
     _add_others(commands)
     return parser
 
@@ -106,7 +108,10 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         help="iterations at which the learning rate falls (default: 80 and 90 %% of --max-batches)",
     )
     run.add_argument(
-        "--weights", type=Path, metavar="FILE", help="start from these weights (default: random)"
+        "--weights",
+        type=Path,
+        metavar="FILE",
+        help="start from these weights: a file, or a name that `train-cli weights` lists (default: random)",
     )
     run.add_argument(
         "--seed",
@@ -181,6 +186,8 @@ def _run(args: argparse.Namespace) -> int:
     if args.max_batches is None:
         args.max_batches = default_max_batches(len(names), len(lists[Split.TRAIN]))
     network, cfg = make_network(args, work, darknet, names)
+    if args.weights is not None:
+        args.weights = find_weights(args.weights)
     report = check_training(work.root, lists, names, darknet, cfg, weights=args.weights, runs=work.runs)
     if _refused(report):
         return ExitStatus.FINDINGS

@@ -17,6 +17,7 @@ from converters.errors import DataError, FormatError
 from converters.images import DARKNET_SUFFIXES, read_header
 from converters.model import Split
 from converters.report import Report
+from converters.work import read_names
 
 # pjreddie's replaces the first of each of these wherever it stands in a path, to get from picture to label.
 _PJREDDIE_REPLACES = ("images", "JPEGImages", "raw")
@@ -58,6 +59,7 @@ def check_training(
             _check_picture(base, entry, len(class_names), darknet, report)
     if weights is not None:
         _check_weights(weights, cfg, report)
+        _check_names_of(weights, cfg, class_names, report)
     _check_room(runs, cfg, darknet, report)
     return report
 
@@ -236,6 +238,25 @@ def _check_weights(weights: Path, cfg: Cfg, report: Report) -> None:
             "partial-weights",
             f"holds {header.parameters:,} of the network's {wanted:,} weights; the rest starts at random.",
             path=weights,
+        )
+
+
+def _check_names_of(weights: Path, cfg: Cfg, class_names: Sequence[str], report: Report) -> None:
+    """Weights of a whole network know classes by their number only: other names would be other things."""
+    names = weights.parent.parent / "obj.names"  # of the run that they are from
+    try:
+        if not names.is_file() or read_weights_header(weights).parameters != parameter_count(cfg):
+            return
+        trained = read_names(names)
+    except DataError:
+        return  # said elsewhere, or no names file of ours
+    if tuple(trained) != tuple(class_names):
+        report.error(
+            "weights-names",
+            f"were trained on the classes {', '.join(trained)}, and this set has {', '.join(class_names)} in "
+            "this order: each class would begin as another one.",
+            path=weights,
+            hint="Bring the classes into that order (convert-cli --classes), or start from other weights.",
         )
 
 

@@ -157,3 +157,14 @@ def test_a_disk_without_room(work):
     cfg = CFG.with_net(max_batches=10**12)
     report = check_training(work.root, {}, ("a", "b"), ALEXEYAB, cfg, runs=work.runs)
     assert "disk-full" in codes(report)
+
+
+@pytest.mark.parametrize(("trained", "refused"), [("mask\nno_mask\n", False), ("no_mask\nmask\n", True)])
+def test_weights_of_other_classes(work, tmp_path, trained, refused):
+    run = tmp_path / "run"
+    (run / "backup").mkdir(parents=True)
+    (run / "obj.names").write_text(trained)
+    weights = run / "backup" / "net_final.weights"
+    write_weights(weights, 64, parameter_count(CFG))
+    codes = [issue.code for issue in check(work, weights=weights).errors]
+    assert codes == (["weights-names"] if refused else [])
