@@ -7,14 +7,15 @@ the same are in :func:`check_alike`, those about a Darknet data set in :mod:`con
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from converters.agreement import AGREE_IOU, SAME_IOU, unmatched
-from converters.fingerprint import Fingerprint, pairs
+from converters.fingerprint import Fingerprint, Pair, pairs
 from converters.geometry import as_array, clip, iou
 from converters.model import AnnotatedImage, Box, Dataset, Xyxy
 from converters.portable import shown
@@ -58,31 +59,65 @@ class CheckOptions:
 def check_dataset(dataset: Dataset, report: Report, options: CheckOptions = CheckOptions()) -> None:
     """Look at every box, the class names and the images without labels; findings go to ``report``."""
     check_classes(dataset, report)
-    unlabelled = len(dataset) > _LISTED and not any(image.labelled for image in dataset)
+    unlabelled = not any(image.labelled for image in dataset) and check_nothing_labelled(
+        dataset.root, len(dataset), report
+    )
     if unlabelled:
-        report.warning(
-            "nothing-labelled",
-            f"none of its {counted(len(dataset), 'picture')} has a label file.",
-            path=dataset.root,
-            hint=f"Label them (annotator {shown(dataset.root)}), or name the folder that holds both.",
-        )
         report.issues[:] = [issue for issue in report if issue.code != "image-without-label"]
     for image in dataset:
         if not image.labelled and not unlabelled:
-            report.warning(
-                "image-without-label",
-                "has no label file.",
-                path=image.path,
-                key=image.key,
-                hint="Label it, or save it without boxes to say that there is nothing.",
-            )
+            check_labelled(image, report)
         check_image(image, report, options)
+
+
+def check_nothing_labelled(root: Path, count: int, report: Report) -> bool:
+    """Of a set without a single label file: whether that is said once, and not of each picture.
+
+    Args:
+        root: The set's folder.
+        count: How many pictures it has.
+        report: Told.
+    """
+    if count <= _LISTED:
+        return False
+    report.warning(
+        "nothing-labelled",
+        f"none of its {counted(count, 'picture')} has a label file.",
+        path=root,
+        hint=f"Label them (annotator {shown(root)}), or name the folder that holds both.",
+    )
+    return True
+
+
+def check_labelled(image: AnnotatedImage, report: Report) -> None:
+    """Whether a picture has a label file."""
+    if not image.labelled:
+        report.warning(
+            "image-without-label",
+            "has no label file.",
+            path=image.path,
+            key=image.key,
+            hint="Label it, or save it without boxes to say that there is nothing.",
+        )
 
 
 def check_classes(dataset: Dataset, report: Report) -> None:
     """Class names that are hardly different, and classes without a box."""
+    used = {box.label for image in dataset for box in image.boxes}
+    check_class_names(dataset.root, dataset.class_names, used, report)
+
+
+def check_class_names(root: Path, class_names: Sequence[str], used: Collection[str], report: Report) -> None:
+    """The same for a list of classes.
+
+    Args:
+        root: The set's folder.
+        class_names: All its classes.
+        used: Those that a box has.
+        report: Told what was found.
+    """
     alike: dict[str, list[str]] = defaultdict(list)
-    for name in dataset.class_names:
+    for name in class_names:
         alike["".join(name.casefold().split()).replace("_", "").replace("-", "")].append(name)
     for names in alike.values():
         if len(names) > 1:
@@ -91,34 +126,37 @@ def check_classes(dataset: Dataset, report: Report) -> None:
             report.warning(
                 "class-names-alike",
                 f"classes {_listed(names)} differ only by case, blanks, - or _.",
-                path=dataset.root,
+                path=root,
                 hint=f"If they mean the same: --rename {renames}"
                 if renames
                 else "convert-cli makes them one.",
+                names=tuple(names),
             )
-    for name in dataset.class_names:
+    for name in class_names:
         if name != name.strip():
             report.warning(
                 "class-blanks",
                 f"class name {name!r} has blanks around it.",
-                path=dataset.root,
+                path=root,
                 hint="A names file cannot hold them; convert-cli and check-cli --fix take them away.",
+                names=(name,),
             )
-    used = {box.label for image in dataset for box in image.boxes}
-    for name in dataset.class_names:
+    for name in class_names:
         if is_placeholder(name):
             report.warning(
                 "class-placeholder",
                 f"class {name!r} is by its name no class but marks what is to be ignored.",
-                path=dataset.root,
+                path=root,
                 hint=f"Leave it out: convert-cli --drop {name}",
+                names=(name,),
             )
         elif name not in used:
             report.warning(
                 "class-unused",
                 f"class {name!r} has no box.",
-                path=dataset.root,
+                path=root,
                 hint="Darknet counts it with an AP of 0; leave it out, or label some.",
+                names=(name,),
             )
 
 
@@ -135,30 +173,49 @@ def check_alike(dataset: Dataset, fingerprints: Mapping[str, Fingerprint], repor
     """Pictures that are identical, or nearly, as warnings on the later one of each pair."""
     images = {image.key: image for image in dataset}
     for pair in pairs({key: mark for key, mark in fingerprints.items() if key in images}):
-        first, second = images[pair.first], images[pair.second]
-        if pair.identical:
-            code, what = "image-identical", f"has exactly the pixels of {first.name}."
-        else:
-            code, what = "image-near-identical", f"shows nearly the same as {first.name}."
+        check_pair(pair, images[pair.first], images[pair.second], report)
+
+
+def check_pair(pair: Pair, first: AnnotatedImage, second: AnnotatedImage, report: Report) -> None:
+    """Two pictures that show the same: that they do, and whether their boxes differ."""
+    if pair.identical:
+        code, what = "image-identical", f"has exactly the pixels of {first.name}."
+    else:
+        code, what = "image-near-identical", f"shows nearly the same as {first.name}."
+    report.warning(
+        code,
+        what,
+        path=second.path,
+        key=second.key,
+        hint="Keep one of them, or keep both in the same split (convert-cli does).",
+        other_key=first.key,
+    )
+    # The very same picture has one right answer; of two shots of a scene the boxes may differ a little.
+    there, here = unmatched(first, second, SAME_IOU if pair.identical else AGREE_IOU)
+    if first.labelled and second.labelled and (there or here):
         report.warning(
-            code,
-            what,
-            path=second.path,
+            "boxes-differ",
+            f"{'has exactly' if pair.identical else 'shows nearly'} what {first.name} shows, but "
+            f"{here} of {len(second.boxes)} boxes here and {there} of {len(first.boxes)} there have no "
+            "counterpart.",
+            path=second.annotation or second.path,
             key=second.key,
-            hint="Keep one of them, or keep both in the same split (convert-cli does).",
+            hint="One of the two is labelled wrongly, or less carefully.",
+            other_key=first.key,
         )
-        # The very same picture has one right answer; of two shots of a scene the boxes may differ a little.
-        there, here = unmatched(first, second, SAME_IOU if pair.identical else AGREE_IOU)
-        if first.labelled and second.labelled and (there or here):
-            report.warning(
-                "boxes-differ",
-                f"{'has exactly' if pair.identical else 'shows nearly'} what {first.name} shows, but "
-                f"{here} of {len(second.boxes)} boxes here and {there} of {len(first.boxes)} there have no "
-                "counterpart.",
-                path=second.annotation or second.path,
-                key=second.key,
-                hint="One of the two is labelled wrongly, or less carefully.",
-            )
+
+
+def judged(report: Report) -> Report:
+    """The same report as a check tells it: each thing once, and errors where a check is stricter.
+
+    Codecs warn of a class that the set's own list lacks, so that a window can show its boxes.
+    """
+    result = without_repeats(report)
+    result.issues[:] = [
+        replace(issue, severity=Severity.ERROR) if issue.code == "class-not-listed" else issue
+        for issue in result
+    ]
+    return result
 
 
 def without_repeats(report: Report) -> Report:
@@ -274,7 +331,12 @@ def _check_pairs(image: AnnotatedImage, sound: Sequence[int], report: Report) ->
     """Boxes that lie on each other: one object that was labelled twice."""
     for first, later, value in _overlapping(image, sound):
         a, b = image.boxes[first], image.boxes[later]
-        where: dict[str, Any] = {"path": image.annotation or image.path, "key": image.key, "box": later}
+        where: dict[str, Any] = {
+            "path": image.annotation or image.path,
+            "key": image.key,
+            "box": later,
+            "other_box": first,
+        }
         if _is_repeat(image, first, later, value):
             text = f"{b.label} box {later + 1} repeats box {first + 1} (IoU {value:.2f})."
             report.warning("box-duplicate", text, **where, hint="Delete one of them.")

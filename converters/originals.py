@@ -45,14 +45,19 @@ class Kept:
 
 
 def change_files(
-    root: Path, changes: Mapping[str, tuple[bytes, bytes]], done: Sequence[Mapping[str, Any]]
+    root: Path,
+    changes: Mapping[str, tuple[bytes, bytes | None]],
+    done: Sequence[Mapping[str, Any]],
+    *,
+    is_ours: bool = False,
 ) -> Path:
     """Write new contents of files of a set, all or none.
 
     Args:
         root: The set's folder.
-        changes: (as it is, as it will be) by path relative to the folder.
+        changes: (as it is, as it will be) by path relative to the folder; None: the file goes.
         done: What the change was, for the list beside the originals.
+        is_ours: Whether this process has the set open in the window, and knows what it does.
 
     Returns:
         The folder with the originals.
@@ -61,7 +66,7 @@ def change_files(
         WriteError: A file cannot be written; nothing was changed.
         DataError: The set is open elsewhere, or a file is not what it was when this was planned.
     """
-    with alone_in(root), _not_open(root), staging_for(root) as staging:
+    with alone_in(root), _not_open(root, is_ours), staging_for(root) as staging:
         for name, (before, _) in changes.items():
             if _read(root / name) != before:
                 raise DataError(
@@ -76,20 +81,33 @@ def change_files(
             "made": datetime.now().astimezone().isoformat(timespec="seconds"),
             "undone": False,
             "files": [
-                {"path": name, "before": _digest(before), "after": _digest(after)}
+                {
+                    "path": name,
+                    "before": _digest(before),
+                    "after": _digest(after) if after is not None else "",
+                }
                 for name, (before, after) in changes.items()
             ],
             "done": [dict(one) for one in done],
         }
         contents = {f"{folder}/{name}": before for name, (before, _) in changes.items()}
         contents[f"{folder}/{_LIST}"] = _text(data)
-        contents |= {name: after for name, (_, after) in changes.items()}
-        _let_in(root, contents, staging)
+        contents |= {name: after for name, (_, after) in changes.items() if after is not None}
+        _let_in(root, contents, staging, [name for name, (_, after) in changes.items() if after is None])
     return root / folder
 
 
-def undo_latest(root: Path) -> list[str]:
+def can_undo(root: Path) -> bool:
+    """Whether there is a change whose originals could be brought back."""
+    return any(not one.undone for one in _kept(root))
+
+
+def undo_latest(root: Path, *, is_ours: bool = False) -> list[str]:
     """Bring back the originals of the latest change that is not undone yet.
+
+    Args:
+        root: The set's folder.
+        is_ours: As in :func:`change_files`.
 
     Returns:
         The files that are as they were again, relative to the folder.
@@ -102,7 +120,7 @@ def undo_latest(root: Path) -> list[str]:
     kept = next((one for one in reversed(_kept(root)) if not one.undone), None)
     if kept is None:
         raise UsageError("nothing was mended here that could be undone.", path=root)
-    with alone_in(root), _not_open(root), staging_for(root) as staging:
+    with alone_in(root), _not_open(root, is_ours), staging_for(root) as staging:
         contents: dict[str, bytes] = {}
         edited: list[str] = []
         for name, before, after in kept.files:
@@ -113,7 +131,7 @@ def undo_latest(root: Path) -> list[str]:
                     path=root / kept.folder / name,
                     code="damaged",
                 )
-            if now is None or _digest(now) not in (before, after):
+            if (_digest(now) if now is not None else "") not in (before, after):
                 edited.append(name)
             contents[name] = original
         if edited:
@@ -129,7 +147,7 @@ def undo_latest(root: Path) -> list[str]:
     return [name for name, _, _ in kept.files]
 
 
-def _let_in(root: Path, contents: Mapping[str, bytes], staging: Path) -> None:
+def _let_in(root: Path, contents: Mapping[str, bytes], staging: Path, gone: Sequence[str] = ()) -> None:
     new = staging / "new"
     for name, data in contents.items():
         place = new / name
@@ -137,7 +155,7 @@ def _let_in(root: Path, contents: Mapping[str, bytes], staging: Path) -> None:
         write_atomic(place, data)
         with contextlib.suppress(OSError):
             place.chmod((root / name).stat().st_mode & 0o777)
-    replace_parts(root, new, list(contents), room=staging / "room")
+    replace_parts(root, new, list(contents), retire=gone, room=staging / "room")
 
 
 def _new_folder(root: Path) -> str:
@@ -191,8 +209,11 @@ def _read(path: Path) -> bytes | None:
 
 
 @contextlib.contextmanager
-def _not_open(root: Path) -> Iterator[None]:
+def _not_open(root: Path, is_ours: bool = False) -> Iterator[None]:
     """Keep out of a set that is open in the window, and the window out of it meanwhile."""
+    if is_ours:
+        yield
+        return
     try:
         handle = os.open(root / ".annotator" / "lock", os.O_RDWR)
     except OSError:

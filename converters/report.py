@@ -33,6 +33,9 @@ class Issue:
         key: Key of the image it is about (so that a click goes there).
         box: Index of the box in that image.
         hint: What to do.
+        other_box: Index of the other box that it is about, in the same image.
+        other_key: Key of the other image that it is about.
+        names: The classes that it is about.
     """
 
     severity: Severity
@@ -43,6 +46,9 @@ class Issue:
     key: str | None = None
     box: int | None = None
     hint: str = ""
+    other_box: int | None = None
+    other_key: str | None = None
+    names: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         where = ""

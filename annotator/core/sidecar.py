@@ -35,10 +35,12 @@ CREATE TABLE IF NOT EXISTS states (key TEXT PRIMARY KEY, path TEXT NOT NULL, sta
 CREATE TABLE IF NOT EXISTS reviewed (key TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS empty_on_purpose (key TEXT PRIMARY KEY, empty INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS splits (key TEXT PRIMARY KEY, split TEXT);
+CREATE TABLE IF NOT EXISTS dismissed (mark TEXT PRIMARY KEY, code TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS trash (key TEXT PRIMARY KEY, folder TEXT NOT NULL, restoring INTEGER NOT NULL);
 """
 """``files``: label files that were edited, with the bytes they had before the first edit. ``states``: what
-the images in them are now, as far as they were edited. ``trash``: images on the way there, or back."""
+the images in them are now, as far as they were edited. ``dismissed``: findings of which a person said that
+all is right. ``trash``: images on the way there, or back."""
 
 
 class Sidecar:

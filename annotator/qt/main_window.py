@@ -22,6 +22,7 @@ from annotator.qt.actions import Actions
 from annotator.qt.canvas import Mode
 from annotator.qt.context_menu import context_menu
 from annotator.qt.dialogs.dropping import drop
+from annotator.qt.finding_visits import Visits
 from annotator.qt.gallery_visit import GalleryVisit
 from annotator.qt.loader import ImageLoader
 from annotator.qt.message_bar import MessageBar
@@ -29,6 +30,7 @@ from annotator.qt.network_opinion import NetworkOpinion
 from annotator.qt.opening import Opening
 from annotator.qt.pages.augment import AugmentPage
 from annotator.qt.pages.balance import BalancePage
+from annotator.qt.pages.findings import FindingsPage
 from annotator.qt.pages.gallery import GalleryPage
 from annotator.qt.pages.label import LabelPage
 from annotator.qt.pages.page import PlainPage
@@ -103,6 +105,7 @@ class MainWindow(QMainWindow):
     def _build_pages(self) -> None:
         """The pages in the order of the loop; a page's name is the context of its actions."""
         self.label = LabelPage(self.loader, self.undo_stack)
+        self.findings = FindingsPage(self.undo_stack)
         self.gallery = GalleryPage(self.undo_stack)
         self.balance = BalancePage()
         self.split = SplitPage()
@@ -110,6 +113,7 @@ class MainWindow(QMainWindow):
         self.train = TrainPage()
         self.predict = PredictPage(self.loader)
         self._add_page("label", tr("Label"), self.label)
+        self._add_page("findings", tr("Findings"), self.findings)
         self._add_page("gallery", tr("Gallery"), self.gallery)
         self._add_page("balance", tr("Balance"), self.balance)
         self._add_page("split", tr("Split"), self.split)
@@ -137,6 +141,7 @@ class MainWindow(QMainWindow):
         self.split.save_wanted.connect(self.save)
         self.gallery_visit = GalleryVisit(self)
         self.network_opinion = NetworkOpinion(self)
+        self.visits = Visits(self)
         self.train.run_finished.connect(self.predict.choose_run)
         self.predict.label_wanted.connect(self.show_image_of)
         self.balance.filter_requested.connect(self.show_only)
@@ -279,7 +284,7 @@ class MainWindow(QMainWindow):
         self.undo_stack.redo()
 
     def _reveal(self, key: str | None) -> None:
-        if key is not None and not self.gallery_visit.stays():
+        if key is not None and not self.gallery_visit.stays() and not self.visits.stays():
             self.tabs.setCurrentWidget(self.label)
             self.label.reveal(key)
 

@@ -81,10 +81,10 @@ class Opening(QObject):
         known = self._window.settings.recent
         return str(known[0].parent if known else Path.home())
 
-    def read_again(self) -> None:
-        """Open the set anew, at the same picture: what another program changed is seen."""
+    def read_again(self, at: str | None = None) -> None:
+        """Open the set anew, at the same picture (or another): what another program changed is seen."""
         if self._window.project is not None:
-            self._return_to = self._window.label.key
+            self._return_to = at or self._window.label.key
             self.open_path(self._window.project.session.root)
 
     # Opening it

@@ -11,7 +11,7 @@ from typing import Any
 
 from converters import registry
 from converters.baking import take_fingerprints
-from converters.checks import CheckOptions, check_alike, check_dataset, summary_lines, without_repeats
+from converters.checks import CheckOptions, check_alike, check_dataset, judged, summary_lines
 from converters.checks_work import check_work
 from converters.cli.common import add_images, add_voc_edges, network_size, positive
 from converters.commands import (
@@ -31,7 +31,7 @@ from converters.formats.base import LoadOptions
 from converters.lines import with_lines
 from converters.model import Dataset
 from converters.originals import change_files, undo_latest
-from converters.report import Issue, Report, Severity
+from converters.report import Issue, Report
 from converters.staging import check_target, install, opened, staging_for
 from converters.words import counted
 from converters.work import WorkFolder
@@ -185,10 +185,7 @@ def _check(dataset: Dataset, given: argparse.Namespace, report: Report, bar: Bar
     work = WorkFolder(dataset.root)
     if work.exists():
         check_work(work, dataset, marks, report)
-    report.issues[:] = [
-        replace(issue, severity=Severity.ERROR) if issue.code == "class-not-listed" else issue
-        for issue in with_lines(without_repeats(report), dataset)
-    ]
+    report.issues[:] = with_lines(judged(report), dataset).issues
 
 
 def _check_pictures(dataset: Dataset, report: Report, jobs: int | None, bar: Bar) -> dict[str, Fingerprint]:

@@ -161,6 +161,20 @@ class ImageCodec(Codec, Protocol):
             FormatError: A box cannot be written (a label that is no class, a label with a newline).
         """
 
+    def cleaned(self, image: AnnotatedImage, class_names: tuple[str, ...], base: bytes) -> bytes:
+        """One image's label file without what reading refuses, for a person who said that it may go.
+
+        All else stays byte for byte, but for a size that is not the picture's, which is made it.
+
+        Args:
+            image: The image with the boxes that are good.
+            class_names: Pinned order of the classes.
+            base: The label file's bytes.
+
+        Raises:
+            FormatError: ``base`` cannot be read at all.
+        """
+
 
 class SharedCodec(Codec, Protocol):
     """A format that keeps the labels of many pictures in one file."""

@@ -129,6 +129,17 @@ class LabelmeCodec:
         """
         return _render(image, class_names, base, keep_unread=True)
 
+    def cleaned(self, image: AnnotatedImage, class_names: tuple[str, ...], base: bytes) -> bytes:
+        """The label file without what reading refuses; see :class:`converters.formats.base.ImageCodec`.
+
+        Raises:
+            FormatError: ``base`` cannot be read at all.
+        """
+        data = _render(image, class_names, base, keep_unread=False)
+        document = labelme.parse(data)
+        edits = _size_edits(document, image.size)
+        return document.source.with_edits(edits) if edits else data
+
     def write_class_names(self, root: Path, class_names: tuple[str, ...]) -> None:
         """Let the set's ``labels.txt`` say these classes, if it has one.
 

@@ -125,6 +125,17 @@ class VocCodec:
         """
         return _render(image, class_names, base, self.edges, keep_unread=True)
 
+    def cleaned(self, image: AnnotatedImage, class_names: tuple[str, ...], base: bytes) -> bytes:
+        """The label file without what reading refuses; see :class:`converters.formats.base.ImageCodec`.
+
+        Raises:
+            FormatError: ``base`` cannot be read at all.
+        """
+        data = _render(image, class_names, base, self.edges, keep_unread=False)
+        document = voc_document.parse(data)
+        edits = _size_edits(document, image.size)
+        return document.with_edits(edits) if edits else data
+
     def write_class_names(self, root: Path, class_names: tuple[str, ...]) -> None:
         """Let the set's ``classes.txt`` say these classes, if it has one.
 

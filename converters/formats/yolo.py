@@ -146,6 +146,14 @@ class YoloCodec:
         """
         return render_lines(image, class_names, base, keep_unread=True)
 
+    def cleaned(self, image: AnnotatedImage, class_names: tuple[str, ...], base: bytes) -> bytes:
+        """The label file without what reading refuses; see :class:`converters.formats.base.ImageCodec`.
+
+        Raises:
+            FormatError: ``base`` cannot be read at all.
+        """
+        return render_lines(image, class_names, base, keep_unread=False)
+
     def write_class_names(self, root: Path, class_names: tuple[str, ...]) -> None:
         """Let the set's names file say these classes; ``obj.names`` where there is none yet.
 
