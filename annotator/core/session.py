@@ -31,14 +31,15 @@ from annotator.core.history import History
 from annotator.core.label_files import ImageState, LabelFiles, sweep
 from annotator.core.listeners import Listener, Listeners, Topic
 from annotator.core.names import ClassNames
+from annotator.core.new_sets import load_for_editing
 from annotator.core.review import Marks, ReviewCounts
 from annotator.core.sidecar import Sidecar
 from annotator.core.splits import Splits
 from annotator.core.trash import Move, Trash, restored
 from converters import archive, registry
 from converters.colours import ClassColours
-from converters.errors import DataError, UsageError
-from converters.formats.base import Codec, LoadOptions, ProgressCallback
+from converters.errors import DataError
+from converters.formats.base import Codec, ProgressCallback
 from converters.model import AnnotatedImage, Dataset, Split
 from converters.report import Report
 
@@ -91,8 +92,10 @@ class Session:
         self._take_up()
 
     @classmethod
-    def open(cls, path: Path, on_progress: ProgressCallback | None = None) -> Session:
-        """Open a folder or an archive (which is unpacked beside itself first).
+    def open(
+        cls, path: Path, on_progress: ProgressCallback | None = None, new_labels: str = "voc"
+    ) -> Session:
+        """Open a folder or archive (unpacked beside itself first); ``new_labels``: format of a new set.
 
         Raises:
             DataError: It holds no picture, cannot be read, or the archive is refused.
@@ -104,14 +107,7 @@ class Session:
             if sidecar is not None:
                 Trash(root, sidecar).finish()
             report = Report()
-            dataset = registry.load(root, report, LoadOptions(on_progress=on_progress))
-            codec = registry.codec_of(dataset)
-            if codec.keeps.confidence and any(b.confidence is not None for i in dataset for b in i.boxes):
-                raise UsageError(
-                    f"holds predictions ({codec.title}), not labels.",
-                    path=path,
-                    hint=f"To go on from them as labels, convert them first: convert-cli {path} NEW --to voc",
-                )
+            dataset, codec = load_for_editing(root, report, on_progress, new_labels)
             if sidecar is None or dataset.root != root:
                 if sidecar is not None:
                     sidecar.close()

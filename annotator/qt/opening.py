@@ -9,7 +9,7 @@ from PyQt5.QtCore import QObject, Qt, QTimer
 from PyQt5.QtWidgets import QFileDialog, QProgressDialog
 
 from annotator import messages
-from annotator.core import recent
+from annotator.core import new_sets, recent
 from annotator.core.first_look import FirstLook, first_look
 from annotator.core.incoming import is_empty_folder
 from annotator.core.project import Project
@@ -130,7 +130,8 @@ class Opening(QObject):
     def _read(self, path: Path) -> None:
         if self._closed:
             return
-        task = Task(lambda tell: Session.open(path, tell), self)
+        new_labels = str(self._window.settings.get(new_sets.SETTING, new_sets.FORMATS[0]))
+        task = Task(lambda tell: Session.open(path, tell, new_labels), self)
         if self._first is not None:
             self._first.cancelled.connect(task.cancel)
             task.progressed.connect(self._first.tell)
@@ -251,7 +252,13 @@ def say_what_was_found(session: Session) -> None:
             details,
         )
     elif unlabelled == len(session.keys):
-        messages.info(tr("No labels were found beside the pictures: press W and draw the first box."))
+        messages.info(
+            tr(
+                "No labels were found beside the pictures: press W and draw the first box. What you draw is "
+                "written as {format}, beside each picture (File > Format of new labels…).",
+                format=session.codec.title,
+            )
+        )
     elif session.report.issues:
         messages.info(
             tr(
