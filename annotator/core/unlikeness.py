@@ -40,6 +40,7 @@ _HOG_LENGTH = 324
 _MAD_TO_SIGMA = 1.4826
 _CLIP = 5.0
 _CHUNK = 512
+_SAMPLE = 8_000
 
 Descriptor = npt.NDArray[np.float16]
 Floats = npt.NDArray[np.float32]
@@ -87,7 +88,7 @@ class Descriptors:
                     labels.append(box.label)
         if not ids:
             return {}
-        values = unlikeness(np.stack([self.known[id_] for id_ in ids]), labels, tell)
+        values = unlikeness([self.known[id_] for id_ in ids], labels, tell)
         scores: dict[BoxId, float] = {}
         for id_, value in zip(ids, values, strict=True):
             # Two boxes on the very same place: the stranger of the two labels counts.
@@ -135,12 +136,12 @@ def describe(rgb: RgbImage, xyxy: Xyxy) -> Descriptor:
 
 
 def unlikeness(
-    descriptors: npt.NDArray[np.floating], labels: Sequence[str], tell: Tell | None = None
+    descriptors: Sequence[npt.NDArray[np.floating]], labels: Sequence[str], tell: Tell | None = None
 ) -> Floats:
     """How unlike its class each box looks; about 1 is undecided, more is suspicious.
 
     Args:
-        descriptors: Shape (boxes, length of :func:`describe`).
+        descriptors: What :func:`describe` returned for each box.
         labels: The class of each.
         tell: Told how far it is.
 
@@ -174,25 +175,37 @@ def unlikeness(
     return result
 
 
-def _components(descriptors: npt.NDArray[np.floating]) -> Floats:
-    """The principal components of both parts, each scaled so that it weighs the same."""
-    values = np.asarray(descriptors, dtype=np.float32)
-    colours = values[:, _HOG_LENGTH:]
+def _components(descriptors: Sequence[npt.NDArray[np.floating]]) -> Floats:
+    """The principal components of both parts, each scaled so that it weighs the same.
+
+    What is large with many boxes is never in memory as a whole: the scales are those of a sample.
+    """
+    rows = np.linspace(0, len(descriptors) - 1, min(len(descriptors), _SAMPLE)).astype(np.intp)
+    sample = np.stack([descriptors[row] for row in rows]).astype(np.float32)
+    colours = sample[:, _HOG_LENGTH:]
     middle = np.median(colours, axis=0)
     spread = _MAD_TO_SIGMA * np.median(np.abs(colours - middle), axis=0)
     scale = np.where(spread > 0, spread, 1).astype(np.float32)
-    robust: Floats = np.clip((colours - middle) / scale, -_CLIP, _CLIP).astype(np.float32)
-    both = np.hstack([_weighed(values[:, :_HOG_LENGTH]), _weighed(robust)])
-    _, vectors = np.linalg.eigh(both.T @ both)
-    components: Floats = (both @ vectors[:, ::-1][:, :COMPONENTS]).astype(np.float32)
-    return components
 
+    def robust(values: Floats) -> Floats:
+        clipped = np.clip((values[:, _HOG_LENGTH:] - middle) / scale, -_CLIP, _CLIP)
+        return np.hstack([values[:, :_HOG_LENGTH], clipped]).astype(np.float32)
 
-def _weighed(values: Floats) -> Floats:
-    centred = values - values.mean(axis=0)
-    size = np.sqrt(np.mean(np.sum(centred**2, axis=1)))
-    scaled: Floats = centred / (size if size > 0 else 1)
-    return scaled
+    sample = robust(sample)
+    mean = sample.mean(axis=0)
+    squares = np.mean((sample - mean) ** 2, axis=0)
+    weights = np.empty(len(mean), dtype=np.float32)
+    for part in (slice(0, _HOG_LENGTH), slice(_HOG_LENGTH, None)):
+        size = np.sqrt(squares[part].sum())
+        weights[part] = 1 / size if size > 0 else 1
+    sample = (sample - mean) * weights
+    _, vectors = np.linalg.eigh(sample.T @ sample)
+    directions = vectors[:, ::-1][:, :COMPONENTS]
+    found = np.empty((len(descriptors), directions.shape[1]), dtype=np.float32)
+    for start in range(0, len(descriptors), _CHUNK):
+        chunk = np.stack(descriptors[start : start + _CHUNK]).astype(np.float32)
+        found[start : start + _CHUNK] = (robust(chunk) - mean) * weights @ directions
+    return found
 
 
 def _spread(indices: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:

@@ -53,6 +53,8 @@ class GalleryPage(PlainPage):
         self._changed: dict[str, None] = {}
         self._stale = True
         self._visiting = False
+        self._changed_tiles = 0
+        self._unlike_is_old = False
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 6, 8, 6)
         layout.addWidget(self.bar)
@@ -181,6 +183,7 @@ class GalleryPage(PlainPage):
     def _edited(self, session: Session, key: str) -> None:
         if session is self._session():
             self._changed[key] = None
+            self._unlike_is_old = True
             if self.isVisible():
                 self._later.start()
 
@@ -199,6 +202,7 @@ class GalleryPage(PlainPage):
                 changed = True
         self._changed.clear()
         if changed:
+            self._changed_tiles = self.wall.changed
             self.bar.show_counts(counts_by_label(self._images(), self._class_names()))
             self.view.wall_changed()
             self._show_counts()
@@ -209,14 +213,17 @@ class GalleryPage(PlainPage):
         """Sort and filter again, as the labels are now; what was seen and selected stays, where it can."""
         if self.project is None:
             return
+        self._changed.clear()
+        self._stale = False
+        self.bar.show_counts(counts_by_label(self._images(), self._class_names()))
+        self._hang_here()
+
+    def _hang_here(self) -> None:
+        """Hang the wall; what was seen and selected stays, where it can."""
         tiles, selection = self.wall.tiles, self.view.selection
         place = self.view.place()
         selected = {tiles[row].id for row in selection.rows}
         current = tiles[selection.current].id if selection.current is not None else None
-        self._changed.clear()
-        self._stale = False
-        self.bar.show_counts(counts_by_label(self._images(), self._class_names()))
-        self._unlike = self._unlike if self._task is not None else {}
         self._hang()
         self.view.go_back_to(place, selected, current)
 
@@ -236,12 +243,13 @@ class GalleryPage(PlainPage):
         scores: Scores = {}
         if order is Order.UNLIKE:
             scores = self._unlike
-            if not scores:
+            if not scores or self._unlike_is_old:
                 self._judge(images)
         elif order is Order.DISAGREEMENT:
             self._disagreeing = box_disagreements(images, self.predictions)
             scores = self._disagreeing
         self.wall.hang(images, self.bar.wanted(), order, scores)
+        self._changed_tiles = 0
         self.view.colours = session.colours
         self.view.set_captions(self.bar.wanted().labels is None or len(self.bar.wanted().labels or ()) > 1)
         self.view.notice = (
@@ -273,7 +281,8 @@ class GalleryPage(PlainPage):
 
         def work(tell: Tell) -> Scores:
             descriptors.complete(images, tell)
-            return descriptors.scores(images)
+            # What is left is short; it is only asked whether to go on.
+            return descriptors.scores(images, lambda done, total: tell(len(images), len(images)))
 
         task = Task(work, self)
         self._task = task
@@ -292,13 +301,18 @@ class GalleryPage(PlainPage):
     def _judged(self, task: Task, scores: Scores) -> None:
         if task is not self._task:
             return  # of a set that was closed meanwhile
-        self._unlike = scores
-        if self.bar.order is Order.UNLIKE:
+        first, self._unlike = not self._unlike, scores
+        self._unlike_is_old = False
+        if self.bar.order is not Order.UNLIKE:
+            return
+        if first:
             self._hang()
             self.view.show_from_top()
+        else:
+            self._hang_here()
 
     def _not_judged(self, task: Task) -> None:
-        if task is self._task:
+        if task is self._task and not self._unlike:
             self.bar.choose_order(Order.IMAGE)
 
     def _task_ended(self, task: Task) -> None:
@@ -406,7 +420,7 @@ class GalleryPage(PlainPage):
         return lines
 
     def _show_counts(self) -> None:
-        self.bar.show_state(len(self.wall.tiles), len(self.view.selection.rows), self.wall.changed)
+        self.bar.show_state(len(self.wall.tiles), len(self.view.selection.rows), self._changed_tiles)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

@@ -178,6 +178,16 @@ def test_unlike_first_is_worked_out_in_the_background(qtbot, window, page):
     scores = [page._unlike[tile.id] for tile in page.wall.tiles]
     assert scores == sorted(scores, reverse=True) and page.bar.cancel.isHidden()
     assert "unlikeness" in page.view.tooltip_of(0)
+    before, first = page._unlike, page.wall.tiles[0].id
+    session = window.project.session
+    other = next(i for i, name in enumerate(session.class_names) if name != labels(page)[0])
+    qtbot.keyClick(page.view, Qt.Key_Home)
+    qtbot.keyClick(page.view, str(other + 1))
+    assert page.wall.tiles[0].id == first, "the order changes when the person wants it"
+    qtbot.keyClick(page.view, Qt.Key_R)
+    qtbot.waitUntil(lambda: page._unlike is not before and page._task is None, timeout=30_000)
+    assert page._unlike[first] != before[first]
+    assert page.wall.tiles[page.view.selection.current].id == first
 
 
 def test_predictions_bring_an_order(qtbot, window, page):
