@@ -25,11 +25,13 @@ LEAST_SEEN = 5.0
 """A box is painted no smaller than this, in view pixels: at any zoom one sees where there is one."""
 DARK = QColor(24, 24, 24)
 """Beside each coloured line, so that it is seen on any picture."""
-PIXELS_FROM = 12.0
+PIXELS_FROM = 20.0
 """Enlarged so much, pixels are shown as squares; below that a small face is read better smooth."""
 _BEYOND = 64.0
 """Edges farther outside the view than this are painted here: far coordinates overflow the painter's own."""
-_CELL = 12
+FACE_SIDE = 140.0
+"""Boxes up to this side (view pixels) are kept free of others' captions; none hides a larger one."""
+_CELL = 8
 _captions: dict[tuple[str, Rgb, str, float], QImage] = {}
 """Captions drawn once. (Images, not pixmaps: these may outlive the application.)"""
 _MOST_CAPTIONS = 400
@@ -58,18 +60,38 @@ class PaintContext:
 
 @dataclass
 class _Taken:
-    """Where captions lie already: in a crowd one that would cover another is left out."""
+    """Where captions lie, and small boxes: in a crowd a caption that would cover either is left out.
 
-    cells: set[tuple[int, int]] = field(default_factory=set)
+    A coarse grid, each of its rows a number with a bit a cell.
+    """
+
+    rows: dict[int, int] = field(default_factory=dict)
+
+    @classmethod
+    def by(cls, rects: Iterable[QRectF]) -> _Taken:
+        """Taken by small boxes."""
+        taken = cls()
+        for rect in rects:
+            if max(rect.width(), rect.height()) <= FACE_SIDE:
+                rows, cells = taken._under(rect)
+                for row in rows:
+                    taken.rows[row] = taken.rows.get(row, 0) | cells
+        return taken
 
     def take(self, rect: QRectF) -> bool:
-        columns = range(int(rect.left()) // _CELL, int(rect.right()) // _CELL + 1)
-        rows = range(int(rect.top()) // _CELL, int(rect.bottom()) // _CELL + 1)
-        wanted = {(column, row) for column in columns for row in rows}
-        if wanted & self.cells:
+        """Take a place if it is free; returns whether it was."""
+        rows, cells = self._under(rect)
+        if any(self.rows.get(row, 0) & cells for row in rows):
             return False
-        self.cells |= wanted
+        for row in rows:
+            self.rows[row] = self.rows.get(row, 0) | cells
         return True
+
+    @staticmethod
+    def _under(rect: QRectF) -> tuple[range, int]:
+        # Cells of which the middle is covered: neighbours do not hinder each other.
+        first, end = max(round(rect.left() / _CELL), 0), max(round(rect.right() / _CELL), 0)
+        return range(round(rect.top() / _CELL), round(rect.bottom() / _CELL)), (1 << end) - (1 << first)
 
 
 def label_colour(classes: Sequence[str] | ClassColours, label: str) -> Rgb:
@@ -128,13 +150,13 @@ def paint_plain(painter: QPainter, boxes: Iterable[Box], context: PaintContext, 
         painter.setPen(_pen(QColor(*label_colour(context.class_names, label)), 2.0))
         painter.drawRects(*rects)
     if context.show_labels:
-        taken = _Taken()
+        taken = _Taken.by(rect for rects in by_label.values() for rect in rects)
         for label, rects in by_label.items():
+            colour = label_colour(context.class_names, label)
             for rect in rects:
                 # In a crowd captions would hide the faces: a small box shows its own when it is pointed at.
                 if min(rect.width(), rect.height()) >= CAPTION_FROM:
-                    paint_caption(painter, rect, label, label_colour(context.class_names, label), context,
-                                  taken=taken)  # fmt: skip
+                    paint_caption(painter, rect, label, colour, context, taken=taken)
     painter.setOpacity(opacity)
 
 
@@ -369,14 +391,18 @@ def paint_caption(
     size = _caption_size(text, context)
     width, height = size.width(), size.height()
     x = min(max(rect.left() - 2, 0.0), max(context.view[0] - width, 0.0))
-    y = rect.top() - height - gap
-    if y < 0:
-        below = rect.bottom() + gap
-        y = min(below, context.view[1] - height) if rect.height() < height * 2 else max(rect.top(), 0.0) + 2
-    place = QRectF(x, y, width, height)
-    if taken is not None and not taken.take(place):
+    above, below = rect.top() - height - gap, rect.bottom() + gap
+    inside = min(max(rect.top(), 0.0) + 2, context.view[1] - height)
+    fits = [y for y in (above, below) if 0 <= y <= context.view[1] - height]
+    if rect.height() >= 2 * height or not fits:
+        fits.insert(1, inside)
+    places = [QRectF(x, y, width, height) for y in fits]
+    place = places[0] if taken is None else next((each for each in places if taken.take(each)), None)
+    if place is None:
         return
-    painter.drawImage(QPointF(round(x), round(y)), _caption_image(text, colour, context, size, keep=keep))
+    painter.drawImage(
+        QPointF(round(place.x()), round(place.y())), _caption_image(text, colour, context, size, keep=keep)
+    )
 
 
 def _caption_size(text: str, context: PaintContext) -> QSizeF:
