@@ -99,22 +99,31 @@ def label_colour(classes: Sequence[str] | ClassColours, label: str) -> Rgb:
     return class_colour(classes, label)
 
 
-def paint_picture(painter: QPainter, image: QImage, context: PaintContext) -> None:
+def paint_picture(
+    painter: QPainter, image: QImage, context: PaintContext, size: tuple[int, int] | None = None
+) -> None:
     """The picture; smooth where shrunk or slightly enlarged, with visible pixels where enlarged much.
 
     Args:
         painter: Of the view.
-        image: Shown in the place of the whole picture, whatever its own size.
-        context: With the viewport of ``image``.
+        image: The picture, or the same made smaller.
+        context: With the picture's viewport.
+        size: (width, height) of the picture, where ``image`` has another.
     """
     viewport = context.viewport
+    size = size or (image.width(), image.height())
     # Only what is in sight: enlarged 64 times, the whole would overflow the painter's coordinates.
-    x1, y1, x2, y2 = viewport.visible((image.width(), image.height()), context.view)
+    x1, y1, x2, y2 = viewport.visible(size, context.view)
     if x2 <= x1 or y2 <= y1:
         return
     left, top, right, bottom = viewport.box_to_view((x1, y1, x2, y2))
+    wide, high = image.width() / size[0], image.height() / size[1]
     painter.setRenderHint(QPainter.SmoothPixmapTransform, viewport.scale * context.ratio < PIXELS_FROM)
-    painter.drawImage(QRectF(left, top, right - left, bottom - top), image, QRectF(x1, y1, x2 - x1, y2 - y1))
+    painter.drawImage(
+        QRectF(left, top, right - left, bottom - top),
+        image,
+        QRectF(x1 * wide, y1 * high, (x2 - x1) * wide, (y2 - y1) * high),
+    )
 
 
 def paint_boxes(

@@ -21,6 +21,7 @@ from PyQt5.QtWidgets import QGestureEvent, QPinchGesture, QSizePolicy, QWidget
 from annotator.core.viewport import Point, Viewport
 from annotator.qt import painting
 from annotator.qt.painting import PaintContext
+from annotator.qt.shrinking import Shrinker
 from converters.colours import ClassColours
 from converters.model import Xyxy
 
@@ -55,6 +56,8 @@ class PictureView(QWidget):
         self.show_labels = True
         self.grabGesture(Qt.PinchGesture)
         self._image: QImage | None = None
+        self._shrinker = Shrinker(self)
+        self._shrinker.ready.connect(self._paint_anew)
         self._base: QPixmap | None = None
         self._base_of: tuple[object, ...] = ()
         self._size: tuple[int, int] = (1, 1)
@@ -186,11 +189,16 @@ class PictureView(QWidget):
                 self._base.setDevicePixelRatio(context.ratio)
             self._base.fill(BACKGROUND)
             painter = QPainter(self._base)
-            painting.paint_picture(painter, image, context)
+            shown = self._shrinker.best(image, context.viewport.scale * context.ratio)
+            painting.paint_picture(painter, shown, context, self._size)
             self.paint_still_layers(painter, context)
             painter.end()
             self._base_of = state
         return self._base
+
+    def _paint_anew(self) -> None:
+        self._base_of = ()
+        self.update()
 
     def hideEvent(self, event: QHideEvent) -> None:
         self._base = None

@@ -2,7 +2,15 @@
 
 import pytest
 from PyQt5.QtCore import QEvent, QPoint, QPointF, Qt
-from PyQt5.QtGui import QColor, QContextMenuEvent, QFocusEvent, QImage, QMouseEvent, QWheelEvent
+from PyQt5.QtGui import (
+    QColor,
+    QContextMenuEvent,
+    QFocusEvent,
+    QImage,
+    QMouseEvent,
+    QPainter,
+    QWheelEvent,
+)
 from PyQt5.QtWidgets import QApplication
 
 from annotator.core.edits import SetBoxes
@@ -246,6 +254,23 @@ def test_what_was_dragged_over_is_painted_as_before(canvas):
     canvas.hover(None)
     QApplication.processEvents()
     assert canvas.grab().toImage() == before
+
+
+def test_a_large_picture_is_averaged_where_it_is_shrunk(canvas, qtbot):
+    """Every second column black: shown small it is grey everywhere, not black or white by chance."""
+    stripes = QImage(4000, 3000, QImage.Format_RGB888)
+    stripes.fill(QColor("white"))
+    painter = QPainter(stripes)
+    for x in range(0, 4000, 2):
+        painter.fillRect(x, 0, 1, 3000, QColor("black"))
+    painter.end()
+    canvas.set_image("large", ())
+    with qtbot.waitSignal(canvas._shrinker.ready, timeout=10_000):
+        canvas.show_image(stripes)
+        canvas.repaint()
+    shown = canvas.grab().toImage()
+    values = [QColor(shown.pixel(x, 300)).red() for x in range(100, 700)]
+    assert max(values) - min(values) < 30 and 90 < values[0] < 200
 
 
 # The list and the panel
