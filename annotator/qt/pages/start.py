@@ -13,7 +13,7 @@ from annotator.core.recent import RecentSet
 from annotator.qt.recent_list import RecentList
 from annotator.qt.translation import tr
 
-WIDTH = 100
+WIDTH = 120
 """Letters that the page is wide at most: on a wide screen it stays in the middle."""
 
 
