@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import faulthandler
 import os
 import signal
 import sys
@@ -80,6 +81,7 @@ def _show(path: Path | None, *, demo: bool) -> int:
     themes.Follower(settings, application)
     window = MainWindow(settings)
     crash.install(window.save_quietly)
+    aborts = crash.log_aborts()
     window.show()
     if demo:
         QTimer.singleShot(0, window.open_demo)
@@ -98,6 +100,9 @@ def _show(path: Path | None, *, demo: bool) -> int:
     window.deleteLater()
     application.sendPostedEvents(None, QEvent.DeferredDelete)
     application.processEvents()
+    if aborts is not None:
+        faulthandler.disable()
+        aborts.close()
     return code
 
 

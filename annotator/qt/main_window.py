@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PyQt5.QtCore import QByteArray, QSize, Qt
+from PyQt5.QtCore import Qt
 from PyQt5.QtGui import (
     QCloseEvent,
     QContextMenuEvent,
     QDragEnterEvent,
     QDragLeaveEvent,
     QDropEvent,
-    QGuiApplication,
 )
 from PyQt5.QtWidgets import QLabel, QMainWindow, QMessageBox, QStackedWidget, QTabWidget, QWidget
 
 from annotator import messages
 from annotator.core.project import Project
 from annotator.core.recent import recent_sets
+from annotator.qt import layout_memory
 from annotator.qt.actions import Actions
 from annotator.qt.canvas import Mode
 from annotator.qt.context_menu import context_menu
@@ -75,7 +75,7 @@ class MainWindow(QMainWindow):
         self.actions_by_name = self.keys.by_name
         self._guard = TypingGuard(self)
         self._connect()
-        self._restore()
+        layout_memory.restore(self)
         self.show_start()
 
     # Building
@@ -153,17 +153,6 @@ class MainWindow(QMainWindow):
         self.train.size.valueChanged.connect(lambda side: self.label.boxes.set_network_size(side, side))
         for page in self.pages:
             page.work_changed.connect(self._work_changed)
-
-    def _restore(self) -> None:
-        screen = QGuiApplication.primaryScreen().availableGeometry().size()
-        # Room for the frame and title bar that the window manager adds.
-        self.resize(QSize(1280, 760).boundedTo(screen - QSize(16, 48)))
-        geometry = self.settings.get("geometry")
-        if isinstance(geometry, str):
-            self.restoreGeometry(QByteArray.fromBase64(geometry.encode("ascii")))
-        splitter = self.settings.get("label_splitter")
-        if isinstance(splitter, str):
-            self.label.splitter.restoreState(QByteArray.fromBase64(splitter.encode("ascii")))
 
     # What is shown
 
@@ -362,8 +351,7 @@ class MainWindow(QMainWindow):
         if not self.may_leave():
             event.ignore()
             return
-        self.settings.set("geometry", bytes(self.saveGeometry().toBase64()).decode("ascii"))
-        self.settings.set("label_splitter", bytes(self.label.splitter.saveState().toBase64()).decode("ascii"))
+        layout_memory.remember(self)
         self.opening.close()
         for page in self.pages:
             page.stop()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PyQt5.QtCore import QObject, Qt, QTimer
-from PyQt5.QtWidgets import QFileDialog, QProgressDialog
+from PyQt5.QtCore import QObject, QTimer
+from PyQt5.QtWidgets import QFileDialog
 
 from annotator import messages
 from annotator.core import new_sets, recent
@@ -14,8 +14,10 @@ from annotator.core.first_look import FirstLook, first_look
 from annotator.core.incoming import is_empty_folder
 from annotator.core.project import Project
 from annotator.core.session import Session
+from annotator.qt import layout_memory
 from annotator.qt.background import Task
 from annotator.qt.first_picture import FirstPicture
+from annotator.qt.progress import ProgressDialog
 from annotator.qt.translation import tr, tr_n
 from converters.errors import DataError
 
@@ -42,6 +44,8 @@ class Opening(QObject):
         self.empty_folder: Path | None = None
         self._first: FirstPicture | None = None
         self._waiting: Path | None = None
+        self._path: Path | None = None
+        self._next: Path | None = None
         self._counting: list[Task] = []
 
     # What to open
@@ -94,8 +98,15 @@ class Opening(QObject):
 
         Of a folder the first picture is shown at once, while the set is read.
         """
-        if self._task is not None or not self._window.may_leave():
+        if self._task is not None:
+            # Another one is wanted instead; the same once more is a double click.
+            if path != self._path:
+                self._next = path
+                self._task.cancel()
             return
+        if not self._window.may_leave():
+            return
+        self._path = path
         self.empty_folder = path if is_empty_folder(path) else None
         if self.empty_folder is not None:
             self.let_go()
@@ -112,6 +123,9 @@ class Opening(QObject):
 
     def _looked(self, look: FirstLook | None, path: Path) -> None:
         if self._closed:
+            return
+        if self._next is not None:
+            self._ended()
             return
         if look is None:  # an archive, or a folder of which there is something else to be said
             self._read(path)
@@ -130,6 +144,10 @@ class Opening(QObject):
     def _read(self, path: Path) -> None:
         if self._closed:
             return
+        if self._next is not None:
+            self._cancelled()
+            self._ended()
+            return
         new_labels = str(self._window.settings.get(new_sets.SETTING, new_sets.FORMATS[0]))
         task = Task(lambda tell: Session.open(path, tell, new_labels), self)
         if self._first is not None:
@@ -144,19 +162,14 @@ class Opening(QObject):
         self._task = task.start()
 
     def _show_progress(self, task: Task, path: Path) -> None:
-        dialog = QProgressDialog(tr("Opening {name}…", name=path.name), tr("Cancel"), 0, 0, self._window)
-        dialog.setWindowTitle(tr("Opening"))
-        dialog.setWindowModality(Qt.WindowModal)
-        # A set that opens at once needs no dialog.
-        dialog.setMinimumDuration(500)
-        dialog.canceled.connect(task.cancel)
-        task.progressed.connect(lambda done, total: _tell(dialog, done, total))
-        task.finished.connect(dialog.reset)
-        task.finished.connect(dialog.deleteLater)
+        ProgressDialog(task, tr("Opening {name}…", name=path.name), self._window)
 
     def _ended(self) -> None:
         self._task = None
         self._return_to = None
+        wanted, self._next = self._next, None
+        if wanted is not None and not self._closed:
+            QTimer.singleShot(0, lambda: self.open_path(wanted))
 
     def _end_first(self) -> None:
         if self._first is not None:
@@ -173,8 +186,10 @@ class Opening(QObject):
         self._window.show_start()
 
     def _opened(self, session: Session, path: Path) -> None:
-        if self._closed:  # it was opened in the background while the window closed
+        if self._closed or self._next is not None:
+            # It was opened in the background while the window closed, or another one was wanted meanwhile.
             session.close()
+            self._end_first()
             return
         self._end_first()
         window = self._window
@@ -184,6 +199,7 @@ class Opening(QObject):
         self._remember(session, path)
         at, self._return_to = self._return_to or window.settings.place_in(session.root), None
         window.show_project(project, at)
+        layout_memory.restore_page(window)
         say_what_was_found(session)
 
     def _remember(self, session: Session, path: Path) -> None:
@@ -204,6 +220,7 @@ class Opening(QObject):
         """Leave the open set."""
         window = self._window
         window.pictures.remember_place()
+        layout_memory.remember_page(window)
         window.undo_stack.clear()
         if window.project is not None:
             window.project.session.close()
@@ -268,8 +285,3 @@ def say_what_was_found(session: Session) -> None:
             ),
             details,
         )
-
-
-def _tell(dialog: QProgressDialog, done: int, total: int) -> None:
-    dialog.setMaximum(total)
-    dialog.setValue(min(done, max(total - 1, 0)))

@@ -60,6 +60,8 @@ class GalleryBar(QWidget):
         self.slider.setFocusPolicy(Qt.ClickFocus)
         self.count = QLabel()
         self.hint = QLabel(keys_text())
+        # On a small screen it takes two lines rather than making the window wider than that.
+        self.hint.setWordWrap(True)
         self.hint.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Preferred)
         self.hint.setEnabled(False)
         self.hint.setToolTip(keys_text())

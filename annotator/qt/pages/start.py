@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PyQt5.QtCore import QEvent, Qt, pyqtSignal
-from PyQt5.QtGui import QFont, QPainter, QPaintEvent, QPalette, QPen, QResizeEvent
+from PyQt5.QtGui import QFont, QPainter, QPaintEvent, QPalette, QPen
 from PyQt5.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from annotator.core.recent import RecentSet
@@ -82,7 +82,12 @@ class StartPage(QWidget):
         )
         self.first.setWordWrap(True)
         self.first.setAlignment(Qt.AlignLeft | Qt.AlignTop)
-        self.column = QVBoxLayout(self)
+        self.inner = QWidget()
+        outer = QHBoxLayout(self)
+        outer.addStretch(1)
+        outer.addWidget(self.inner, 1000)
+        outer.addStretch(1)
+        self.column = QVBoxLayout(self.inner)
         self.column.setSpacing(14)
         self.column.addWidget(self.heading)
         self.column.addWidget(self.text)
@@ -132,17 +137,10 @@ class StartPage(QWidget):
         self.recent_title.setFont(bold)
         for button in self.buttons:
             button.setMinimumHeight(round(self.fontMetrics().height() * 2.2))
-        self._place()
-
-    def _place(self) -> None:
-        """In the middle, not wider than can be read."""
         letter = self.fontMetrics().averageCharWidth()
-        side = max(letter * 4, (self.width() - letter * WIDTH) // 2)
-        self.column.setContentsMargins(side, letter * 5, side, letter * 5)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._place()
+        # In the middle, and not wider than can be read.
+        self.inner.setMaximumWidth(letter * WIDTH)
+        self.column.setContentsMargins(letter * 3, letter * 4, letter * 3, letter * 4)
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
