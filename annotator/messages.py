@@ -74,9 +74,9 @@ def info(text: str, details: str = "") -> None:
     _publish(Message(Level.INFO, text, details))
 
 
-def warning(text: str, details: str = "") -> None:
-    """Something to look at."""
-    _publish(Message(Level.WARNING, text, details))
+def warning(text: str, details: str = "", topic: str = "") -> None:
+    """Something to look at. What has a topic goes away when that is settled."""
+    _publish(Message(Level.WARNING, text, details, topic))
 
 
 def error(text: str, details: str = "", topic: str = "") -> None:

@@ -10,6 +10,7 @@ from annotator import messages
 from annotator.core.finding_fixes import ONE_RIGHT_ANSWER
 from annotator.core.findings import Finding
 from annotator.qt.entry import LABELLING, SET, Entry
+from annotator.qt.finding_notice import FindingNotice
 from annotator.qt.translation import tr
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Visits(QObject):
         self._page.read_again_wanted.connect(window.opening.read_again)
         self._page.checker.changed.connect(self._tell)
         window.loader.loaded.connect(self._loaded)
+        self.notice = FindingNotice(window)
 
     def go(self, finding: Finding) -> None:
         """Show a finding: its picture, with its box selected and large."""
@@ -140,4 +142,7 @@ def visit_entries(window: MainWindow) -> list[Entry]:
               lambda: window.visits.step(-1), SET),
         Entry("mend_here", tr("Fix what was found in this picture"), ("Ctrl+.",), "Edit",
               lambda: window.visits.mend_here(), LABELLING),
+        Entry("finding_notice", tr("Notice of findings on the picture"), (), "View",
+              lambda: window.visits.notice.toggle(), SET,
+              checked=lambda: window.visits.notice.is_on()),
     ]  # fmt: skip

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 _WAIT_FOR_PICTURE = 1000
 """Milliseconds for which reading the set waits for its first picture."""
 
+LEFT_OUT = "left-out"
+"""Topic of the message about what was left out of a set; the page of findings lists it."""
+
 
 class Opening(QObject):
     """Opens sets for the window.
@@ -262,11 +265,12 @@ def say_what_was_found(session: Session) -> None:
         problems = tr_n("{n} problem found", "{n} problems found", len(session.report.errors))
         messages.warning(
             tr(
-                "{pictures}; {problems}, and what it is about was left out. Details says what to do.",
+                "{pictures}; {problems}, and what it is about was left out. The page Findings helps.",
                 pictures=pictures,
                 problems=problems,
             ),
             details,
+            LEFT_OUT,
         )
     elif unlabelled == len(session.keys):
         messages.info(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from PyQt5.QtCore import Qt
 from PyQt5.QtGui import QFontDatabase, QTextCursor, QTextFormat
 from PyQt5.QtWidgets import QDialog, QDialogButtonBox, QLabel, QPlainTextEdit, QTextEdit, QVBoxLayout, QWidget
 
@@ -24,6 +25,7 @@ class LabelText(QDialog):
         self._windows = "\r\n" in text
         where = f"{path}:{finding.issue.line}" if finding.issue.line is not None else str(path)
         about = QLabel("\n".join(filter(None, (where, finding.issue.message, finding.issue.hint))))
+        about.setTextFormat(Qt.PlainText)
         about.setWordWrap(True)
         self.problem = QLabel()
         self.problem.setWordWrap(True)

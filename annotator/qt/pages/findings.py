@@ -34,6 +34,7 @@ from annotator.qt.finding_crops import Crops
 from annotator.qt.finding_table import CROP, FindingsModel, FindingsTable
 from annotator.qt.finding_texts import counted_findings, kind_title, what_was_checked
 from annotator.qt.mending import Mender
+from annotator.qt.opening import LEFT_OUT
 from annotator.qt.pages.page import PlainPage
 from annotator.qt.translation import tr, tr_n
 from annotator.qt.undo import UndoStack
@@ -156,6 +157,7 @@ class FindingsPage(PlainPage):
 
     def refresh(self) -> None:
         if self.isVisible() and self.project is not None:
+            messages.settle(LEFT_OUT)  # it is listed here, and the bar would lie over the buttons
             self._compare_when_checked = len(self.project.session.keys) <= COMPARE_AT_ONCE
             self._compare_if_wanted()
             self.table.setFocus()

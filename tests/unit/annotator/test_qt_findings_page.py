@@ -226,3 +226,26 @@ def test_crops_of_what_cannot_be_read(qtbot, tmp_path: Path):
     assert crops.get(tmp_path / "x.png", None).isNull()
     crops.shut_down()
     QApplication.processEvents()
+
+
+def test_the_canvas_tells_what_was_found_in_its_picture(qtbot, window):
+    notice = window.visits.notice
+    outside(window, 0)
+    key = window.project.session.keys[0]
+    window.label.reveal(key)
+    qtbot.waitUntil(notice.isVisible)
+    before = (window.project.session.root / f"{key}.png").stat().st_mtime_ns
+    assert notice.fix.isVisible() and "passes the edge" in notice.toolTip()
+    assert notice.geometry().right() < window.label.canvas.width()
+    notice.fix.click()
+    qtbot.waitUntil(notice.isHidden)
+    assert window.undo_stack.undoText() == "cut box to the picture"
+    assert (window.project.session.root / f"{key}.png").stat().st_mtime_ns == before
+    window.undo()
+    qtbot.waitUntil(notice.isVisible)
+    notice.right.click()
+    qtbot.waitUntil(notice.isHidden)
+    window.findings.checker.bring_back(window.findings.checker.listed())
+    qtbot.waitUntil(notice.isVisible)
+    window.actions_by_name["finding_notice"].trigger()
+    assert notice.isHidden() and not notice.is_on()
