@@ -149,7 +149,6 @@ class AddingDialog(WorkDialog):
         self._ask_for_classes(found)
         self.details.setVisible(bool(found.report.issues))
         self._choose()
-        self.go.setFocus()
 
     def _ask_for_classes(self, found: Incoming) -> None:
         boxes = found.boxes
@@ -173,21 +172,28 @@ class AddingDialog(WorkDialog):
         self.class_area.setFixedHeight(min(self.classes.sizeHint().height() + 4, 190))
 
     def _choose(self) -> None:
-        """Show which pictures come in."""
-        if self.found is None:
+        """Find out where the pictures go that come in; with very many that takes a while."""
+        if self.found is None or self.work.is_running:
             return
         wanted = adding.chosen(
             self.found, identical=self.identical.isChecked(), similar=self.similar.isChecked()
         )
-        try:
-            self.places = adding.find_places(self.session, wanted)
-        except DataError as error:
-            self._failed(str(error))
+        session = self.session
+        self._enable(False)
+        self.work.run(
+            lambda tell: adding.find_places(session, wanted), tr("Looking for free names"), self._placed
+        )
+
+    def _placed(self, places: list[Place]) -> None:
+        if self.found is None:
             return
-        self.model.set_rows(self.places)
-        self.go.setText(tr_n("Add {n} picture", "Add {n} pictures", len(wanted)))
-        self.go.setEnabled(bool(wanted) and not self.work.is_running)
+        self.places = places
+        self.model.set_rows(places)
+        self._enable(True)
+        self.go.setText(tr_n("Add {n} picture", "Add {n} pictures", len(places)))
+        self.go.setEnabled(bool(places))
         self.text.setText("\n".join(self._summary(self.found)))
+        self.go.setFocus()
 
     def _summary(self, found: Incoming) -> list[str]:
         wanted, total = len(self.places), len(found.newcomers)

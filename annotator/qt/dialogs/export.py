@@ -338,6 +338,10 @@ class ExportDialog(WorkDialog):
                 tr_n("{n} box of a class without a tick is left out.",
                      "{n} boxes of classes without a tick are left out.", found.dropped)
             )  # fmt: skip
+        if self.split.currentData() == "keep" and any(image.split is not None for image in self.dataset):
+            lines.append(
+                tr("Splits are those of the list; the command knows none that were set in this window.")
+            )
         lines += [tr("Lost: {what}", what=loss.message) for loss in found.lost]
         if not found.lost:
             lines.append(tr("Nothing that this set has is lost."))

@@ -8,6 +8,7 @@ from typing import Any
 from PyQt5.QtCore import Qt, pyqtSignal
 from PyQt5.QtGui import QCloseEvent
 from PyQt5.QtWidgets import (
+    QApplication,
     QDialog,
     QHBoxLayout,
     QLabel,
@@ -146,6 +147,12 @@ class WorkDialog(QDialog):
         self.work = WorkRow()
         self.work.ended.connect(self._work_ended)
         self._leaving = False
+        # The window may be closed without asking (a signal): a thread must not outlive what it belongs to.
+        QApplication.instance().aboutToQuit.connect(self._quit)
+
+    def _quit(self) -> None:
+        self.work.stop()
+        self._leave()
 
     def reject(self) -> None:
         if self.work.is_running:
@@ -162,7 +169,6 @@ class WorkDialog(QDialog):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         if self.work.is_running:
-            # The window itself goes when its parent does: then it is waited for.
             self.work.stop()
         self._leave()
         event.accept()

@@ -64,9 +64,11 @@ def test_a_dropped_folder_is_added_and_taken_out_again(
     assert [place.key for place in dialog.places] == ["images/maksssksksss20", "images/maksssksksss21"]
     assert "2 pictures of 3" in dialog.text.text() and dialog.go.text() == "Add 2 pictures"
     dialog.identical.setChecked(True)
+    qtbot.waitUntil(lambda: not dialog.work.is_running)
     assert dialog.go.text() == "Add 3 pictures" and "number behind it" in dialog.text.text()
     assert "the same as" in dialog.model.index(0, 2).data() + dialog.model.index(1, 2).data()
     dialog.identical.setChecked(False)
+    qtbot.waitUntil(lambda: not dialog.work.is_running)
     qtbot.mouseClick(dialog.go, Qt.LeftButton)
     session = window.project.session
     qtbot.waitUntil(lambda: len(session.keys) == 11, timeout=20_000)
