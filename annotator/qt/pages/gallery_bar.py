@@ -60,8 +60,6 @@ class GalleryBar(QWidget):
         self.slider.setFocusPolicy(Qt.ClickFocus)
         self.count = QLabel()
         self.hint = QLabel(keys_text())
-        # On a small screen it takes two lines rather than making the window wider than that.
-        self.hint.setWordWrap(True)
         self.hint.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Preferred)
         self.hint.setEnabled(False)
         self.hint.setToolTip(keys_text())
@@ -93,6 +91,9 @@ class GalleryBar(QWidget):
         ):
             first.addWidget(QLabel(text))
             first.addWidget(widget)
+        for choice in (self.classes, self.splits, self.orders):
+            # Less than its longest text where the window is small.
+            choice.setMinimumWidth(self.fontMetrics().averageCharWidth() * 12)
         first.addStretch(1)
         first.addWidget(QLabel(tr("Size")))
         first.addWidget(self.slider, 1)

@@ -67,6 +67,9 @@ class LossChart(pg.PlotWidget):
             self.getAxis(side).setPen(colour)
             self.getAxis(side).setTextPen(colour)
         self._legend.setLabelTextColor(colour)
+        for _, label in self._legend.items:
+            # It is drawn anew with its text only.
+            label.setText(label.text, color=colour)
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

@@ -66,6 +66,16 @@ def test_a_window_of_a_screen_that_is_gone_is_on_this_one(make_window, place: tu
     assert area.contains(window.pos()) and window.width() <= area.width() and window.height() <= area.height()
 
 
+def test_nothing_needs_more_than_a_small_screen(qtbot, make_window, small_demo: Path):
+    window = make_window()
+    window.open_path(small_demo)
+    qtbot.waitUntil(lambda: is_open(window, small_demo), timeout=20_000)
+    for name in window.page_names:
+        window.show_page(name)
+    smallest = window.minimumSizeHint()
+    assert smallest.width() <= 1008 and smallest.height() <= 660
+
+
 def test_settings_of_nonsense_do_no_harm(make_window, tmp_path: Path):
     settings = Settings(tmp_path / "settings.json")
     for name in ("geometry", "splitters", "page", "keys", "theme", "text_size", "palette_recent"):
