@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PyQt5.QtCore import QRect, Qt
-from PyQt5.QtGui import QColor, QFont, QFontMetrics, QPainter, QPalette, QPen, QPixmap
+from PyQt5.QtCore import QPoint, QRect, Qt
+from PyQt5.QtGui import QColor, QFont, QFontMetrics, QImage, QPainter, QPalette, QPen, QPixmap
 
 from annotator.core.gallery import State, Tile
 from converters.colours import ClassColours, text_on
@@ -77,6 +77,27 @@ def paint_tile(
         painter.setPen(QPen(palette.color(QPalette.Text), 1, Qt.DotLine))
         painter.setBrush(Qt.NoBrush)
         painter.drawRect(rect.adjusted(1, 1, -2, -2))
+
+
+def paint_large(painter: QPainter, crop: QImage, tile: Tile, view: QRect, colours: ClassColours) -> None:
+    """One crop over the wall, as large as the view allows, framed in the colour of its class."""
+    painter.fillRect(view, QColor(0, 0, 0, 150))
+    side = max(int(min(view.width(), view.height()) * 0.9), 1)
+    size = crop.size().scaled(side, side, Qt.KeepAspectRatio)
+    target = QRect(QPoint(0, 0), size)
+    target.moveCenter(view.center())
+    painter.setRenderHint(QPainter.SmoothPixmapTransform)
+    painter.drawImage(target, crop)
+    colour = colours.of(tile.box.label)
+    painter.setPen(QPen(QColor(*colour), BAR))
+    painter.setBrush(Qt.NoBrush)
+    painter.drawRect(target)
+    metrics = QFontMetrics(painter.font())
+    text = metrics.elidedText(tile.box.label, Qt.ElideRight, target.width() - 16)
+    strip = QRect(target.left(), target.top(), metrics.horizontalAdvance(text) + 16, metrics.height() + 6)
+    painter.fillRect(strip, QColor(*colour))
+    painter.setPen(QColor(*text_on(colour)))
+    painter.drawText(strip, int(Qt.AlignCenter), text)
 
 
 def _paint_label(painter: QPainter, area: QRect, tile: Tile, colour: tuple[int, int, int]) -> None:

@@ -23,7 +23,7 @@ from PyQt5.QtWidgets import QAbstractScrollArea, QApplication, QRubberBand, QToo
 from annotator.core.gallery import BoxId, Wall
 from annotator.core.grid_selection import Grid, GridSelection
 from annotator.qt.crop_loader import CropJob, CropLoader
-from annotator.qt.gallery_painting import TileLook, caption_height, paint_tile
+from annotator.qt.gallery_painting import TileLook, caption_height, paint_large, paint_tile
 from annotator.qt.translation import tr
 from converters.colours import ClassColours
 from converters.model import AnnotatedImage
@@ -66,6 +66,7 @@ class GalleryView(QAbstractScrollArea):
         self._base: set[int] = set()
         self._band: QRubberBand | None = None
         self._wheel = 0
+        self._shows_large = False
         self.setFocusPolicy(Qt.StrongFocus)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
         # The width, and with it the number of columns, must not depend on the number of tiles.
@@ -264,6 +265,11 @@ class GalleryView(QAbstractScrollArea):
                 caption=self.shows_captions,
             )
             paint_tile(painter, tile, look, self.colours, self.palette())
+        current = self.selection.current
+        if self._shows_large and current is not None and current < len(self.wall.tiles):
+            crop = self._crops.crop(self.wall.tiles[current].id)
+            if crop is not None:
+                paint_large(painter, crop, self.wall.tiles[current], self.viewport().rect(), self.colours)
 
     def scrollContentsBy(self, dx: int, dy: int) -> None:
         self._later.start()
@@ -315,6 +321,10 @@ class GalleryView(QAbstractScrollArea):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() != Qt.LeftButton:
+            return
+        if self._shows_large:
+            self._shows_large = False
+            self.viewport().update()
             return
         toggle = bool(event.modifiers() & Qt.ControlModifier)
         extend = bool(event.modifiers() & Qt.ShiftModifier)
@@ -424,6 +434,12 @@ class GalleryView(QAbstractScrollArea):
             return False
         elif key in (Qt.Key_Return, Qt.Key_Enter) and current is not None:
             self.opened.emit(current)
+        elif key == Qt.Key_Space:
+            self._shows_large = not self._shows_large and current is not None
+            self.viewport().update()
+        elif key == Qt.Key_Escape and self._shows_large:
+            self._shows_large = False
+            self.viewport().update()
         elif key == Qt.Key_Escape:
             self.selection.clear()
             self._selected()
@@ -435,6 +451,6 @@ class GalleryView(QAbstractScrollArea):
 def keys_text() -> str:
     """What the keys do here, in a line."""
     return tr(
-        "1…9 relabel · Del delete · Enter opens the picture, G comes back · Shift or Ctrl selects several · "
-        "+ and − size · R refreshes"
+        "1…9 relabel · Del delete · Enter opens the picture, G comes back · Space shows it large · "
+        "Shift or Ctrl selects several · + and − size · R refreshes"
     )

@@ -29,6 +29,8 @@ from converters.model import AnnotatedImage, Box
 if TYPE_CHECKING:
     from annotator.qt.main_window import MainWindow
 
+CELL_SETTING = "gallery_cell"
+
 
 class GalleryPage(PlainPage):
     """All boxes of a class (or of several, or all) as crops.
@@ -107,6 +109,9 @@ class GalleryPage(PlainPage):
         self.wall.hang((), Wanted())
         self.view.show_from_top()
         self.bar.reset()
+        cell = project.settings.get(CELL_SETTING)
+        if isinstance(cell, int):
+            self.view.set_cell(cell)
         if self.isVisible():
             self.refresh()
 
@@ -140,6 +145,8 @@ class GalleryPage(PlainPage):
 
     def stop(self) -> None:
         """End what runs, before the window closes."""
+        if self.project is not None:
+            self.project.settings.set(CELL_SETTING, self.view.cell)
         if self._task is not None:
             self._task.cancel()
             self._task.wait()

@@ -55,7 +55,7 @@ class GalleryBar(QWidget):
         self.min_side.setKeyboardTracking(False)
         self.slider = QSlider(Qt.Horizontal, minimum=SMALLEST_CELL, maximum=LARGEST_CELL)
         self.slider.setToolTip(tr("Size of the crops (Ctrl+wheel, + and −)"))
-        self.slider.setMinimumWidth(80)
+        self.slider.setMinimumWidth(50)
         self.slider.setMaximumWidth(200)
         self.slider.setFocusPolicy(Qt.ClickFocus)
         self.count = QLabel()
@@ -257,6 +257,6 @@ def _combo(tip: str) -> QComboBox:
     combo = QComboBox()
     combo.setToolTip(tip)
     combo.setSizeAdjustPolicy(QComboBox.AdjustToMinimumContentsLengthWithIcon)
-    combo.setMinimumContentsLength(14)
+    combo.setMinimumContentsLength(11)
     combo.setFocusPolicy(Qt.ClickFocus)
     return combo

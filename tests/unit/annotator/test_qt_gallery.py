@@ -156,6 +156,21 @@ def test_a_rubber_band_selects(qtbot, window, page):
     assert not page.view.selection.rows
 
 
+def test_space_shows_a_crop_large_until_esc(qtbot, window, page):
+    qtbot.keyClick(page.view, Qt.Key_Home)
+    qtbot.waitUntil(lambda: page.crops.crop(page.wall.tiles[0].id) is not None, timeout=20_000)
+    corner, before = QPoint(2, 2), page.view.viewport().grab().toImage()
+    qtbot.keyClick(page.view, Qt.Key_Space)
+    large = page.view.viewport().grab().toImage()
+    assert large.pixelColor(corner).lightness() < before.pixelColor(corner).lightness()
+    qtbot.keyClick(page.view, Qt.Key_Right)
+    assert page.view.viewport().grab().toImage() != large and page.view.selection.current == 1
+    qtbot.keyClick(page.view, Qt.Key_Escape)
+    assert page.view.selection.rows == {1}
+    shown = page.view.viewport().grab().toImage()
+    assert shown.pixelColor(corner) == before.pixelColor(corner)
+
+
 def test_the_size_of_the_crops(qtbot, window, page):
     before = page.view.cell
     qtbot.keyClick(page.view, Qt.Key_Plus)
