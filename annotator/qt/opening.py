@@ -195,13 +195,27 @@ class Opening(QObject):
             self._end_first()
             return
         self._end_first()
+        from annotator.qt.dialogs.ask_meaning import ask_meaning
+
+        at = self._return_to
+        ask_meaning(
+            self._window,
+            session,
+            show=lambda: self._show(session, path, at),
+            read_again=lambda: self.open_path(path),
+            give_up=self._window.show_start,
+        )
+
+    def _show(self, session: Session, path: Path, at: str | None) -> None:
+        if self._closed or self._next is not None or self._window.project is not None:
+            session.close()
+            return
         window = self._window
         project = Project(session, window.settings)
         project.take_over_split()
         window.settings.add_recent(path)
         self._remember(session, path)
-        at, self._return_to = self._return_to or window.settings.place_in(session.root), None
-        window.show_project(project, at)
+        window.show_project(project, at or window.settings.place_in(session.root))
         layout_memory.restore_page(window)
         say_what_was_found(session)
 
