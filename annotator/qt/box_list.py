@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from PyQt5.QtCore import Qt, pyqtSignal
+from PyQt5.QtCore import QPoint, Qt, pyqtSignal
 from PyQt5.QtGui import QColor, QIcon, QPixmap
 from PyQt5.QtWidgets import (
     QGroupBox,
     QHBoxLayout,
     QListWidget,
     QListWidgetItem,
+    QMenu,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -43,6 +44,7 @@ class BoxList(QWidget):
     Signals:
         class_chosen: Name of the class that the person clicked.
         class_wanted: The person wants to add a class.
+        classes_wanted: The person wants to change the classes; name of the one pointed at, or empty.
         selection_changed: Indices of the boxes selected in the list.
         pointed_at: Index of the box under the pointer in the list, or None.
         number_typed: (number, value) for the selected box.
@@ -51,6 +53,7 @@ class BoxList(QWidget):
 
     class_chosen = pyqtSignal(str)
     class_wanted = pyqtSignal()
+    classes_wanted = pyqtSignal(str)
     selection_changed = pyqtSignal(object)
     pointed_at = pyqtSignal(object)
     number_typed = pyqtSignal(str, float)
@@ -67,6 +70,8 @@ class BoxList(QWidget):
         self.classes.itemClicked.connect(lambda item: self.class_chosen.emit(item.data(Qt.UserRole)))
         self.classes.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
         self.classes.setTextElideMode(Qt.ElideRight)
+        self.classes.setContextMenuPolicy(Qt.CustomContextMenu)
+        self.classes.customContextMenuRequested.connect(self._class_menu)
         self.boxes = BoxRowsView()
         self.boxes.chosen.connect(self.selection_changed)
         self.boxes.pointed_at.connect(self.pointed_at)
@@ -96,6 +101,14 @@ class BoxList(QWidget):
         layout.addWidget(selected)
         self.setMinimumWidth(200)
         self.set_boxes(())
+
+    def _class_menu(self, at: QPoint) -> None:
+        item = self.classes.itemAt(at)
+        name = str(item.data(Qt.UserRole)) if item is not None else ""
+        menu = QMenu(self)
+        menu.addAction(tr("Add class…"), self.class_wanted.emit)
+        menu.addAction(tr("Change classes…"), lambda: self.classes_wanted.emit(name))
+        menu.exec_(self.classes.mapToGlobal(at))
 
     def set_classes(self, colours: ClassColours, current: str) -> None:
         """Show the classes in their colours; ``current`` is the one of the next box."""

@@ -21,6 +21,7 @@ from annotator.qt import layout_memory
 from annotator.qt.actions import Actions
 from annotator.qt.canvas import Mode
 from annotator.qt.context_menu import context_menu
+from annotator.qt.dialogs.classes_menu import show_classes
 from annotator.qt.dialogs.dropping import drop
 from annotator.qt.finding_visits import Visits
 from annotator.qt.gallery_visit import GalleryVisit
@@ -135,6 +136,7 @@ class MainWindow(QMainWindow):
         self.start.unwanted.connect(self.opening.forget)
         self.tabs.currentChanged.connect(self._page_changed)
         self.undo_stack.changed.connect(self.saving.edited)
+        self.label.boxes.classes_wanted.connect(lambda name: show_classes(self, name))
         self.label.image_changed.connect(self._image_changed)
         self.label.status.connect(self.place_label.setText)
         self.label.canvas.mode_changed.connect(self._mode_changed)

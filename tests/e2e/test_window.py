@@ -175,11 +175,11 @@ def test_drop_a_folder(qtbot, window: MainWindow, small_demo: Path):
 def test_pictures_without_labels_and_a_first_class(
     qtbot, window: MainWindow, tmp_path: Path, make_picture, monkeypatch
 ):
-    from PyQt5.QtWidgets import QInputDialog
+    from annotator.qt.dialogs import add_class
 
     make_picture(tmp_path / "été 2020" / "IMG 1.PNG")
     open_set(qtbot, window, tmp_path / "été 2020")
-    monkeypatch.setattr(QInputDialog, "getText", lambda *_: ("masque", True))
+    monkeypatch.setattr(add_class, "ask_name", lambda *_: ("masque", False))
     press(qtbot, window, Qt.Key_W)
     drag(window, (5, 5), (15, 20), (25, 30))
     assert window.label.canvas.boxes[-1].label == "masque"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PyQt5.QtCore import Qt, QTimer, pyqtSignal
 from PyQt5.QtGui import QImage
-from PyQt5.QtWidgets import QInputDialog, QSplitter, QVBoxLayout, QWidget
+from PyQt5.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from annotator import messages
 from annotator.core import copies, edits
@@ -250,12 +250,15 @@ class LabelPage(QWidget):
         """Ask for a new class's name and add it; returns it, or None."""
         if self.project is None:
             return None
-        name, ok = QInputDialog.getText(self, tr("Add class"), tr("Name of the new class:"))
-        if not ok or not name.strip():
-            return None
+        from annotator.qt.dialogs.add_class import ask_name
+
         session = self.project.session
+        answer = ask_name(self, session)
+        if answer is None:
+            return None
+        name, exists = answer
         try:
-            name = session.add_class(name)
+            name = name if exists else session.add_class(name)
         except DataError as error:
             messages.error(str(error))
             return None

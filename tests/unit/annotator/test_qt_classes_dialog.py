@@ -12,6 +12,7 @@ from PyQt5.QtWidgets import QApplication, QLineEdit
 from annotator.core.project import Project
 from annotator.core.session import Session
 from annotator.qt import bulk
+from annotator.qt.dialogs.add_class import AddClassDialog
 from annotator.qt.dialogs.class_choices import DeleteQuestion, MergeQuestion
 from annotator.qt.dialogs.class_table import BOXES, NAME
 from annotator.qt.dialogs.classes import ClassesDialog, merge_dialog
@@ -176,4 +177,19 @@ def test_an_edit_that_is_cancelled_did_nothing(small_demo: Path):
     assert session.class_names == names and not session.is_unsaved and not session.history.undo_text
     session.apply(edit)
     assert session.class_names[0] == "mask"
+    session.close()
+
+
+def test_a_class_is_asked_for_while_drawing(qtbot, small_demo: Path):
+    session = Session.open(small_demo)
+    dialog = AddClassDialog(session)
+    qtbot.addWidget(dialog)
+    first = session.class_names[0]
+    assert not dialog.ok.isEnabled()
+    dialog.field.setText(first.upper())
+    assert "exists already" in dialog.says.text() and not dialog.ok.isEnabled()
+    dialog.field.setText(first)
+    assert dialog.exists and dialog.ok.isEnabled()
+    dialog.field.setText(" chin ")
+    assert dialog.name == "chin" and not dialog.exists and dialog.ok.isEnabled() and not dialog.says.text()
     session.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PyQt5.QtCore import QTimer
+from PyQt5.QtCore import Qt, QTimer
 from PyQt5.QtWidgets import QApplication
 
 from annotator.core.id_mapping import Why, look
@@ -33,7 +33,7 @@ def test_nothing_can_be_agreed_to_before_every_id_has_a_meaning(qtbot, tmp_path:
     assert dialog.mapping.names == ("a", "b", "chin") and dialog.mapping.ids == {3: 2}
     dialog._choices[3].setCurrentText(dialog._leave_out)
     assert dialog.mapping.left_out == 1
-    qtbot.waitUntil(lambda: dialog.table.item(0, 4).icon().isNull() is False)
+    qtbot.waitUntil(lambda: dialog.table.item(0, 4).data(Qt.DecorationRole) is not None)
     dialog.reject()
 
 
