@@ -98,12 +98,16 @@ class Checked:
         by_key: What was found in each of them, where that is something.
         work: What was found about a Darknet data set as such.
         options: What was looked for.
+        labels: How many boxes of each class there are.
+        labelled: How many pictures have a label file.
     """
 
     images: dict[str, AnnotatedImage]
     by_key: dict[str, tuple[Finding, ...]]
     work: tuple[Issue, ...]
     options: CheckOptions
+    labels: Counter[str] = field(default_factory=Counter)
+    labelled: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +137,8 @@ def check_all(snapshot: Snapshot, on_progress: ProgressCallback | None = None) -
         if on_progress is not None and done % _STEP == 0:
             on_progress(done, len(dataset))
         found.images[image.key] = image
+        found.labels.update(box.label for box in image.boxes)
+        found.labelled += image.labelled
         if findings := check_one(image, snapshot.told.get(image.key, ()), snapshot.options):
             found.by_key[image.key] = findings
     found.work = work_issues(dataset, {})
@@ -227,8 +233,7 @@ class Findings:
             The pictures that changed since it began, of which :meth:`look_at` has to be called.
         """
         self._images, self._by_key, self._work = found.images, found.by_key, found.work
-        self._labels = Counter(box.label for image in found.images.values() for box in image.boxes)
-        self._labelled = sum(image.labelled for image in found.images.values())
+        self._labels, self._labelled = found.labels, found.labelled
         self.is_checked = True
         here = self._session
         changed = [key for key in here.keys if self._images.get(key) is not here.image(key)]
