@@ -210,7 +210,7 @@ class AddingDialog(WorkDialog):
                 folder=folder,
             )
         ]
-        labelled = sum(found.formats.values())
+        labelled = sum(place.new.image.labelled for place in self.places)
         if labelled:
             formats = ", ".join(f"{name}" for name, count in found.formats.items() if count)
             lines.append(

@@ -103,10 +103,10 @@ class WorkRow(QWidget):
             self.task.wait()
 
     def _stage(self, text: str) -> None:
-        self._text = text
+        self._text = text[:1].upper() + text[1:]
         self._forecast = Forecast()
         self.bar.setRange(0, 0)
-        self.what.setText(f"{text}…")
+        self.what.setText(f"{self._text}…")
 
     def _progress(self, done: int, total: int) -> None:
         if not self.cancel.isEnabled():

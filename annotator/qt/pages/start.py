@@ -62,13 +62,7 @@ class StartPage(QWidget):
             self.buttons.append(button)
             row.addWidget(button)
         row.addStretch()
-        self.empty = QLabel()
-        self.empty.setWordWrap(True)
-        self.empty.setTextFormat(Qt.PlainText)
-        self.empty.setAlignment(Qt.AlignCenter)
-        self.empty.setFrameShape(QLabel.StyledPanel)
-        self.empty.setMargin(24)
-        self.empty.hide()
+        self.empty = _framed_label()
         self.recent_title = QLabel(tr("Recent sets"))
         self.recent = RecentList()
         self.recent.chosen.connect(self.chosen)
@@ -155,3 +149,15 @@ class StartPage(QWidget):
             painter.setPen(pen)
             painter.setRenderHint(QPainter.Antialiasing)
             painter.drawRoundedRect(self.rect().adjusted(6, 6, -7, -7), 10, 10)
+
+
+def _framed_label() -> QLabel:
+    """A sentence in a frame of its own, not shown yet."""
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setTextFormat(Qt.PlainText)
+    label.setAlignment(Qt.AlignCenter)
+    label.setFrameShape(QLabel.StyledPanel)
+    label.setMargin(24)
+    label.hide()
+    return label
