@@ -15,7 +15,6 @@ from PyQt5.QtWidgets import (
     QListWidgetItem,
     QProgressBar,
     QPushButton,
-    QSizePolicy,
     QSlider,
     QSpinBox,
     QVBoxLayout,
@@ -23,6 +22,7 @@ from PyQt5.QtWidgets import (
 )
 
 from annotator.core.gallery import Order, Wanted
+from annotator.qt.elided import ElidedLabel
 from annotator.qt.gallery_view import LARGEST_CELL, SMALLEST_CELL, keys_text
 from annotator.qt.translation import tr, tr_n
 from converters.model import Split
@@ -59,10 +59,9 @@ class GalleryBar(QWidget):
         self.slider.setMaximumWidth(200)
         self.slider.setFocusPolicy(Qt.ClickFocus)
         self.count = QLabel()
-        self.hint = QLabel(keys_text())
-        self.hint.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Preferred)
+        self.hint = ElidedLabel()
+        self.hint.setText(keys_text())
         self.hint.setEnabled(False)
-        self.hint.setToolTip(keys_text())
         self.refresh = QPushButton()
         self.refresh.setToolTip(tr("Sort and filter again as the labels are now (R)"))
         self.refresh.setFocusPolicy(Qt.NoFocus)
