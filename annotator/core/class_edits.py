@@ -126,6 +126,12 @@ def reorder_classes(dataset: Dataset, order: Sequence[str]) -> SetClasses:
     return _edit(dataset, tuple(order), [], "reorder the classes")
 
 
+def namesake(names: Iterable[str], name: str, besides: str | None = None) -> str | None:
+    """The class whose name a new name is already, also but for case; None where there is none."""
+    same = name.strip().casefold()
+    return next((other for other in names if other.casefold() == same and other != besides), None)
+
+
 def checked_name(dataset: Dataset, name: str, besides: str | None = None) -> str:
     """A new class name without outer blanks.
 
@@ -140,9 +146,9 @@ def checked_name(dataset: Dataset, name: str, besides: str | None = None) -> str
     name = name.strip()
     if not name or not name.isprintable():
         raise FormatError("a class name needs at least one character and no line break.")
-    for other in dataset.class_names:
-        if other.casefold() == name.casefold() and other != besides:
-            raise FormatError(f"the class {other!r} exists already.", hint="Merge the two classes instead.")
+    other = namesake(dataset.class_names, name, besides)
+    if other is not None:
+        raise FormatError(f"the class {other!r} exists already.", hint="Merge the two classes instead.")
     return name
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from PyQt5.QtCore import Qt
 from PyQt5.QtWidgets import QCompleter, QDialog, QDialogButtonBox, QLabel, QLineEdit, QVBoxLayout, QWidget
 
-from annotator.core.class_edits import checked_name
 from annotator.core.session import Session
+from annotator.qt.dialogs.class_choices import name_problem
 from annotator.qt.translation import tr
-from converters.errors import DataError
-from converters.model import Dataset
 
 
 class AddClassDialog(QDialog):
@@ -19,7 +17,6 @@ class AddClassDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle(tr("Add class"))
         self._names = session.class_names
-        self._bare = Dataset(session.root, session.codec.name, (), session.class_names)
         self.field = QLineEdit()
         # Also names that were used here before: what was deleted may come back under the same name.
         completer = QCompleter([*self._names, *session.sidecar.retired_names()], self)
@@ -57,10 +54,7 @@ class AddClassDialog(QDialog):
         if self.exists:
             problem = tr("There is this class already: it is chosen.")
         elif text.strip():
-            try:
-                checked_name(self._bare, text)
-            except DataError as error:
-                problem = f"{error.message[:1].upper()}{error.message[1:]}"
+            problem = name_problem(self._names, text)
         self.says.setText(problem)
         self.ok.setEnabled(bool(text.strip()) and (self.exists or not problem))
 

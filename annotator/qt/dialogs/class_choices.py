@@ -16,7 +16,7 @@ from PyQt5.QtWidgets import (
     QWidget,
 )
 
-from annotator.core.class_edits import ClassCount
+from annotator.core.class_edits import ClassCount, namesake
 from annotator.qt.box_list import colour_icon
 from annotator.qt.translation import tr, tr_n
 from converters.colours import ClassColours
@@ -35,6 +35,22 @@ def amount(count: ClassCount) -> str:
     boxes = tr_n("{n} box", "{n} boxes", count.boxes)
     pictures = tr_n("{n} picture", "{n} pictures", count.pictures)
     return tr("{boxes} in {pictures}", boxes=boxes, pictures=pictures)
+
+
+def name_problem(names: Sequence[str], name: str, besides: str | None = None) -> str:
+    """Why a class cannot have a name; empty where it can.
+
+    Args:
+        names: The classes.
+        name: What was typed.
+        besides: The class that is to have it.
+    """
+    if not name.strip() or not name.strip().isprintable():
+        return tr("A name needs at least one character that can be seen.")
+    other = namesake(names, name, besides)
+    if other is None:
+        return ""
+    return tr("The class “{name}” exists already. Merge the two classes instead.", name=short(other))
 
 
 class _Question(QDialog):

@@ -29,11 +29,10 @@ from annotator.core.project import Project
 from annotator.core.session import Session
 from annotator.qt.background import Task
 from annotator.qt.bulk import carry_out
-from annotator.qt.dialogs.class_choices import DeleteQuestion, MergeQuestion, amount, short
+from annotator.qt.dialogs.class_choices import DeleteQuestion, MergeQuestion, amount, name_problem, short
 from annotator.qt.dialogs.class_table import ClassTable
 from annotator.qt.translation import tr
 from converters.errors import DataError
-from converters.model import Dataset
 
 _DIRECT = 20_000
 """Of so many pictures at most the boxes are counted at once."""
@@ -281,12 +280,7 @@ class ClassesDialog(QDialog):
         carry_out(self, self.session, pictures, step, end)
 
     def _rename_problem(self, old: str, new: str) -> str:
-        try:
-            names = Dataset(self.session.root, self.session.codec.name, (), self.session.class_names)
-            class_edits.checked_name(names, new, besides=old)
-        except DataError as error:
-            return f"{error.message[:1].upper()}{error.message[1:]} {error.hint}".strip()
-        return ""
+        return name_problem(self.session.class_names, new, old)
 
     def _say_rename(self, old: str, new: str) -> None:
         problem = self._rename_problem(old, new) if new.strip() != old else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 from PyQt5.QtCore import QSize, Qt, pyqtSignal
@@ -66,6 +67,7 @@ class MappingDialog(QDialog):
         self.table.setEditTriggers(QAbstractItemView.NoEditTriggers)
         self.table.setSelectionMode(QAbstractItemView.NoSelection)
         self.table.setFocusPolicy(Qt.NoFocus)
+        self.table.setTabKeyNavigation(False)
         self.table.setTextElideMode(Qt.ElideMiddle)
         self.table.setIconSize(QSize(SAMPLES * (SIDE + 2), SIDE))
         header = self.table.horizontalHeader()
@@ -127,6 +129,11 @@ class MappingDialog(QDialog):
             self._choices[use.id] = choice
             if use.boxes:
                 self.table.setRowHeight(row, SIDE + 6)
+        fields = [choice for choice in self._choices.values() if choice.isEnabled()]
+        for before, after in pairwise(fields):
+            self.setTabOrder(before, after)
+        first = next((field for field in fields if not field.currentText()), None)
+        (first or self.agree).setFocus()
 
     def _reason(self) -> str:
         name = self.misfit.root.name
