@@ -6,8 +6,8 @@ import html
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from PyQt5.QtCore import QEvent, Qt
-from PyQt5.QtGui import QPalette, QResizeEvent
+from PyQt5.QtCore import QEvent, QObject, Qt, QTimer
+from PyQt5.QtGui import QPalette
 from PyQt5.QtWidgets import QDialog, QHBoxLayout, QLabel, QLineEdit, QPushButton, QTextBrowser, QVBoxLayout
 
 from annotator.core.fuzzy import score
@@ -18,8 +18,21 @@ from annotator.qt.translation import tr
 if TYPE_CHECKING:
     from annotator.qt.main_window import MainWindow
 
-COLUMN_WIDTH = 34
+COLUMN_WIDTH = 50
 """Letters that a column of the map is wide at least."""
+
+
+MANY = 8
+"""From so many keys on a family is written as the first … the last."""
+_SIGNS = {"Left": "←", "Right": "→", "Up": "↑", "Down": "↓"}
+
+
+def _drawn(key: str) -> str:
+    """A key as it is printed on most keyboards: arrows as arrows."""
+    *modifiers, last = key.split("+") if not key.endswith("+") else (key,)
+    if last in _SIGNS:
+        return shown_key("+".join((*modifiers, "X")))[:-1] + _SIGNS[last]
+    return shown_key(key)
 
 
 @dataclass(frozen=True)
@@ -66,9 +79,11 @@ def lines_of(window: MainWindow) -> dict[str, list[Line]]:
                 continue
             families.add(entry.family)
             family = [other.name for other in entries if other.family == entry.family]
-            keys = tuple(shown_key(key) for name in family for key in window.keys.bindings.keys(name))
+            keys = tuple(_drawn(key) for name in family for key in window.keys.bindings.keys(name))
+            if len(keys) > MANY:
+                keys = (f"{keys[0]} … {keys[-1]}",)
         else:
-            keys = tuple(shown_key(key) for key in window.keys.bindings.keys(entry.name))
+            keys = tuple(_drawn(key) for key in window.keys.bindings.keys(entry.name))
         if keys:
             group.append(Line(entry.family or entry.text.rstrip("…"), keys))
     found = {title: lines for title, lines in groups.items() if lines}
@@ -81,6 +96,8 @@ def matching(groups: dict[str, list[Line]], query: str) -> dict[str, list[Line]]
     if not query.strip():
         return groups
     wanted = query.strip().casefold()
+    for word, sign in _SIGNS.items():
+        wanted = wanted.replace(word.casefold(), sign)
     found = {
         title: [
             line
@@ -142,10 +159,11 @@ class KeyMapDialog(QDialog):
         room = window.screen().availableGeometry()
         letter = self.fontMetrics().averageCharWidth()
         self.resize(
-            min(letter * 3 * 50, room.width() - 60), min(self.fontMetrics().height() * 44, room.height() - 80)
+            min(letter * 3 * 60, room.width() - 60), min(self.fontMetrics().height() * 44, room.height() - 80)
         )
         self._columns = 0
         self._show()
+        self.view.viewport().installEventFilter(self)
         self.search.setFocus()
 
     @classmethod
@@ -180,10 +198,11 @@ class KeyMapDialog(QDialog):
         row = "".join(f'<td width="{share}%" valign="top">{cell}</td>' for cell in cells)
         self.view.setHtml(f'<table width="100%" cellspacing="0" cellpadding="8"><tr>{row}</tr></table>')
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        if self._wanted_columns() != self._columns:
-            self._show()
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Resize and self._wanted_columns() != self._columns:
+            # Not inside the event: a new text asks for a scroll bar, which is another resize.
+            QTimer.singleShot(0, self._show)
+        return False
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

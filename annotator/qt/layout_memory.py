@@ -21,7 +21,8 @@ _GRIP = 80
 def restore(window: MainWindow) -> None:
     """Give the window the place and parts it had."""
     screen = QGuiApplication.primaryScreen().availableGeometry().size()
-    window.resize(QSize(1280, 760).boundedTo(screen - _FRAME))
+    # On a large screen most of it, on a small one all of it.
+    window.resize((screen * 0.8).expandedTo(QSize(1280, 760)).boundedTo(screen - _FRAME))
     geometry = window.settings.get(GEOMETRY)
     if isinstance(geometry, str):
         window.restoreGeometry(QByteArray.fromBase64(geometry.encode("ascii", "ignore")))
