@@ -61,6 +61,8 @@ class FileMender(QObject):
     def _open_text(self, project: Project, finding: Finding, path: Path) -> None:
         from annotator.qt.dialogs.label_text import edit_text
 
+        if not self._save(project):
+            return
         try:
             changed = edit_text(self._page.window(), project.session.root, path, finding)
         except DataError as error:
