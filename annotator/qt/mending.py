@@ -12,7 +12,7 @@ from annotator import messages
 from annotator.core.finding_fixes import Mending, Way, keep_which, mend, removing
 from annotator.core.findings import Finding
 from annotator.core.project import Project
-from annotator.qt.finding_texts import counted_findings, what_happens
+from annotator.qt.finding_texts import counted_findings, way_title, what_happens
 from annotator.qt.translation import tr
 from annotator.qt.undo import UndoStack
 from converters.errors import DataError
@@ -54,7 +54,7 @@ class Mender(QObject):
         if not mending.does_something:
             messages.info(tr("Nothing can be mended in this way."))
             return None
-        if ask and not self._agreed(mending):
+        if ask and not self._agreed(mending, way):
             return None
         return mending if self._carry_out(project, mending) else None
 
@@ -97,12 +97,16 @@ class Mender(QObject):
         messages.info(tr("Done: {what} Ctrl+Z takes it back.", what=what_happens(mending)))
         return True
 
-    def _agreed(self, mending: Mending) -> bool:
+    def _agreed(self, mending: Mending, way: Way | None) -> bool:
         """Say exactly what will happen; whether the person agrees."""
         box = QMessageBox(self._page.window())
         box.setIcon(QMessageBox.Question)
         box.setWindowTitle(tr("Fix"))
-        box.setText(tr("Fix {findings}?", findings=counted_findings(len(mending.mended))))
+        findings = counted_findings(len(mending.mended))
+        if way is None:
+            box.setText(tr("Fix {findings}, each by its one right answer?", findings=findings))
+        else:
+            box.setText(tr("{way}: {findings}?", way=way_title(way), findings=findings))
         box.setInformativeText(what_happens(mending) + " " + tr("It is one step, which Ctrl+Z takes back."))
         if mending.removed:
             box.setDetailedText("\n".join(mending.removed))

@@ -275,6 +275,9 @@ class FindingsPage(PlainPage):
         if findings is None or not findings.is_checked:
             self.nothing.setText(tr("Looking…") if self.checker.is_checking else "")
             return
+        if self._kind == DISMISSED or (self._kind != ALL and self.shown()):
+            self.nothing.setText(tr("Nothing of this kind is left."))
+            return
         size = findings.options.network_size
         network = f"{size[0]} × {size[1]}" if size else ""
         lines = what_was_checked(compared=findings.is_compared, network=network)
