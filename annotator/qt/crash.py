@@ -15,6 +15,7 @@ from typing import IO
 from PyQt5.QtCore import QCoreApplication, QObject, QThread, pyqtSignal
 
 from annotator import messages, settings
+from annotator.qt.translation import tr
 
 _SAME = 3
 """A mistake that happens again and again (while painting, say) is told and written so many times."""
@@ -33,8 +34,10 @@ def record(text: str) -> str:
         with path.open("a", encoding="utf-8") as file:
             file.write(f"--- {datetime.datetime.now().isoformat(timespec='seconds')}\n{text}\n")
     except OSError:
-        return "Something went wrong inside the tool. Your boxes are kept."
-    return f"Something went wrong inside the tool. Your boxes are kept; the details are in {path}."
+        return tr("Something went wrong inside the tool. Your boxes are kept.")
+    return tr(
+        "Something went wrong inside the tool. Your boxes are kept; the details are in {path}.", path=path
+    )
 
 
 class _Relay(QObject):

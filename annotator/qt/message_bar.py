@@ -18,6 +18,7 @@ from PyQt5.QtWidgets import (
 
 from annotator import messages
 from annotator.messages import Level, Message
+from annotator.qt.translation import tr
 
 _COLOURS = {
     Level.INFO: ("#1f5f3a", "#ffffff"),
@@ -41,11 +42,11 @@ class MessageBar(QFrame):
         self.text.setWordWrap(True)
         self.text.setTextInteractionFlags(Qt.TextSelectableByMouse)
         self.text.setTextFormat(Qt.PlainText)
-        self.details = QPushButton("Details…")
+        self.details = QPushButton(tr("Details…"))
         self.details.clicked.connect(self._show_details)
         self.details.setFocusPolicy(Qt.NoFocus)
         close = QToolButton(text="✕")
-        close.setToolTip("Close this message")
+        close.setToolTip(tr("Close this message"))
         close.setFocusPolicy(Qt.NoFocus)
         close.clicked.connect(self.hide)
         layout = QHBoxLayout(self)
@@ -107,7 +108,7 @@ class MessageBar(QFrame):
 
     def _show_details(self) -> None:
         if self._message is not None:
-            show_text(self.window(), "Details", self._message.details)
+            show_text(self.window(), tr("Details"), self._message.details)
 
 
 def show_text(parent: QWidget, title: str, text: str) -> None:

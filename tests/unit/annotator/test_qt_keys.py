@@ -24,6 +24,7 @@ DEFAULTS = {
     "Ctrl+C": "copy", "Ctrl+V": "paste", "Y": "copy_previous", "Ctrl+D": "duplicate",
     "+": "zoom_in", "-": "zoom_out", "F": "fit", "Ctrl+1": "actual", "Z": "zoom_box",
     "H": "hide_boxes", "L": "hide_labels", "X": "crosshair",
+    "Shift+1": "draw_1", "G": "page_gallery",
     "B": "page_balance", "T": "page_train", "Q": "page_predict",
     "Ctrl+K": "palette", "F1": "keys", "?": "keys",
     "Ctrl+F": "search", "Shift+D": "next_fitting", "Shift+A": "previous_fitting",
