@@ -68,6 +68,8 @@ def _show(path: Path | None, *, demo: bool) -> int:
     for name in ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR"):
         if "cv2" in os.environ.get(name, ""):
             del os.environ[name]
+    # Nothing here is drawn by OpenGL, and merely asking for it loads 50 MB of drivers.
+    os.environ.setdefault("QT_XCB_GL_INTEGRATION", "none")
     QApplication.setAttribute(Qt.AA_EnableHighDpiScaling)
     QApplication.setAttribute(Qt.AA_UseHighDpiPixmaps)
     # A screen at 125 % or 150 % is drawn at just that.

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from converters.errors import DataError
+from converters.path_text import keep_as_text
 from converters.portable import shown
 
 
@@ -70,6 +71,9 @@ class Issue:
             "box": self.box,
             "hint": self.hint,
         }
+
+
+keep_as_text(Issue, "path")
 
 
 @dataclass(slots=True)

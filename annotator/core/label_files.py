@@ -149,22 +149,43 @@ class LabelFiles:
         self._codec = codec
         self._sidecar = sidecar
         self._images = images
-        self._keys: dict[Path, list[str]] = {}
+        self._keys: dict[str, str | list[str]] = {}
         for image in images.values():
-            if image.annotation is not None:
-                self._keys.setdefault(image.annotation, []).append(image.key)
-        self._tracked: dict[Path, TrackedFile] = {}
+            if (text := image.annotation_text) is not None:
+                self._add(text, image.key)
+        self._tracked: dict[str, TrackedFile] = {}
         self.dirty: set[str] = set()
         self.overruled: list[Path] = []
 
     @property
     def paths(self) -> tuple[Path, ...]:
         """All label files of the set, edited or not."""
-        return tuple(self._keys)
+        return tuple(map(Path, self._keys))
+
+    @property
+    def folders(self) -> set[Path]:
+        """The folders in which they lie (or would)."""
+        return {Path(folder) for folder in {name.rpartition("/")[0] for name in self._keys}}
+
+    def __contains__(self, path: object) -> bool:
+        """Whether a file is one of the set's label files."""
+        return str(path) in self._keys
 
     def keys_in(self, path: Path) -> tuple[str, ...]:
         """The images whose labels a file holds, also those in the trash."""
-        return tuple(self._keys.get(path, ()))
+        keys = self._keys.get(str(path), ())
+        # Nearly always one picture: its key alone, without a list around it.
+        return (keys,) if isinstance(keys, str) else tuple(keys)
+
+    def _add(self, path: str, key: str) -> None:
+        """The labels of one more image are in a file."""
+        known = self._keys.setdefault(path, key)
+        if known is key:
+            return
+        if isinstance(known, str):
+            self._keys[path] = [known, key]
+        else:
+            known.append(key)
 
     def add_key(self, key: str, path: Path, lies_at: Path) -> bool:
         """An image that was not there when the set was opened comes back.
@@ -177,12 +198,11 @@ class LabelFiles:
         Returns:
             Whether its file's base is known, and has the image.
         """
-        keys = self._keys.setdefault(path, [])
-        if key not in keys:
-            keys.append(key)
-        if path not in self._tracked:
+        if key not in self.keys_in(path):
+            self._add(str(path), key)
+        if str(path) not in self._tracked:
             self.adopt(path, lies_at)
-        file = self._tracked.get(path)
+        file = self._tracked.get(str(path))
         if file is None:
             return False
         file.gone.discard(key)
@@ -190,7 +210,7 @@ class LabelFiles:
 
     def is_tracked(self, path: Path | None) -> bool:
         """Whether a file was edited."""
-        return path in self._tracked
+        return str(path) in self._tracked
 
     @property
     def any_tracked(self) -> bool:
@@ -211,32 +231,33 @@ class LabelFiles:
             DataError: The file was changed by another program since it was read, or cannot be read.
         """
         image = self._images[key]
-        path = image.annotation
-        if path is None:
+        text = image.annotation_text
+        if text is None:
             raise WriteError("has no label file to write to.", path=image.path)
-        known = self._tracked.get(path)
+        known = self._tracked.get(text)
         if known is not None:
             return known
+        path = Path(text)
         base = read_file(path)
-        keys = [other for other in self._keys[path] if is_in_file or other != key]
+        keys = [other for other in self.keys_in(path) if is_in_file or other != key]
         at_base = {other: ImageState.of(self._images[other]) for other in keys}
         beginning = pack({other: state.to_json() for other, state in at_base.items()})
         file = TrackedFile(path, self._name_of(path), beginning, digest(base), dict(at_base), base=base)
         labelled = any(state.labelled for state in at_base.values())
         if labelled if base is None else self.render(file, at_base, class_names) != base:
             raise conflict(path, "Read the set again (F5) to see its boxes, then make the edit.")
-        self._tracked[path] = file
+        self._tracked[text] = file
         return file
 
     def untrack(self, keys: Iterable[str]) -> None:
         """Forget the files of images of which nothing was edited after all."""
-        for path in {self._images[key].annotation for key in keys}:
+        for path in {self._images[key].annotation_text for key in keys}:
             if path is not None and path in self._tracked and self._tracked[path].is_new:
                 del self._tracked[path]
 
     def note(self, key: str, state: ImageState) -> None:
         """An image is in another state now."""
-        path = self._images[key].annotation
+        path = self._images[key].annotation_text
         if path is None or path not in self._tracked:
             return
         file = self._tracked[path]
@@ -247,14 +268,14 @@ class LabelFiles:
 
     def make_stale(self, key: str) -> None:
         """The file of an image has to be written again, whatever the image says."""
-        path = self._images[key].annotation
+        path = self._images[key].annotation_text
         if path is not None and path in self._tracked:
             self._tracked[path].stale = True
             self.dirty.add(key)
 
     def base_state(self, key: str) -> ImageState | None:
         """An image as its file had it before the first edit; None where that was not edited."""
-        path = self._images[key].annotation
+        path = self._images[key].annotation_text
         file = self._tracked.get(path) if path is not None else None
         return file.at_base.get(key) if file is not None else None
 
@@ -300,8 +321,8 @@ class LabelFiles:
 
     def dirty_paths(self, keys: Iterable[str]) -> list[Path]:
         """The files of images that differ from what is on disk."""
-        paths = (self._images[key].annotation for key in keys if key in self.dirty)
-        return list(dict.fromkeys(path for path in paths if path is not None))
+        paths = (self._images[key].annotation_text for key in keys if key in self.dirty)
+        return [Path(path) for path in dict.fromkeys(paths) if path is not None]
 
     def save(
         self,
@@ -327,8 +348,8 @@ class LabelFiles:
         errors: list[DataError] = []
         ready: list[tuple[TrackedFile, dict[str, ImageState], bytes | None]] = []
         for path in paths:
-            file = self._tracked[path]
-            states = {key: state for key in self._keys[path] if (state := now(key)) is not None}
+            file = self._tracked[str(path)]
+            states = {key: state for key in self.keys_in(path) if (state := now(key)) is not None}
             try:
                 data = self.render(file, states, class_names)
                 if not overwrite and digest(read_file(path)) != file.on_disk:
@@ -347,7 +368,7 @@ class LabelFiles:
                 errors.append(error)
                 continue
             file.on_disk, file.saved, file.stale = digest(data), states, False
-            self.dirty.difference_update(self._keys[file.path])
+            self.dirty.difference_update(self.keys_in(file.path))
             done.append((file.on_disk, *_stat_of(file.path), file.name))
         self._write_down(done, "written = ?, size = ?, mtime = ?, pending = NULL, dirty = 0")
         return errors
@@ -364,7 +385,7 @@ class LabelFiles:
     def store(self, states: Mapping[str, ImageState]) -> None:
         """Write down the states of images, inside a transaction of the sidecar."""
         database = self._sidecar.database
-        for path in dict.fromkeys(self._images[key].annotation for key in states):
+        for path in dict.fromkeys(self._images[key].annotation_text for key in states):
             file = self._tracked.get(path) if path is not None else None
             if file is None:
                 continue
@@ -377,16 +398,16 @@ class LabelFiles:
             else:
                 database.execute("UPDATE files SET dirty = 1 WHERE path = ?", (file.name,))
         rows = [
-            (key, self._name_of(path), pack(state.to_json()))
+            (key, self._tracked[path].name, pack(state.to_json()))
             for key, state in states.items()
-            if (path := self._images[key].annotation) is not None and path in self._tracked
+            if (path := self._images[key].annotation_text) is not None and path in self._tracked
         ]
         database.executemany("INSERT OR REPLACE INTO states VALUES (?, ?, ?)", rows)
 
     def stored(self, states: Iterable[str]) -> None:
         """What :meth:`store` wrote has reached the database."""
         for key in states:
-            path = self._images[key].annotation
+            path = self._images[key].annotation_text
             if path is not None and path in self._tracked:
                 self._tracked[path].is_new = False
 
@@ -405,8 +426,6 @@ class LabelFiles:
         """
         adopted: dict[str, ImageState] = {}
         lost: list[tuple[str]] = []
-        paths = self._keys if only is None else (only,)
-        by_name = {self._name_of(path): path for path in paths if path not in self._tracked}
         database = self._sidecar.database
         where, names = ("", ()) if only is None else (" WHERE path = ?", (self._name_of(only),))
         own: dict[str, dict[str, bytes]] = {}
@@ -414,8 +433,8 @@ class LabelFiles:
             own.setdefault(name, {})[key] = state
         rows = database.execute(f"SELECT path, {_ROW} FROM files{where}", names)
         for name, *row in rows.fetchall():
-            path = by_name.get(name)
-            if path is None:
+            path = self._root / name
+            if path not in self or str(path) in self._tracked:
                 continue
             try:
                 adopted.update(self._take_up(path, lies_at or path, row, own.get(name, {})))
@@ -443,15 +462,15 @@ class LabelFiles:
             raise FormatError("was changed by another program.", path=path)
         now = {key: ImageState.from_json(unpack(data)) for key, data in own.items()}
         file = TrackedFile(path, self._name_of(path), at_base, here, is_new=False, base_is_read=False)
-        if not now.keys() >= set(self._keys[path]):  # else nobody needs to know yet how it began
+        if not now.keys() >= set(self.keys_in(path)):  # else nobody needs to know yet how it began
             now = {**file.at_base, **now}
         file.gone = {key for key, state in now.items() if state.removed and key not in self._images}
         if dirty:
             file.stale = True
-            self.dirty.update(key for key in self._keys[path] if key in self._images)
+            self.dirty.update(key for key in self.keys_in(path) if key in self._images)
         else:
-            file.saved = {key: now.get(key) or ImageState.of(self._images[key]) for key in self._keys[path]}
-        self._tracked[path] = file
+            file.saved = {key: now.get(key) or ImageState.of(self._images[key]) for key in self.keys_in(path)}
+        self._tracked[str(path)] = file
         return now
 
     def _name_of(self, path: Path) -> str:

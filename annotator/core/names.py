@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,9 @@ class ClassNames:
         is_unsaved: Whether the files that list them have to be written.
     """
 
-    def __init__(self, dataset: Dataset, codec: Codec, sidecar: Sidecar) -> None:
+    def __init__(
+        self, dataset: Dataset, codec: Codec, sidecar: Sidecar, label_files: Container[Path]
+    ) -> None:
         self._root = dataset.root
         self._codec = codec
         self._sidecar = sidecar
@@ -54,7 +56,7 @@ class ClassNames:
         self.now: tuple[str, ...] = dataset.class_names if self._has_ids else (*pinned, *shown)
         self._base = self._read_fact(_BASE)
         self._known = dict.fromkeys((*self.now, *dataset.class_names, *retired, *(self._base or ())))
-        self._label_files = {image.annotation for image in dataset}
+        self._label_files = label_files
         self.is_unsaved = False
         self._is_stored = True
 
@@ -72,9 +74,9 @@ class ClassNames:
     def affected(self, images: Iterable[AnnotatedImage], after: tuple[str, ...]) -> list[str]:
         """Images whose label files change with the list alone, whatever becomes of their boxes."""
         if self._shared:
-            one_each: dict[Path | None, str] = {}
+            one_each: dict[str | None, str] = {}
             for image in images:
-                one_each.setdefault(image.annotation, image.key)
+                one_each.setdefault(image.annotation_text, image.key)
             return list(one_each.values())
         if not self._has_ids:
             return []

@@ -83,7 +83,7 @@ class Session:
         self._listeners = Listeners()
         self._on_progress: ProgressCallback | None = None
         self._files = LabelFiles(dataset.root, codec, sidecar, self._images)
-        self._names = ClassNames(dataset, codec, sidecar)
+        self._names = ClassNames(dataset, codec, sidecar, self._files)
         self._colours = ChosenColours(sidecar)
         self._marks = Marks(sidecar, codec)
         self._splits = Splits(dataset.root, sidecar)
@@ -114,7 +114,7 @@ class Session:
                 sidecar = Sidecar(dataset.root)
             session = cls(dataset, codec, report, sidecar)
             if sidecar.writable and sidecar.locked_by is None:
-                sweep({root, *(path.parent for path in session._files.paths)})
+                sweep({root, *session._files.folders})
                 if session.is_unsaved:
                     session.save()
         except BaseException:

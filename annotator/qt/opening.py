@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 _WAIT_FOR_PICTURE = 1000
 """Milliseconds for which reading the set waits for its first picture."""
+_MOST_TOLD = 2000
+"""Lines of the details of what was found; the page of findings has them all."""
 
 LEFT_OUT = "left-out"
 """Topic of the message about what was left out of a set; the page of findings lists it."""
@@ -117,7 +120,7 @@ class Opening(QObject):
             self._window.start.show_empty(path)
             return
         self.let_go()
-        at = self._return_to
+        at = self._return_to or self._window.settings.place_in(path)
         look = Task(lambda _: first_look(path, at), self)
         look.succeeded.connect(lambda found: self._looked(found, path))
         look.failed.connect(self._not_opened)
@@ -210,6 +213,9 @@ class Opening(QObject):
         if self._closed or self._next is not None or self._window.project is not None:
             session.close()
             return
+        # A million boxes will not become garbage while the set is open: looking through them for some, as
+        # Python does now and then, would stop the window for half a second each time.
+        gc.freeze()
         window = self._window
         project = Project(session, window.settings)
         project.take_over_split()
@@ -243,6 +249,7 @@ class Opening(QObject):
             window.project.session.close()
             window.project = None
         window.loader.forget_all()
+        gc.unfreeze()
 
     def close(self) -> None:
         """The window closes: end what is being opened."""
@@ -258,7 +265,9 @@ def say_what_was_found(session: Session) -> None:
     """What a person has to know about a set that was just opened."""
     unlabelled = sum(not session.image(key).labelled for key in session.keys)
     pictures = tr_n("{n} picture open", "{n} pictures open", len(session.keys))
-    details = "\n".join(map(str, session.report))
+    details = "\n".join(map(str, session.report.issues[:_MOST_TOLD]))
+    if len(session.report.issues) > _MOST_TOLD:
+        details += "\n" + tr("… {n} in all", n=f"{len(session.report.issues):,}")
     if session.sidecar.locked_by is not None:
         messages.warning(
             tr(

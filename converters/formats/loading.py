@@ -375,6 +375,7 @@ def load_images(
     """
     unknowns = Unknowns()
     images: list[AnnotatedImage] = []
+    sizes: dict[tuple[int, int], tuple[int, int]] = {}  # one of each in memory
     for done, pair in enumerate(pairs):
         if options.on_progress is not None:
             options.on_progress(done, len(pairs))
@@ -384,6 +385,7 @@ def load_images(
         except ImageError as error:
             report.add_exception(error, key=pair.key)
             continue
+        size = sizes.setdefault(size, size)
         image = AnnotatedImage(pair.key, picture, size, (), splits.get(pair.key), path, pair.exists)
         if not pair.exists:
             report.warning("image-without-label", "has no label file.", path=picture, key=pair.key)

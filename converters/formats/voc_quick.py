@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import dataclass
+from functools import lru_cache
 
 from converters.formats.voc_document import EDGES, FLAGS
 from converters.model import Xyxy
@@ -114,7 +115,7 @@ def _object(match: re.Match[bytes], line: int) -> QuickObject | None:
         text = edges.get(edge.encode(), b"")
         if not _NUMBER.fullmatch(text):
             return None
-        numbers.append(float(text))
+        numbers.append(_number(text))
     name = fields.get(b"name", b"").decode()
     if not name.isprintable() or not name:
         return None
@@ -130,6 +131,12 @@ def _object(match: re.Match[bytes], line: int) -> QuickObject | None:
     return QuickObject(
         sys.intern(name), (xmin, ymin, xmax, ymax), frozenset(flags) if flags else _NO_FLAGS, line
     )
+
+
+@lru_cache(4096)
+def _number(text: bytes) -> float:
+    """An edge. Most are small whole numbers, each of which is in memory once however many boxes there are."""
+    return float(text)
 
 
 def _fields(leaves: bytes) -> dict[bytes, bytes] | None:

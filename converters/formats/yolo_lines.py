@@ -29,6 +29,8 @@ _PIXELS = 2.0
 _BLANKS = " \t\v\f\r"
 _COLUMN = re.compile(r"[^ \t\v\f\r\n]+")
 _ID = re.compile(r"([0-9]{1,9})(\.0*)?")
+_MOST_EDGES = 100_000
+"""Equal edges are in memory once, as far as that many can be remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class YoloReader:
     names: tuple[str, ...] | None
     highest: int = -1
     outlines: Outlines = field(default_factory=Outlines)
+    _edges: dict[float, float] = field(default_factory=dict)
 
     def read(self, data: bytes, file: LabelFile) -> None:
         """Read the bytes of a label file into ``file``."""
@@ -101,7 +104,10 @@ class YoloReader:
             )
         self.highest = max(self.highest, parsed.class_id)
         before = len(file.boxes)
-        file.take(Box(parsed.xyxy, label, parsed.confidence, origin=index), line)
+        x1, y1, x2, y2 = (self._edges.setdefault(edge, edge) for edge in parsed.xyxy)
+        if len(self._edges) > _MOST_EDGES:
+            self._edges.clear()
+        file.take(Box((x1, y1, x2, y2), label, parsed.confidence, origin=index), line)
         if parsed.polygon and len(file.boxes) > before:
             self.outlines.taken("polygon", file.path, line)
 

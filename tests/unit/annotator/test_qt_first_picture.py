@@ -30,10 +30,10 @@ def slow(monkeypatch):
 
     class SlowSession:
         @staticmethod
-        def open(path, tell=None):
+        def open(path, tell=None, *rest):
             while not gate.wait(0.01):
                 tell(3, 7)
-            return Session.open(path, tell)
+            return Session.open(path, tell, *rest)
 
     monkeypatch.setattr(opening, "Session", SlowSession)
     yield gate
@@ -69,7 +69,7 @@ def test_the_first_picture_is_there_before_the_set_is_read(qtbot, window, small_
 def test_one_need_not_wait_for_the_set(qtbot, window, small_demo, monkeypatch):
     class EndlessSession:
         @staticmethod
-        def open(path, tell=None):
+        def open(path, tell=None, *rest):
             while True:
                 tell(1, 2)
 
@@ -91,7 +91,7 @@ def test_closing_meanwhile_ends_the_reading(qtbot, window, small_demo, monkeypat
 
     class EndlessSession:
         @staticmethod
-        def open(path, tell=None):
+        def open(path, tell=None, *rest):
             try:
                 while True:
                     tell(1, 2)
