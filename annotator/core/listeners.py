@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from threading import get_ident
 from typing import Literal
 
 Listener = Callable[[str], None]
@@ -18,11 +19,12 @@ class Listeners:
         self._of_images: list[Listener] = []
         self._of_topics: dict[Topic, list[Callable[[], None]]] = {}
         self._held: list[Callable[[], None]] | None = None
+        self._thread = 0
 
     @property
     def is_held(self) -> bool:
-        """Whether what happens is told later."""
-        return self._held is not None
+        """Whether what another thread does now is told later."""
+        return self._held is not None and self._thread != get_ident()
 
     def add(self, listener: Listener) -> None:
         """Call it with the key of each image that changed."""
@@ -42,6 +44,7 @@ class Listeners:
 
     def hold(self) -> None:
         """From now on keep what is to be told."""
+        self._thread = get_ident()
         self._held = []
 
     def release(self) -> Callable[[], None]:

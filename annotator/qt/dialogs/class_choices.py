@@ -75,7 +75,6 @@ class _Question(QDialog):
         self.column = QVBoxLayout(self)
         self.column.addWidget(self.head)
         self._colours = colours
-        self.resize(self.fontMetrics().averageCharWidth() * 68, self.sizeHint().height())
 
     def _offer(self, names: Sequence[str]) -> None:
         for name in names:
@@ -86,6 +85,9 @@ class _Question(QDialog):
         self.column.addWidget(self.buttons)
         self.target.currentIndexChanged.connect(self._say)
         self._say()
+        # Room for whatever the sentence says.
+        self.says.setMinimumHeight(2 * self.fontMetrics().lineSpacing() + 2)
+        self.setMinimumWidth(self.fontMetrics().averageCharWidth() * 68)
 
     def _say(self) -> None:
         """Say what the answer does."""
