@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from PyQt5.QtCore import Qt, pyqtSignal
-from PyQt5.QtGui import QKeyEvent
+from PyQt5.QtCore import Qt, QTimer, pyqtSignal
+from PyQt5.QtGui import QFocusEvent, QKeyEvent
 from PyQt5.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -48,6 +48,19 @@ class _Ticks(QListWidget):
 
     def _toggle(self, item: QListWidgetItem) -> None:
         item.setCheckState(Qt.Unchecked if item.checkState() == Qt.Checked else Qt.Checked)
+
+
+class _Limit(QSpinBox):
+    """A number, or "any". A click selects it all: what is typed takes its place."""
+
+    def __init__(self, most: int, suffix: str) -> None:
+        super().__init__(minimum=_UNLIMITED, maximum=most, value=_UNLIMITED, suffix=suffix)
+        self.setSpecialValueText(tr("any"))
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        # The click that brought the focus would set the cursor after this.
+        QTimer.singleShot(0, self.selectAll)
 
 
 class FilterPanel(QFrame):
@@ -144,13 +157,14 @@ class FilterPanel(QFrame):
             grid.addWidget(low, row, 1)
             grid.addWidget(QLabel(tr("to")), row, 2)
             grid.addWidget(high, row, 3)
+        grid.setColumnStretch(1, 1)
+        grid.setColumnStretch(3, 1)
         grid.addWidget(self.measure, 2, 1, 1, 3)
         self.measure.setToolTip(tr("Where the smallest box's shorter side is measured"))
         self._numbers = grid
 
     def _number(self, most: int, suffix: str = "") -> QSpinBox:
-        box = QSpinBox(minimum=_UNLIMITED, maximum=most, value=_UNLIMITED, suffix=suffix)
-        box.setSpecialValueText(tr("any"))
+        box = _Limit(most, suffix)
         box.valueChanged.connect(self._tell)
         return box
 
@@ -238,6 +252,12 @@ class FilterPanel(QFrame):
         self._silent = False
         if self.value() != before:
             self.changed.emit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key_Escape, Qt.Key_Return, Qt.Key_Enter):
+            self.hide()
+        else:
+            super().keyPressEvent(event)
 
     def _ticked(self) -> frozenset[str]:
         items = (self.classes.item(row) for row in range(self.classes.count()))

@@ -90,9 +90,10 @@ class ImageList(QWidget):
         column.setContentsMargins(6, 6, 0, 6)
         column.setSpacing(4)
         column.addLayout(_row(self.search, self.filter_button, self.sort_button))
+        # Above the list: messages cover the lower edge of the window.
+        column.addLayout(_row(self.count, self.update_button))
         column.addLayout(_row(self.summary, self.clear_button))
         column.addWidget(self.view)
-        column.addLayout(_row(self.count, self.update_button))
         self.setMinimumWidth(190)
         self._tell_filter()
         self._tell_count()
