@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PyQt5.QtCore import QObject, QPoint, Qt, QTimer, QUrl
@@ -12,9 +11,9 @@ from PyQt5.QtWidgets import QMenu
 
 from annotator import messages
 from annotator.core.session import Session
+from annotator.qt.bulk import carry_out
 from annotator.qt.entry import LABELLING, Entry
 from annotator.qt.translation import tr, tr_n
-from converters.errors import DataError
 from converters.model import Split
 
 if TYPE_CHECKING:
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 
 REMEMBER_MS = 2000
 """Where a person is in a set is written down when they stay so long at a picture."""
-BUSY_FROM = 500
-"""From so many pictures on the pointer says that it takes a moment."""
 THUMBNAILS = "list_thumbnails"
 WHOLE_SET = 1_000_000_000
 
@@ -68,8 +65,7 @@ class PictureActions(QObject):
     def reviewed_and_next(self) -> None:
         """Say that the picture was looked at, and go on."""
         keys = self.targets()
-        if self._do(lambda session: session.set_reviewed(keys), len(keys)) and len(keys) == 1:
-            self._next()
+        self._do(lambda session: session.set_reviewed(keys), keys, self._next if len(keys) == 1 else None)
 
     def toggle_reviewed(self) -> None:
         """Say that the pictures were looked at; where that was said of all of them, take it back."""
@@ -81,24 +77,21 @@ class PictureActions(QObject):
     def set_reviewed(self, reviewed: bool) -> None:
         """Say of the pictures that they were looked at, or not."""
         keys = self.targets()
-        self._do(lambda session: session.set_reviewed(keys, reviewed), len(keys))
+        self._do(lambda session: session.set_reviewed(keys, reviewed), keys)
 
     def empty_and_next(self) -> None:
         """Say that there is nothing to label in the picture, and go on."""
-        keys = self.targets()
-        if self.set_empty(True) and len(keys) == 1:
-            self._next()
+        self.set_empty(True, self._next if len(self.targets()) == 1 else None)
 
-    def set_empty(self, empty: bool) -> bool:
+    def set_empty(self, empty: bool, then: Callable[[], object] | None = None) -> None:
         """Say of the pictures that they have nothing to label, or are not labelled yet."""
         keys = self.targets()
-        return self._do(lambda session: session.set_empty_on_purpose(keys, empty), len(keys))
+        self._do(lambda session: session.set_empty_on_purpose(keys, empty), keys, then)
 
     def set_split(self, split: Split | None) -> None:
         """Put the pictures into a split."""
         keys = self.targets()
-        if self._do(lambda session: session.set_split(keys, split), len(keys)):
-            self._list.refresh_filters()
+        self._do(lambda session: session.set_split(keys, split), keys, self._list.refresh_filters)
 
     # Files
 
@@ -108,7 +101,8 @@ class PictureActions(QObject):
         if session is None or not keys:
             return
         name = session.image(keys[0]).name
-        if self._do(lambda session: session.remove_images(keys), len(keys)):
+
+        def say() -> None:
             messages.info(
                 tr("{name} is in the trash of the set. Ctrl+Z brings it back.", name=name)
                 if len(keys) == 1
@@ -118,6 +112,8 @@ class PictureActions(QObject):
                     len(keys),
                 )
             )
+
+        self._do(lambda session: session.remove_images(keys), keys, say)
 
     def open_folder(self) -> None:
         """Show the folder that the picture lies in."""
@@ -139,18 +135,30 @@ class PictureActions(QObject):
     def _session(self) -> Session | None:
         return self._window.project.session if self._window.project is not None else None
 
-    def _do(self, act: Callable[[Session], None], count: int) -> bool:
-        """Do something to the set; returns whether that was possible (else it is said why not)."""
+    def _do(
+        self,
+        act: Callable[[Session], None],
+        keys: tuple[str, ...],
+        then: Callable[[], object] | None = None,
+    ) -> None:
+        """Do something to pictures, of very many behind a bar.
+
+        Args:
+            act: What is done.
+            keys: The pictures.
+            then: Called where that was possible; else it is said why not.
+        """
         session = self._session()
-        if session is None or not count:
-            return False
-        try:
-            with _busy(count):
-                act(session)
-        except DataError as error:
-            messages.warning(str(error))
-            return False
-        return True
+        if session is None or not keys:
+            return
+
+        def end(problem: str) -> None:
+            if problem:
+                messages.warning(problem)
+            elif then is not None:
+                then()
+
+        carry_out(self._window, session, len(keys), lambda: act(session), end)
 
     def _next(self) -> None:
         before = self._window.label.key
@@ -191,18 +199,6 @@ class PictureActions(QObject):
         menu.addSeparator()
         menu.addAction(actions["remove"])
         return menu
-
-
-@contextmanager
-def _busy(count: int) -> Iterator[None]:
-    if count < BUSY_FROM:
-        yield
-        return
-    QGuiApplication.setOverrideCursor(Qt.WaitCursor)
-    try:
-        yield
-    finally:
-        QGuiApplication.restoreOverrideCursor()
 
 
 def go_entries(window: MainWindow) -> list[Entry]:
