@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from PyQt5.QtCore import Qt, QTimer, pyqtSignal
-from PyQt5.QtGui import QFocusEvent, QKeyEvent
+from PyQt5.QtGui import QFocusEvent, QKeyEvent, QPalette
 from PyQt5.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -100,6 +100,8 @@ class FilterPanel(QFrame):
     def _build_classes(self) -> None:
         self._classes_title = QLabel(tr("With a box of"))
         self.classes = _Ticks()
+        # Empty boxes to tick are as dark as a list in the dark theme.
+        self.classes.viewport().setBackgroundRole(QPalette.Window)
         self.classes.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
         self.classes.setTextElideMode(Qt.ElideMiddle)
         self.classes.itemChanged.connect(self._tell)

@@ -153,6 +153,7 @@ class MainWindow(QMainWindow):
         )
         self.label.told.connect(lambda text: self.statusBar().showMessage(text, 4000))
         self.train.size.valueChanged.connect(lambda side: self.label.boxes.set_network_size(side, side))
+        self.train.size.valueChanged.connect(lambda side: self.label.images.set_network((side, side)))
         for page in self.pages:
             page.work_changed.connect(self._work_changed)
 

@@ -251,7 +251,7 @@ def entries(window: MainWindow) -> list[Entry]:
         ("reviewed_next", tr("Reviewed, and next"), ("Space",), pictures.reviewed_and_next),
         ("toggle_reviewed", tr("Reviewed or not"), ("Shift+Space",), pictures.toggle_reviewed),
         ("empty_next", tr("Empty on purpose, and next"), ("E",), pictures.empty_and_next),
-        ("remove", tr("Move the picture to the trash"), ("Ctrl+Shift+Del",), pictures.remove),
+        ("remove", tr("Move to the trash"), ("Ctrl+Shift+Del",), pictures.remove),
     )
     marks = [
         Entry(name, text, keys, "Edit", run, LABELLING, separated=name == "reviewed_next")
