@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from annotator.darknet.coco_metrics import CocoMetrics, evaluate_coco
 from annotator.darknet.evaluation import (
     IOU,
     STRICT_IOU,
@@ -108,27 +109,68 @@ def evaluate_run(
     todo = [_given(run, weights)] if weights is not None else _checkpoints(run)
     stored = load_stored(run)
     progress = _Progress(on_progress, len(todo) * len(val) + len(test))
-    measured = [_on_validation(run, one, val, stored, conf_threshold, progress, report) for one in todo]
+    looked = _BestLook()
+    measured = [
+        _on_validation(run, one, val, stored, conf_threshold, progress, report, looked) for one in todo
+    ]
     by = "person" if weights is not None else "validation" if len(val) else "default"
     best = _best(measured)
-    chosen = measured[best]
     evaluation = Evaluation(
         class_names=run.info.class_names,
         conf_threshold=conf_threshold,
         checkpoints=tuple(measured),
         chosen=best,
         chosen_by=by,
-        validation=_measured_on(val, chosen, stored.validation if stored else None),
+        validation=None,
         test=None,
         test_looks=stored.test_looks if stored else (),
         report=report,
     )
+    _keep_validation(run, evaluation, val, stored.validation if stored else None, looked, progress)
     _on_test(run, evaluation, test, progress)
     if weights is not None and stored is not None:
         _keep_table(evaluation, stored, val)
     _note_numbers(run, evaluation, val, test)
     progress.finish()
     save(run, evaluation)
+    return evaluation
+
+
+def stored_evaluation(run: RunFolder) -> Evaluation | None:
+    """The last evaluation of a run as it was left, without running the network; None where there is none.
+
+    Where pictures or labels were changed since, the numbers stand, without the pictures they are from.
+
+    Raises:
+        FormatError: evaluation.json, the run's cfg or a list is broken.
+    """
+    run = RunFolder(run.path.resolve(), run.info)
+    stored = load_stored(run)
+    if stored is None or not stored.checkpoints:
+        return None
+    names = [one.weights for one in stored.checkpoints]
+    evaluation = Evaluation(
+        class_names=stored.class_names,
+        conf_threshold=stored.conf_threshold,
+        checkpoints=stored.checkpoints,
+        chosen=names.index(stored.chosen) if stored.chosen in names else 0,
+        chosen_by=stored.chosen_by,
+        validation=stored.validation,
+        test=stored.test,
+        test_looks=stored.test_looks,
+        notes=list(stored.notes),
+    )
+    found: dict[Split, tuple[ImageResult, ...]] = {}
+    for pictures in read_splits(run, (Split.VAL, Split.TEST), evaluation.report):
+        measured = stored.validation if pictures.split is Split.VAL else stored.test
+        if measured is None or measured.fingerprint != pictures.fingerprint:
+            continue
+        kept = load_predictions(run, measured.sha256, measured.fingerprint, pictures.split)
+        if kept is not None:
+            results = _stored_results(kept, pictures, stored.conf_threshold, evaluation.report)
+            found[pictures.split] = tuple(results or ())
+    evaluation.validation_images = found.get(Split.VAL, ())
+    evaluation.images = found.get(Split.TEST, ())
     return evaluation
 
 
@@ -172,6 +214,20 @@ def read_splits(run: RunFolder, splits: Sequence[Split], report: Report) -> list
         ]
         sets.append(_split_set(split, kept, network))
     return sets
+
+
+@dataclass(slots=True)
+class _BestLook:
+    """What the best weights found on validation; that of all of them would not fit into memory."""
+
+    sha256: str = ""
+    mean_ap: float = -1.0
+    results: tuple[ImageResult, ...] = ()
+
+    def offer(self, sha256: str, mean_ap: float, results: Sequence[ImageResult]) -> None:
+        """Keep what was found if it is better than what is kept (of equals the first stays)."""
+        if mean_ap > self.mean_ap:
+            self.sha256, self.mean_ap, self.results = sha256, mean_ap, tuple(results)
 
 
 class _Progress:
@@ -251,6 +307,7 @@ def _on_validation(
     conf_threshold: float,
     progress: _Progress,
     report: Report,
+    looked: _BestLook,
 ) -> Checkpoint:
     """Measure one checkpoint on validation, or take what is stored for the same weights and pictures."""
     if not len(val):
@@ -260,11 +317,9 @@ def _on_validation(
         progress.step(one.weights, len(val))
         return known
     results = _look(run, one, val, conf_threshold, progress, report)
-    return replace(
-        one,
-        metrics=_metrics(results, run, IOU, conf_threshold),
-        strict=_metrics(results, run, STRICT_IOU, conf_threshold),
-    )
+    metrics = _metrics(results, run, IOU, conf_threshold)
+    looked.offer(one.sha256, metrics.mean_ap, results)
+    return replace(one, metrics=metrics, strict=_metrics(results, run, STRICT_IOU, conf_threshold))
 
 
 def _known(one: Checkpoint, val: SplitSet, stored: Stored | None, conf_threshold: float) -> Checkpoint | None:
@@ -326,6 +381,11 @@ def _metrics(
     )
 
 
+def _coco(results: Sequence[ImageResult], run: RunFolder) -> CocoMetrics:
+    truths, found = [one.truths for one in results], [one.predictions for one in results]
+    return evaluate_coco(truths, found, run.info.class_names)
+
+
 def _best(measured: Sequence[Checkpoint]) -> int:
     """Index of the best on validation, of equals the earlier; without validation the final or newest."""
     if measured[0].metrics is not None:
@@ -338,13 +398,30 @@ def _best(measured: Sequence[Checkpoint]) -> int:
     return final[-1] if final else len(measured) - 1
 
 
-def _measured_on(val: SplitSet, chosen: Checkpoint, old: Measured | None) -> Measured | None:
-    """The chosen weights' numbers on validation."""
+def _keep_validation(
+    run: RunFolder,
+    evaluation: Evaluation,
+    val: SplitSet,
+    old: Measured | None,
+    looked: _BestLook,
+    progress: _Progress,
+) -> None:
+    """The chosen weights' numbers on validation, and what they found there."""
+    chosen, threshold = evaluation.chosen_weights, evaluation.conf_threshold
     if chosen.metrics is None or chosen.strict is None:
-        return None
+        return
+    results: Sequence[ImageResult] | None = looked.results if looked.sha256 == chosen.sha256 else None
+    if not results:
+        stored = load_predictions(run, chosen.sha256, val.fingerprint, Split.VAL)
+        results = _stored_results(stored, val, threshold, Report()) if stored is not None else None
+    if not results:
+        results = _look(run, chosen, val, threshold, progress, Report())
     same = old is not None and (old.sha256, old.fingerprint) == (chosen.sha256, val.fingerprint)
     when = old.measured if same and old is not None else now()
-    return Measured(Split.VAL, chosen.sha256, val.fingerprint, when, chosen.metrics, chosen.strict)
+    evaluation.validation_images = tuple(results)
+    evaluation.validation = Measured(
+        Split.VAL, chosen.sha256, val.fingerprint, when, chosen.metrics, chosen.strict, _coco(results, run)
+    )
 
 
 def _on_test(run: RunFolder, evaluation: Evaluation, test: SplitSet, progress: _Progress) -> None:
@@ -371,6 +448,7 @@ def _on_test(run: RunFolder, evaluation: Evaluation, test: SplitSet, progress: _
         measured,
         _metrics(results, run, IOU, threshold),
         _metrics(results, run, STRICT_IOU, threshold),
+        _coco(results, run),
     )
     if evaluation.test_measured_now:
         mean_ap = evaluation.test.metrics.mean_ap

@@ -2,7 +2,7 @@
 
 RUN/evaluation/
   evaluation.json    all numbers, each under the split it was measured on
-  predictions-….json what weights (by the begin of their hash) found on the test pictures
+  predictions-….json what weights (by the begin of their hash) found on the test pictures; -val-…: validation
   metrics.csv        the numbers as a table
   report.html        to look at
   pictures/          the test pictures, ground truth beside prediction
@@ -11,10 +11,12 @@ RUN/evaluation/
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from annotator.darknet.coco_metrics import CocoMetrics
 from annotator.darknet.metrics import ImageMatch, Metrics
 from annotator.darknet.predictor import WeightsError
 from annotator.darknet.runs import RunFolder, SavedWeights
@@ -44,9 +46,10 @@ class EvaluationFolder:
         """All numbers."""
         return self.path / "evaluation.json"
 
-    def predictions(self, sha256: str) -> Path:
-        """What the weights of this hash found on the test pictures."""
-        return self.path / f"predictions-{sha256[:12]}.json"
+    def predictions(self, sha256: str, split: Split = Split.TEST) -> Path:
+        """What the weights of this hash found on the pictures of test, or of validation."""
+        part = "" if split is Split.TEST else f"{split}-"
+        return self.path / f"predictions-{part}{sha256[:12]}.json"
 
     @property
     def csv(self) -> Path:
@@ -100,6 +103,7 @@ class Measured:
         measured: When, ISO 8601.
         metrics: At IoU 0.50.
         strict: At IoU 0.75.
+        coco: By COCO's rules; None where an older evaluation did not measure it.
     """
 
     split: Split
@@ -108,6 +112,7 @@ class Measured:
     measured: str
     metrics: Metrics
     strict: Metrics
+    coco: CocoMetrics | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +166,7 @@ class Evaluation:
         test_measured_now: False where the stored numbers of an earlier evaluation are shown.
         notes: Sentences for the person, about the numbers as a whole.
         images: The test pictures, in the order of the list.
+        validation_images: The validation pictures with what the chosen weights found.
         report: Pictures and labels that could not be used.
     """
 
@@ -175,6 +181,7 @@ class Evaluation:
     test_measured_now: bool = False
     notes: list[str] = field(default_factory=list)
     images: tuple[ImageResult, ...] = ()
+    validation_images: tuple[ImageResult, ...] = ()
     report: Report = field(default_factory=Report)
 
     @property
@@ -227,10 +234,14 @@ class Stored:
     checkpoints: tuple[Checkpoint, ...]
     validation: Measured | None
     test_looks: tuple[TestLook, ...]
+    test: Measured | None = None
+    chosen_by: str = "validation"
+    conf_threshold: float = 0.25
+    notes: tuple[str, ...] = ()
 
 
 def save(run: RunFolder, evaluation: Evaluation) -> None:
-    """Write evaluation.json and the predictions on test.
+    """Write evaluation.json and what the chosen weights found on test and validation.
 
     Raises:
         WriteError: They cannot be written.
@@ -238,20 +249,13 @@ def save(run: RunFolder, evaluation: Evaluation) -> None:
     folder = EvaluationFolder.of(run)
     make_folder(folder.path)
     # The predictions first: evaluation.json is what says that they are there.
-    if evaluation.test is not None:
-        predictions = {
-            "version": EVALUATION_VERSION,
-            "split": str(Split.TEST),
-            "sha256": evaluation.test.sha256,
-            "fingerprint": evaluation.test.fingerprint,
-            "measured": evaluation.test.measured,
-            "images": {
-                image.image: [[box.label, box.confidence, *box.xyxy] for box in image.predictions]
-                for image in evaluation.images
-            },
-        }
-        path = folder.predictions(evaluation.test.sha256)
-        write_if_changed(path, json.dumps(predictions, ensure_ascii=False) + "\n")
+    for measured, images in (
+        (evaluation.validation, evaluation.validation_images),
+        (evaluation.test, evaluation.images),
+    ):
+        if measured is not None and images:
+            path = folder.predictions(measured.sha256, measured.split)
+            write_if_changed(path, json.dumps(_predictions_dict(measured, images), ensure_ascii=False) + "\n")
     text = json.dumps(evaluation.as_dict(), indent=1, ensure_ascii=False) + "\n"
     write_if_changed(folder.json, text)
 
@@ -292,6 +296,10 @@ def load_stored(run: RunFolder) -> Stored | None:
                 )
                 for look in content["test_looks"]
             ),
+            test=_measured(content["test"]),
+            chosen_by=str(content["chosen"]["by"]),
+            conf_threshold=float(content["conf_threshold"]),
+            notes=tuple(str(note) for note in content["notes"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise FormatError(
@@ -304,16 +312,18 @@ def load_stored(run: RunFolder) -> Stored | None:
 
 @dataclass(frozen=True, slots=True)
 class StoredPredictions:
-    """What weights found on the test pictures, by list entry, and when."""
+    """What weights found on the pictures of a split, by list entry, and when."""
 
     measured: str
     images: dict[str, tuple[Box, ...]]
 
 
-def load_predictions(run: RunFolder, sha256: str, fingerprint: str) -> StoredPredictions | None:
-    """The stored predictions of weights on the test pictures; None where there are none of this set."""
+def load_predictions(
+    run: RunFolder, sha256: str, fingerprint: str, split: Split = Split.TEST
+) -> StoredPredictions | None:
+    """The stored predictions of weights on test or validation; None where there are none of this set."""
     try:
-        content = _read_json(EvaluationFolder.of(run).predictions(sha256))
+        content = _read_json(EvaluationFolder.of(run).predictions(sha256, split))
         if content is None or (content["sha256"], content["fingerprint"]) != (sha256, fingerprint):
             return None
         images = {
@@ -413,6 +423,21 @@ def _measured_dict(one: Measured | None) -> dict[str, Any] | None:
         "measured": one.measured,
         "iou_50": one.metrics.as_dict(),
         "iou_75": one.strict.as_dict(),
+        "coco": one.coco.as_dict() if one.coco else None,
+    }
+
+
+def _predictions_dict(measured: Measured, images: Sequence[ImageResult]) -> dict[str, Any]:
+    return {
+        "version": EVALUATION_VERSION,
+        "split": str(measured.split),
+        "sha256": measured.sha256,
+        "fingerprint": measured.fingerprint,
+        "measured": measured.measured,
+        "images": {
+            image.image: [[box.label, box.confidence, *box.xyxy] for box in image.predictions]
+            for image in images
+        },
     }
 
 
@@ -426,6 +451,7 @@ def _measured(value: dict[str, Any] | None) -> Measured | None:
         measured=str(value["measured"]),
         metrics=Metrics.from_dict(value["iou_50"]),
         strict=Metrics.from_dict(value["iou_75"]),
+        coco=CocoMetrics.from_dict(value["coco"]) if value.get("coco") else None,
     )
 
 

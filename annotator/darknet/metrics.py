@@ -30,6 +30,7 @@ from converters.errors import DataError, UsageError
 from converters.model import Box
 
 Interval = tuple[float, float]
+Floats = npt.NDArray[np.float64]
 _Z = 1.959963984540054
 """Two-sided 95 % of the normal distribution."""
 POINTS = (0, 11, 101)
@@ -300,16 +301,10 @@ def evaluate_detections(
     """
     if points not in POINTS:
         raise UsageError(f"points must be 0, 11 or 101, not {points}.")
-    if not 0 <= iou_threshold < 1 or not 0 <= conf_threshold < 1:
-        raise UsageError("the thresholds of IoU and confidence must be at least 0 and below 1.")
-    if len(truths) != len(detections):
-        raise UsageError(f"{len(truths)} pictures with ground truth, but {len(detections)} with predictions.")
-    counts = {name: _Counts() for name in class_names}
-    for index, (true_boxes, found) in enumerate(zip(truths, detections, strict=True)):
-        _check_labels(true_boxes, found, counts)
-        for name in {box.label for box in (*true_boxes, *found)}:
-            _count_image(counts[name], index, name, true_boxes, found, iou_threshold, conf_threshold)
-    weights = _resample(len(truths), resamples, seed)
+    counts = gather(
+        truths, detections, class_names, iou_threshold=iou_threshold, conf_threshold=conf_threshold
+    )
+    weights = resample(len(truths), resamples, seed)
     classes = tuple(_finish(name, counts[name], points, weights) for name in class_names)
     return Metrics(
         classes=classes,
@@ -319,6 +314,30 @@ def evaluate_detections(
         images=len(truths),
         detections=sum(len(one.confidence) for one in counts.values()),
     )
+
+
+def gather(
+    truths: Sequence[Sequence[Box]],
+    detections: Sequence[Sequence[Box]],
+    class_names: Sequence[str],
+    *,
+    iou_threshold: float = 0.5,
+    conf_threshold: float = 0.25,
+) -> dict[str, Counts]:
+    """What each class's detections are, right or wrong: what AP, curves and bootstraps are made from.
+
+    Args and errors as for :func:`evaluate_detections`.
+    """
+    if not 0 <= iou_threshold < 1 or not 0 <= conf_threshold < 1:
+        raise UsageError("the thresholds of IoU and confidence must be at least 0 and below 1.")
+    if len(truths) != len(detections):
+        raise UsageError(f"{len(truths)} pictures with ground truth, but {len(detections)} with predictions.")
+    counts = {name: Counts() for name in class_names}
+    for index, (true_boxes, found) in enumerate(zip(truths, detections, strict=True)):
+        _check_labels(true_boxes, found, counts)
+        for name in {box.label for box in (*true_boxes, *found)}:
+            _count_image(counts[name], index, name, true_boxes, found, iou_threshold, conf_threshold)
+    return counts
 
 
 def match_image(
@@ -393,9 +412,7 @@ def wilson_interval(share: float, trials: int) -> Interval:
     return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
 
 
-def average_precision(
-    hits: npt.NDArray[np.float64], misses: npt.NDArray[np.float64], truths: float, points: int = 0
-) -> float:
+def average_precision(hits: Floats, misses: Floats, truths: float, points: int = 0) -> float:
     """AP of one class (rule 3).
 
     Args:
@@ -421,20 +438,38 @@ def average_precision(
 
 
 @dataclass(slots=True)
-class _Counts:
-    """What one class gathers over the pictures."""
+class Counts:
+    """What one class gathers over the pictures.
 
-    truth_images: list[int] = field(default_factory=list)  # a picture's index for each truth in it
+    Attributes:
+        truth_images: For each truth the index of its picture.
+        difficult: Number of difficult truths.
+        confidence: Of each detection on the curve, picture by picture.
+        hit: Whether it is a true positive.
+        image: Index of its picture.
+        tp: True positives at the confidence threshold.
+        fp: False positives there.
+        iou_sum: Sum of the IoU of the true positives.
+    """
+
+    truth_images: list[int] = field(default_factory=list)
     difficult: int = 0
-    confidence: list[float] = field(default_factory=list)  # of the detections on the curve
+    confidence: list[float] = field(default_factory=list)
     hit: list[bool] = field(default_factory=list)
     image: list[int] = field(default_factory=list)
     tp: int = 0
     fp: int = 0
     iou_sum: float = 0.0
 
+    def ordered(self) -> tuple[Floats, Floats, npt.NDArray[np.intp]]:
+        """Confidence, hit (1 or 0) and picture of the detections by falling confidence, shape (N,)."""
+        confidence = np.array(self.confidence, dtype=np.float64)
+        order = np.argsort(-confidence, kind="stable")
+        hit = np.array(self.hit, dtype=np.float64)[order]
+        return confidence[order], hit, np.array(self.image, dtype=np.intp)[order]
 
-def _check_labels(truths: Sequence[Box], detections: Sequence[Box], known: dict[str, _Counts]) -> None:
+
+def _check_labels(truths: Sequence[Box], detections: Sequence[Box], known: dict[str, Counts]) -> None:
     for box in (*truths, *detections):
         if box.label not in known:
             raise DataError(
@@ -447,7 +482,7 @@ def _check_labels(truths: Sequence[Box], detections: Sequence[Box], known: dict[
 
 
 def _count_image(
-    counts: _Counts,
+    counts: Counts,
     index: int,
     name: str,
     truths: Sequence[Box],
@@ -498,7 +533,7 @@ def _best(
     return best, float(best_iou)
 
 
-def _resample(images: int, resamples: int, seed: int) -> npt.NDArray[np.float64]:
+def resample(images: int, resamples: int, seed: int) -> Floats:
     """How often each picture is drawn in each bootstrap sample, shape (resamples, images)."""
     if resamples <= 0 or images < 2:
         return np.zeros((0, images))
@@ -506,11 +541,9 @@ def _resample(images: int, resamples: int, seed: int) -> npt.NDArray[np.float64]
     return generator.multinomial(images, np.full(images, 1 / images), size=resamples).astype(np.float64)
 
 
-def _finish(name: str, counts: _Counts, points: int, weights: npt.NDArray[np.float64]) -> ClassMetrics:
+def _finish(name: str, counts: Counts, points: int, weights: Floats) -> ClassMetrics:
     """AP of one class and its interval from what the pictures gave."""
-    order = np.argsort(-np.array(counts.confidence, dtype=np.float64), kind="stable")
-    hit = np.array(counts.hit, dtype=np.float64)[order]
-    image = np.array(counts.image, dtype=np.intp)[order]
+    _, hit, image = counts.ordered()
     truths = len(counts.truth_images)
     ap = average_precision(hit, 1 - hit, truths, points)
     interval: Interval | None = None

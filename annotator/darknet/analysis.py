@@ -1,0 +1,105 @@
+"""All that is drawn of one measured split, worked out from its predictions and labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from annotator.darknet.confusion import Confusion, Mistake, confusion_of, mistakes_of
+from annotator.darknet.curves import Curve, Reliability, SizeAp, ap_by_size, precision_recall, reliability
+from annotator.darknet.evaluation import IOU, STRICT_IOU, ImageResult
+from annotator.darknet.metrics import Interval, average_precision, gather, resample
+from converters.model import Split
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """One split with one weights file.
+
+    Attributes:
+        split: Which split all of it is from.
+        conf_threshold: Confidence above which a prediction is right or wrong.
+        class_names: The classes, in order.
+        curves: Precision against recall at IoU 0.50, a curve for each class.
+        strict_curves: At IoU 0.75.
+        confusion: What was taken for what, at IoU 0.50 and the confidence threshold.
+        sizes: AP@0.50 of each class's boxes of each size.
+        reliability: How far confidences can be believed.
+        mean_interval: 95 % interval of mAP@0.50 by drawing the pictures anew; None for fewer than two.
+        mistakes: Everything that is wrong, at IoU 0.50 and the confidence threshold.
+    """
+
+    split: Split
+    conf_threshold: float
+    class_names: tuple[str, ...]
+    curves: tuple[Curve, ...]
+    strict_curves: tuple[Curve, ...]
+    confusion: Confusion
+    sizes: tuple[SizeAp, ...]
+    reliability: Reliability
+    mean_interval: Interval | None
+    mistakes: tuple[Mistake, ...]
+
+
+def analyse(
+    split: Split, results: Sequence[ImageResult], class_names: Sequence[str], conf_threshold: float
+) -> Analysis:
+    """Work out everything about a measured split."""
+    truths = [one.truths for one in results]
+    found = [one.predictions for one in results]
+    return Analysis(
+        split=split,
+        conf_threshold=conf_threshold,
+        class_names=tuple(class_names),
+        curves=precision_recall(truths, found, class_names, iou_threshold=IOU),
+        strict_curves=precision_recall(truths, found, class_names, iou_threshold=STRICT_IOU),
+        confusion=confusion_of(results, class_names),
+        sizes=ap_by_size(truths, found, class_names),
+        reliability=reliability(truths, found, class_names, threshold=conf_threshold),
+        mean_interval=bootstrap_mean_ap(results, class_names),
+        mistakes=tuple(mistakes_of(results)),
+    )
+
+
+def bootstrap_mean_ap(
+    results: Sequence[ImageResult], class_names: Sequence[str], *, resamples: int = 400, seed: int = 0
+) -> Interval | None:
+    """95 % interval of mAP@0.50: the percentiles over samples of the pictures, drawn with replacement."""
+    drawn = bootstrap_aps(results, class_names, resample(len(results), resamples, seed))
+    if not len(drawn):
+        return None
+    low, high = np.percentile(drawn.mean(axis=1), (2.5, 97.5))
+    return float(low), float(high)
+
+
+def bootstrap_aps(
+    results: Sequence[ImageResult],
+    class_names: Sequence[str],
+    weights: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
+    iou_threshold: float = IOU,
+) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """AP of each class in each bootstrap sample, shape (samples, classes); 0 where a sample has no truth.
+
+    Args:
+        results: The pictures.
+        class_names: The classes.
+        weights: How often each picture is in each sample, shape (samples, pictures).
+        iou_threshold: IoU that a match must exceed.
+    """
+    counts = gather(
+        [one.truths for one in results],
+        [one.predictions for one in results],
+        class_names,
+        iou_threshold=iou_threshold,
+    )
+    aps = np.zeros((len(weights), len(class_names)))
+    for column, name in enumerate(class_names):
+        _, hit, image = counts[name].ordered()
+        truths_in = np.array(counts[name].truth_images, dtype=np.intp)
+        for row, drawn in enumerate(weights):
+            truths = float(drawn[truths_in].sum())
+            times = drawn[image]
+            aps[row, column] = average_precision(hit * times, (1 - hit) * times, truths)
+    return aps
