@@ -318,10 +318,13 @@ class ImageList(QWidget):
             then()
 
     def _mark_open(self) -> None:
-        """Make the open picture's row the current one, where it has one."""
+        """Make the open picture's row the current one; where it has none, show where it would be."""
         row = self.view.rows.row_of(self._key)
         if row is not None:
             self.view.go_to_row(row)
+        elif self._key is not None and self.view.rows.shown:
+            row = min(self._row_behind(self._key), len(self.view.rows.shown) - 1)
+            self.view.scrollTo(self.view.rows.index(row, 0))
 
     # Going through it
 
