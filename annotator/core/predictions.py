@@ -37,10 +37,6 @@ class Comparison:
         """False positives and missed boxes."""
         return self.false_positives + len(self.missed)
 
-    def summary(self) -> str:
-        """``3 right · 1 wrong · 2 missed``."""
-        return f"{self.true_positives} right · {self.false_positives} wrong · {len(self.missed)} missed"
-
 
 def compare(
     truths: tuple[Box, ...], predictions: tuple[Box, ...], threshold: float, iou_threshold: float = 0.5

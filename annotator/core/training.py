@@ -1,4 +1,4 @@
-"""View-model of a training: what its events say, as numbers and sentences to show."""
+"""View-model of a training: what its events say, as numbers to show."""
 
 from __future__ import annotations
 
@@ -112,26 +112,6 @@ class TrainingModel:
         if not recent or not self.max_batches:
             return None
         return max(self.max_batches - self.iteration, 0) * sum(recent) / len(recent)
-
-    def headline(self) -> str:
-        """One line on where it is."""
-        match self.state:
-            case State.IDLE:
-                return "No training is running."
-            case State.STARTING:
-                return "Darknet is starting…"
-            case State.STOPPING:
-                return "Darknet is being stopped…"
-            case State.RUNNING:
-                left = self.seconds_left()
-                end = f" · about {duration(left)} left" if left is not None else ""
-                saved = f" · saved at {self.saved}" if self.saved else ""
-                return (
-                    f"Iteration {self.iteration} of {self.max_batches} · loss {self.losses[-1]:.3f} · "
-                    f"average {self.averages[-1]:.3f}{end}{saved}"
-                )
-            case _:
-                return self.message[:1].upper() + self.message[1:]
 
 
 def duration(seconds: float) -> str:

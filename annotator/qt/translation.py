@@ -6,6 +6,7 @@ of Qt's own tools, which is read as it is: no compiled file is kept.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,7 @@ def tr(text: str, /, **values: Any) -> str:
         text: English, as a literal (the catalogue is collected from these), with ``{name}`` for values.
         values: What takes the places in braces.
     """
-    translated = QCoreApplication.translate(CONTEXT, text)
-    return translated.format(**values) if values else translated
+    return translated(text, values)
 
 
 def tr_n(one: str, many: str, n: int, /, **values: Any) -> str:
@@ -40,10 +40,21 @@ def tr_n(one: str, many: str, n: int, /, **values: Any) -> str:
         n: The number; it takes the place of ``{n}``, with a comma after the thousands.
         values: What takes the other places in braces.
     """
-    translated = QCoreApplication.translate(CONTEXT, many, None, n)
-    if translated == many and n == 1:
-        translated = one
-    return translated.format(n=f"{n:,}", **values)
+    return translated_n(one, many, n, values)
+
+
+def translated(text: str, values: Mapping[str, Any]) -> str:
+    """:func:`tr` for a text that is collected elsewhere (:mod:`annotator.qt.below_templates`)."""
+    found = QCoreApplication.translate(CONTEXT, text)
+    return found.format(**values) if values else found
+
+
+def translated_n(one: str, many: str, n: int, values: Mapping[str, Any]) -> str:
+    """:func:`tr_n` for texts that are collected elsewhere."""
+    found = QCoreApplication.translate(CONTEXT, many, None, n)
+    if found == many and n == 1:
+        found = one
+    return found.format(n=f"{n:,}", **values)
 
 
 class Translator(QTranslator):

@@ -7,6 +7,7 @@ from PyQt5.QtCore import QObject, pyqtSignal
 from annotator import messages
 from annotator.core.edits import Edit
 from annotator.core.session import Session
+from annotator.qt.said_below import known
 from converters.errors import DataError
 
 REFUSED = "undo"
@@ -85,10 +86,10 @@ class UndoStack(QObject):
         return bool(self.redoText())
 
     def undoText(self) -> str:
-        return self._session.history.undo_text if self._session is not None else ""
+        return known(self._session.history.undo_text) if self._session is not None else ""
 
     def redoText(self) -> str:
-        return self._session.history.redo_text if self._session is not None else ""
+        return known(self._session.history.redo_text) if self._session is not None else ""
 
     def _step(self, *, back: bool) -> Edit | None:
         if self._session is None:

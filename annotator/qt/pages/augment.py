@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ from annotator.core.balance import check_plan
 from annotator.core.project import Project
 from annotator.qt.loader import to_qimage
 from annotator.qt.pages.page import Page, TaskRow
+from annotator.qt.said_below import known, summary
+from annotator.qt.translation import tr, tr_n
 from augment.plan import load, make_plan
 from augment.policies import ABOUT, POLICIES
 from augment.policy import STUDY, Policy
@@ -35,7 +38,6 @@ from augment.transforms import Transform
 from converters.balance_plan import BalancePlan
 from converters.errors import DataError
 from converters.images import RgbImage
-from converters.words import counted
 from converters.work import WorkFolder, copies_in
 
 EXAMPLES = 6
@@ -88,37 +90,42 @@ class AugmentPage(Page):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(
-            "Augment",
-            "Each training picture is copied; every copy gets different random operations. Validation "
-            "and test pictures are never touched. The same seed gives the same copies.",
+            tr("Augment"),
+            tr(
+                "Each training picture is copied; every copy gets different random operations. Validation "
+                "and test pictures are never touched. The same seed gives the same copies."
+            ),
             parent,
         )
         self.state = QLabel()
         self.state.setWordWrap(True)
         amounts = self._build_amounts()
         self.per_copy = QSpinBox(minimum=1, maximum=len(STUDY.operations), value=STUDY.operations_per_copy)
-        _in_words(self.per_copy, " operation on each copy", " different operations on each copy")
+        _in_words(
+            self.per_copy,
+            lambda n: tr_n("{n} operation on each copy", "{n} different operations on each copy", n),
+        )
         self.seed = QSpinBox(minimum=0, maximum=2**31 - 1, value=1)
         self.policies = QComboBox()
         for name, about in ABOUT.items():
-            self.policies.addItem(f"{name}: {about}", name)
-        self.policies.addItem("from a file…", "")
+            self.policies.addItem(tr("{name}: {what}", name=name, what=known(about)), name)
+        self.policies.addItem(tr("from a file…"), "")
         self.policies.setSizeAdjustPolicy(QComboBox.AdjustToMinimumContentsLengthWithIcon)
         self.policies.setMinimumContentsLength(48)
         self.operations = QLabel()
         self.operations.setWordWrap(True)
-        box = QGroupBox("Copies")
+        box = QGroupBox(tr("Copies"))
         form = QFormLayout(box)
         form.setFieldGrowthPolicy(QFormLayout.FieldsStayAtSizeHint)
         form.setRowWrapPolicy(QFormLayout.DontWrapRows)
-        form.addRow("Number", amounts)
-        form.addRow("Policy", self.policies)
-        form.addRow("Operations", self.per_copy)
-        form.addRow("Seed", self.seed)
-        self.make = TaskRow("Make the copies")
-        self.remove = QPushButton("Take the copies away")
-        self.preview_button = QPushButton("Show examples")
-        self.preview_button.setToolTip("Six training pictures and what becomes of them, with their boxes")
+        form.addRow(tr("Number"), amounts)
+        form.addRow(tr("Policy"), self.policies)
+        form.addRow(tr("Operations"), self.per_copy)
+        form.addRow(tr("Seed"), self.seed)
+        self.make = TaskRow(tr("Make the copies"))
+        self.remove = QPushButton(tr("Take the copies away"))
+        self.preview_button = QPushButton(tr("Show examples"))
+        self.preview_button.setToolTip(tr("Six training pictures and what becomes of them, with their boxes"))
         row = QWidget()
         buttons = QHBoxLayout(row)
         buttons.setContentsMargins(0, 0, 0, 0)
@@ -150,11 +157,14 @@ class AugmentPage(Page):
         self.forget_plan()
         self._plan = plan
         pasted = sum(plan.pasted.values())
-        more = f", {counted(pasted, 'pasted box', 'pasted boxes')}" if pasted else ""
-        self.amount.addItem(
-            f"as the balance plan says: {counted(plan.copy_count, 'copy', 'copies')} of "
-            f"{counted(len(plan.copies), 'picture')}{more}"
+        what = tr(
+            "{copies} of {pictures}",
+            copies=tr_n("{n} copy", "{n} copies", plan.copy_count),
+            pictures=tr_n("{n} picture", "{n} pictures", len(plan.copies)),
         )
+        if pasted:
+            what += ", " + tr_n("{n} pasted box", "{n} pasted boxes", pasted)
+        self.amount.addItem(tr("as the balance plan says: {what}", what=what))
         self.amount.setCurrentIndex(1)
         self.make.say("")
 
@@ -173,12 +183,15 @@ class AugmentPage(Page):
     def _build_amounts(self) -> QWidget:
         """How many copies: the same of each picture, or those of a plan."""
         self.amount = QComboBox()
-        self.amount.addItem("the same of each picture")
-        self.amount.setToolTip("How many copies of which picture; the Balance page makes a plan of it")
+        self.amount.addItem(tr("the same of each picture"))
+        self.amount.setToolTip(tr("How many copies of which picture; the Balance page makes a plan of it"))
         self.amount.currentIndexChanged.connect(self._show_amount)
         self._plan: BalancePlan | None = None
         self.copies = QSpinBox(minimum=1, maximum=50, value=2)
-        _in_words(self.copies, " copy of each training picture", " copies of each training picture")
+        _in_words(
+            self.copies,
+            lambda n: tr_n("{n} copy of each training picture", "{n} copies of each training picture", n),
+        )
         amounts = QWidget()
         row = QHBoxLayout(amounts)
         row.setContentsMargins(0, 0, 0, 0)
@@ -194,11 +207,14 @@ class AugmentPage(Page):
             widget.setEnabled(ready)
         self.remove.setEnabled(ready and count > 0)
         if work is None:
-            self.state.setText("There is no training set yet: make it on the Split page first.")
+            self.state.setText(tr("There is no training set yet: make it on the Split page first."))
         else:
-            lie = counted(count, "copy lies", "copies lie")
-            there = f"{lie} in {work.augmented}." if count else "No copies yet."
-            self.state.setText(f"Training set: {work.root}. {there}")
+            there = tr("No copies yet.")
+            if count:
+                there = tr_n(
+                    "{n} copy lies in {folder}.", "{n} copies lie in {folder}.", count, folder=work.augmented
+                )
+            self.state.setText(tr("Training set: {folder}.", folder=work.root) + " " + there)
 
     def is_busy(self) -> bool:
         return self.make.is_running
@@ -215,7 +231,10 @@ class AugmentPage(Page):
             self._take(POLICIES[name], row)
             return
         chosen, _ = QFileDialog.getOpenFileName(
-            self, "Policy", "", "Policies (*.yaml *.yml *.json);;All files (*)"
+            self,
+            tr("Policy"),
+            "",
+            f"{tr('Policies')} (*.yaml *.yml *.json);;{tr('All files')} (*)",
         )
         if not chosen or not self.use_policy_file(Path(chosen)):
             self.policies.setCurrentIndex(self._shown)
@@ -267,24 +286,42 @@ class AugmentPage(Page):
                 on_planned=lambda _, total: tell(0, total),  # nothing is made yet, and one may cancel
                 **_amounts(work, copies, plan),
             ),
-            "%v of %m copies",
+            tr("%v of %m copies"),
         )
         self.refresh()
 
     def _made(self, result: AugmentResult) -> None:
         total = result.images + result.copies
-        text = f"{counted(result.copies, 'copy', 'copies')} beside "
-        text += f"{counted(result.images, 'training picture')}: "
-        text += f"train.txt lists {total} now."
+        parts = [
+            tr(
+                "{copies} beside {pictures}: train.txt lists {total} now.",
+                copies=tr_n("{n} copy", "{n} copies", result.copies),
+                pictures=tr_n("{n} training picture", "{n} training pictures", result.images),
+                total=f"{total:,}",
+            )
+        ]
         if result.dropped:
-            lost = counted(len(result.dropped), "box is", "boxes are")
-            text += f" {lost} dropped, since too little is left."
+            parts.append(
+                tr_n(
+                    "{n} box is dropped, since too little is left.",
+                    "{n} boxes are dropped, since too little is left.",
+                    len(result.dropped),
+                )
+            )
         if result.unplaced:
-            text += f" {counted(sum(result.unplaced.values()), 'box', 'boxes')} found no place to be pasted."
-        self.make.say(text)
+            parts.append(
+                tr_n(
+                    "{n} box found no place to be pasted.",
+                    "{n} boxes found no place to be pasted.",
+                    sum(result.unplaced.values()),
+                )
+            )
+        self.make.say(" ".join(parts))
         issues = "\n".join(map(str, result.report))
         if result.report.errors:
-            messages.warning(f"Some pictures could not be copied: {result.report.summary()}.", issues)
+            messages.warning(
+                tr("Some pictures could not be copied: {summary}.", summary=summary(result.report)), issues
+            )
         self.work_changed.emit()
 
     def _remove(self) -> None:
@@ -296,7 +333,7 @@ class AugmentPage(Page):
         except DataError as error:
             messages.error(str(error))
             return
-        self.make.say(f"{counted(count, 'copy is', 'copies are')} taken away.")
+        self.make.say(tr_n("{n} copy is taken away.", "{n} copies are taken away.", count))
         self.preview.clear_sheet()
         self.refresh()
         self.work_changed.emit()
@@ -310,7 +347,7 @@ class AugmentPage(Page):
         copies, seed, policy = min(self.copies.value(), _SHOWN_COPIES), self.seed.value(), self._policy()
         plan = self._chosen_plan()
         self.preview_button.setEnabled(False)
-        self.preview_button.setText("Making examples…")
+        self.preview_button.setText(tr("Making examples…"))
         task = Task(lambda tell: _examples(work, copies, plan, seed, policy), self)
         task.succeeded.connect(self.preview.show_sheet)
         task.failed.connect(messages.error)
@@ -319,31 +356,49 @@ class AugmentPage(Page):
 
     def _examples_shown(self) -> None:
         self._preview_task = None
-        self.preview_button.setText("Show examples")
+        self.preview_button.setText(tr("Show examples"))
         self.refresh()
         self.examples_shown.emit()
 
 
-def _in_words(number: QSpinBox, one: str, many: str) -> None:
-    """Let a number be followed by what it counts, as one or as many."""
-    number.valueChanged.connect(lambda value: number.setSuffix(one if value == 1 else many))
-    number.setSuffix(one if number.value() == 1 else many)
+def _in_words(number: QSpinBox, words: Callable[[int], str]) -> None:
+    """Let a number be followed by what it counts, as one or as many.
+
+    Args:
+        number: The field.
+        words: The number and what it counts, the number first.
+    """
+
+    def show() -> None:
+        number.setSuffix(words(number.value()).removeprefix(f"{number.value():,}"))
+
+    number.valueChanged.connect(show)
+    show()
 
 
 def _describe(policy: Policy) -> str:
     """A policy's operations in words."""
     parts = []
     if policy.operations:
-        parts.append("Drawn from: " + ", ".join(map(_describe_one, policy.operations)) + ".")
+        parts.append(
+            tr("Drawn from: {operations}.", operations=", ".join(map(_describe_one, policy.operations)))
+        )
     if policy.also:
-        also = (f"{_describe_one(c.transform)} on {c.probability:.0%} of the copies" for c in policy.also)
-        parts.append("Also: " + ", ".join(also) + ".")
+        also = (
+            tr(
+                "{operation} on {percent} % of the copies",
+                operation=_describe_one(c.transform),
+                percent=f"{100 * c.probability:.0f}",
+            )
+            for c in policy.also
+        )
+        parts.append(tr("Also: {operations}.", operations=", ".join(also)))
     return " ".join(parts)
 
 
 def _describe_one(operation: Transform) -> str:
     """``blur (sigma 0 to 2 pixels)``, ``exposure (±50 %)``, ``shear (±15°)``, ``flip``."""
-    name, what = operation.name.replace("_", " "), ""
+    name, what = known(operation.name.replace("_", " ")), ""
     key, (low, high) = next(iter(operation.ranges().items()), ("", (0.0, 0.0)))
     unit_of = operation.unit_of(key)
     if unit_of.startswith("fraction"):
@@ -351,10 +406,10 @@ def _describe_one(operation: Transform) -> str:
     elif unit_of.startswith("degrees"):
         unit = "°"
     elif unit_of.startswith("sigma"):
-        what, unit = "sigma ", f" {unit_of.removeprefix('sigma in ')}"
+        what, unit = "sigma ", f" {known(unit_of.removeprefix('sigma in '))}"
     else:
         return name
-    limits = f"±{high:g}" if low == -high else f"{low:g} to {high:g}"
+    limits = f"±{high:g}" if low == -high else tr("{low} to {high}", low=f"{low:g}", high=f"{high:g}")
     return f"{name} ({what}{limits}{unit})"
 
 

@@ -7,6 +7,8 @@ from PyQt5.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QScr
 
 from annotator.core.project import Project
 from annotator.qt.background import Task, Work
+from annotator.qt.said_below import known
+from annotator.qt.translation import tr
 
 
 class PlainPage(QWidget):
@@ -84,7 +86,7 @@ class TaskRow(QWidget):
         super().__init__(parent)
         self.button = QPushButton(text)
         self.bar = QProgressBar()
-        self.cancel = QPushButton("Cancel")
+        self.cancel = QPushButton(tr("Cancel"))
         self.note = QLabel()
         self.note.setWordWrap(True)
         self.note.setTextInteractionFlags(Qt.TextSelectableByMouse)
@@ -95,15 +97,15 @@ class TaskRow(QWidget):
         layout.addWidget(self.cancel)
         layout.addWidget(self.note, 1)
         self.cancel.clicked.connect(self._cancel)
-        self.staged.connect(lambda what: self.bar.setFormat(f"{what}: %v of %m"))
+        self.staged.connect(lambda what: self.bar.setFormat(tr("{what}: %v of %m", what=known(what))))
         self.task: Task | None = None
         self._idle()
 
-    def run(self, work: Work, what: str = "%v of %m") -> None:
-        """Start the work; ``what`` is the text in the bar."""
+    def run(self, work: Work, what: str = "") -> None:
+        """Start the work; ``what`` is the text in the bar (empty: how many of how many)."""
         self.button.hide()
         self.note.hide()
-        self.bar.setFormat(what)
+        self.bar.setFormat(what or tr("%v of %m"))
         self.bar.setRange(0, 0)
         self.bar.show()
         self.cancel.setEnabled(True)
@@ -112,7 +114,7 @@ class TaskRow(QWidget):
         task.progressed.connect(self._progress)
         task.succeeded.connect(self.succeeded)
         task.failed.connect(self.failed)
-        task.cancelled.connect(lambda: self.say("Cancelled; nothing was changed."))
+        task.cancelled.connect(lambda: self.say(tr("Cancelled; nothing was changed.")))
         task.finished.connect(self._finished)
         self.task = task.start()
 

@@ -30,6 +30,8 @@ from annotator.qt.loader import ImageLoader
 from annotator.qt.pages.page import PlainPage, TaskRow
 from annotator.qt.painting import PaintContext
 from annotator.qt.picture_view import PictureView
+from annotator.qt.said_below import summary
+from annotator.qt.translation import tr, tr_n
 from converters import registry
 from converters.errors import DataError
 from converters.images import load_rgb
@@ -88,15 +90,19 @@ class PredictPage(PlainPage):
     def _build(self) -> None:
         self.run = QComboBox()
         self.run.setSizeAdjustPolicy(QComboBox.AdjustToContents)
-        self.run.setToolTip("The training whose network looks at the pictures")
+        self.run.setToolTip(tr("The training whose network looks at the pictures"))
         self.weights = QComboBox()
         self.weights.setSizeAdjustPolicy(QComboBox.AdjustToContents)
         self.split = QComboBox()
         for split in (Split.TEST, Split.VAL, Split.TRAIN):
-            self.split.addItem(f"{split} pictures", split)
-        self.predict = TaskRow("Predict")
+            self.split.addItem(tr("{split} pictures", split=split), split)
+        self.predict = TaskRow(tr("Predict"))
         top = QHBoxLayout()
-        for label, widget in (("Run", self.run), ("Weights", self.weights), ("on", self.split)):
+        for label, widget in (
+            (tr("Run"), self.run),
+            (tr("Weights"), self.weights),
+            (tr("on"), self.split),
+        ):
             top.addWidget(QLabel(label))
             top.addWidget(widget)
         top.addWidget(self.predict, 1)
@@ -104,11 +110,11 @@ class PredictPage(PlainPage):
         self.threshold.setMaximumWidth(260)
         self.threshold_label = QLabel()
         self.order = QComboBox()
-        self.order.addItems(["Mistakes first", "By name"])
+        self.order.addItems([tr("Mistakes first"), tr("By name")])
         self.summary = QLabel()
         self.summary.setWordWrap(True)
         middle = QHBoxLayout()
-        middle.addWidget(QLabel("Confidence from"))
+        middle.addWidget(QLabel(tr("Confidence from")))
         middle.addWidget(self.threshold)
         middle.addWidget(self.threshold_label)
         middle.addSpacing(16)
@@ -117,8 +123,10 @@ class PredictPage(PlainPage):
         self.list.setMinimumWidth(170)
         self.truth = TruthView()
         self.guess = PredictionView()
-        self.mend = QPushButton("Open in Label")
-        self.mend.setToolTip("Go to this picture's labels (double click or Enter in the list does the same)")
+        self.mend = QPushButton(tr("Open in Label"))
+        self.mend.setToolTip(
+            tr("Go to this picture's labels (double click or Enter in the list does the same)")
+        )
         self.mend.setEnabled(False)
         left = QWidget()
         column = QVBoxLayout(left)
@@ -129,8 +137,8 @@ class PredictPage(PlainPage):
         self.splitter = QSplitter(Qt.Horizontal)
         self.splitter.addWidget(left)
         for title, view in (
-            ("Ground truth (orange: missed)", self.truth),
-            ("Prediction (✓ right, ✗ wrong)", self.guess),
+            (tr("Ground truth (orange: missed)"), self.truth),
+            (tr("Prediction (✓ right, ✗ wrong)"), self.guess),
         ):
             self.splitter.addWidget(_titled(title, view))
         self.splitter.setSizes([210, 560, 560])
@@ -204,7 +212,7 @@ class PredictPage(PlainPage):
         self.weights.blockSignals(True)
         self.weights.clear()
         for weights in self._weights():
-            self.weights.addItem(f"iteration {weights.iteration} ({weights.kind})", weights)
+            self.weights.addItem(_named(weights), weights)
         self.weights.blockSignals(False)
         self._forget()
 
@@ -215,11 +223,11 @@ class PredictPage(PlainPage):
             self._show_nothing()
 
     def _show_nothing(self) -> None:
-        text = (
+        text = tr(
             "Train a network on the Train page first: its predictions are shown here beside the ground truth."
         )
         if self.run.currentData() is not None:
-            text = "Press Predict to let the network look at the pictures."
+            text = tr("Press Predict to let the network look at the pictures.")
         for view in (self.truth, self.guess):
             view.show_notice(text)
         self.summary.setText("")
@@ -244,7 +252,9 @@ class PredictPage(PlainPage):
         split: Split = self.split.currentData()
         path = weights.path if weights is not None else None
         self._forget()
-        self.predict.run(lambda tell: predict_split(run, path, work.root, split, tell), "%v of %m pictures")
+        self.predict.run(
+            lambda tell: predict_split(run, path, work.root, split, tell), tr("%v of %m pictures")
+        )
 
     def _predicted(self, result: tuple[Dataset, Predictions, Report]) -> None:
         self.dataset, self.predictions, report = result
@@ -255,7 +265,8 @@ class PredictPage(PlainPage):
                 view.colours = self.project.session.colours.on(self.dataset.class_names)
         if report.errors:
             messages.warning(
-                f"Some pictures could not be read: {report.summary()}.", "\n".join(map(str, report))
+                tr("Some pictures could not be read: {summary}.", summary=summary(report)),
+                "\n".join(map(str, report)),
             )
         self._compare()
         self.predicted.emit(self.predictions)
@@ -282,10 +293,10 @@ class PredictPage(PlainPage):
         missed = sum(len(c.missed) for c in found)
         what = self.split.currentText()
         if not self._comparisons:
-            self.summary.setText(f"There are no {what}.")
+            self.summary.setText(tr("There are no {pictures}.", pictures=what))
             return
         count = len(self._comparisons)
-        self.summary.setText(f"{count} {what} · {right} right · {wrong} wrong · {missed} missed")
+        self.summary.setText(f"{count:,} {what} · {_right_and_wrong(right, wrong, missed)}")
 
     def _fill_list(self) -> None:
         key = self._current_key()
@@ -295,7 +306,9 @@ class PredictPage(PlainPage):
         if self.order.currentIndex() == 0:
             keys.sort(key=lambda key: -self._comparisons[key].mistakes)
         for each in keys:
-            item = QListWidgetItem(f"{self._images[each].name}\n{self._comparisons[each].summary()}")
+            found = self._comparisons[each]
+            said = _right_and_wrong(found.true_positives, found.false_positives, len(found.missed))
+            item = QListWidgetItem(f"{self._images[each].name}\n{said}")
             item.setData(Qt.UserRole, each)
             self.list.addItem(item)
         self.list.blockSignals(False)
@@ -372,6 +385,24 @@ def predict_split(
             report.add_exception(error, key=image.key)
     tell(len(images), len(images))
     return dataset, predictions, report
+
+
+def _named(weights: SavedWeights) -> str:
+    """Weights as the list of them says it."""
+    kinds = {"final": tr("final"), "best": tr("best"), "last": tr("last"), "backup": tr("backup")}
+    kind = kinds.get(str(weights.kind), str(weights.kind))
+    return tr("iteration {iteration} ({kind})", iteration=weights.iteration, kind=kind)
+
+
+def _right_and_wrong(right: int, wrong: int, missed: int) -> str:
+    """``3 right · 1 wrong · 2 missed``."""
+    return " · ".join(
+        (
+            tr_n("{n} right", "{n} right", right),
+            tr_n("{n} wrong", "{n} wrong", wrong),
+            tr_n("{n} missed", "{n} missed", missed),
+        )
+    )
 
 
 def _same(one: RunFolder | None, other: RunFolder | None) -> bool:

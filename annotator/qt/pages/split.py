@@ -26,6 +26,7 @@ from PyQt5.QtWidgets import (
 from annotator import messages
 from annotator.qt.box_list import colour_icon
 from annotator.qt.pages.page import Page, TaskRow
+from annotator.qt.translation import tr, tr_n
 from converters.convert import ConvertOptions, ConvertResult, convert_to_work
 from converters.model import Split
 from converters.remap import Rename
@@ -49,10 +50,12 @@ class SplitPage(Page):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(
-            "Split",
-            "The set is divided into train, val and test, each class with its share in each, and written as "
-            "a Darknet data set beside it. Pictures that show nearly the same stay together. Your set itself "
-            "is not changed.",
+            tr("Split"),
+            tr(
+                "The set is divided into train, val and test, each class with its share in each, and written "
+                "as a Darknet data set beside it. Pictures that show nearly the same stay together. Your set "
+                "itself is not changed."
+            ),
             parent,
         )
         self._shown_root: Path | None = None
@@ -61,7 +64,7 @@ class SplitPage(Page):
         self.state = QLabel()
         self.state.setWordWrap(True)
         self.state.setTextInteractionFlags(Qt.TextSelectableByMouse)
-        self.make = TaskRow("Make the training set")
+        self.make = TaskRow(tr("Make the training set"))
         self.make.button.clicked.connect(self._make)
         self.make.succeeded.connect(self._made)
         self.make.failed.connect(messages.error)
@@ -75,14 +78,16 @@ class SplitPage(Page):
 
     def _build_names(self) -> None:
         self.names = QTableWidget(0, 2)
-        self.names.setHorizontalHeaderLabels(["Class in the set", "Name for training (click to change)"])
+        self.names.setHorizontalHeaderLabels(
+            [tr("Class in the set"), tr("Name for training (click to change)")]
+        )
         self.names.horizontalHeader().setSectionResizeMode(QHeaderView.Stretch)
         self.names.verticalHeader().hide()
         self.names.setSelectionMode(QAbstractItemView.SingleSelection)
         self.names.setEditTriggers(QAbstractItemView.AllEditTriggers)
-        self.study_names = QPushButton("Names of the study (mask, no_mask, chin_diaper)")
+        self.study_names = QPushButton(tr("Names of the study (mask, no_mask, chin_diaper)"))
         self.study_names.clicked.connect(self._use_study_names)
-        self.names_box = QGroupBox("Classes")
+        self.names_box = QGroupBox(tr("Classes"))
         column = QVBoxLayout(self.names_box)
         column.addWidget(self.names)
         row = QHBoxLayout()
@@ -112,18 +117,18 @@ class SplitPage(Page):
         self.seed = QSpinBox(minimum=0, maximum=2**31 - 1, value=1)
         self.seed.setMaximumWidth(150)
         self.folder = QLineEdit()
-        self.browse = QPushButton("Choose…")
+        self.browse = QPushButton(tr("Choose…"))
         self.browse.clicked.connect(self._choose_folder)
         place = QWidget()
         layout = QHBoxLayout(place)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.folder)
         layout.addWidget(self.browse)
-        self.parts_box = QGroupBox("Parts")
+        self.parts_box = QGroupBox(tr("Parts"))
         form = QFormLayout(self.parts_box)
-        form.addRow("Split", row)
-        form.addRow("Seed", self.seed)
-        form.addRow("Folder", place)
+        form.addRow(tr("Split"), row)
+        form.addRow(tr("Seed"), self.seed)
+        form.addRow(tr("Folder"), place)
         self.column.addWidget(self.parts_box)
 
     # Showing
@@ -143,19 +148,24 @@ class SplitPage(Page):
         for widget in (self.names_box, self.parts_box, self.make):
             widget.setVisible(not own)
         if own:
-            self.state.setText("The open set is a Darknet data set already; its split stands in split.csv.")
+            self.state.setText(
+                tr("The open set is a Darknet data set already; its split stands in split.csv.")
+            )
         elif work is None:
-            self.state.setText("There is no training set yet.")
+            self.state.setText(tr("There is no training set yet."))
         elif self.project.work_is_stale():
             self.state.setText(
-                f"The training set lies in {work.root}. Labels were saved since it was made: if boxes "
-                "changed, make it again."
+                tr(
+                    "The training set lies in {folder}. Labels were saved since it was made: if boxes "
+                    "changed, make it again.",
+                    folder=work.root,
+                )
             )
         else:
-            self.state.setText(f"The training set lies in {work.root}.")
+            self.state.setText(tr("The training set lies in {folder}.", folder=work.root))
         if not self.make.is_running:
             self.make.button.setText(
-                "Make the training set" if work is None else "Make the training set again"
+                tr("Make the training set") if work is None else tr("Make the training set again")
             )
         self._show_sum()
 
@@ -181,7 +191,7 @@ class SplitPage(Page):
 
     def _show_sum(self) -> None:
         total = sum(spin.value() for spin in self.parts.values())
-        self.sum.setText("" if total == 100 else f"adds up to {total} %, not 100 %")
+        self.sum.setText("" if total == 100 else tr("adds up to {total} %, not 100 %", total=total))
         self.make.button.setEnabled(total == 100 and self.project is not None)
 
     def _use_study_names(self) -> None:
@@ -191,7 +201,7 @@ class SplitPage(Page):
                 self.names.item(row, 1).setText(new)
 
     def _choose_folder(self) -> None:
-        path = QFileDialog.getExistingDirectory(self, "Folder for the training set", self.folder.text())
+        path = QFileDialog.getExistingDirectory(self, tr("Folder for the training set"), self.folder.text())
         if path:
             self.folder.setText(path)
 
@@ -213,7 +223,7 @@ class SplitPage(Page):
         for row in range(self.names.rowCount()):
             old, new = self.names.item(row, 0).text(), self.names.item(row, 1).text().strip()
             if not new:
-                messages.error(f"The class {old} needs a name for training.")
+                messages.error(tr("The class {name} needs a name for training.", name=old))
                 return
             if new != old:
                 renames.append(Rename(old, new))
@@ -234,21 +244,25 @@ class SplitPage(Page):
         source = self.project.session.root
         self.result.setText("")
         stage = self.make.stage
-        self.make.run(_conversion(source, target, options, stage), "%v of %m")
+        self.make.run(_conversion(source, target, options, stage))
 
     def _made(self, outcome: tuple[ConvertResult, Report]) -> None:
         result, report = outcome
         if self.project is not None:
             self.project.use_work(result.target)
         self.result.setText(describe(result))
-        self.make.say("Done.")
+        self.make.say(tr("Done."))
         if report.errors:
             messages.warning(
-                f"{len(report.errors)} findings: what they are about was left out of the training set.",
+                tr_n(
+                    "{n} finding: what it is about was left out of the training set.",
+                    "{n} findings: what they are about was left out of the training set.",
+                    len(report.errors),
+                ),
                 "\n".join(map(str, report)),
             )
         else:
-            messages.info(f"The training set lies in {result.target}.")
+            messages.info(tr("The training set lies in {folder}.", folder=result.target))
         self.work_changed.emit()
 
 
@@ -264,26 +278,59 @@ def _conversion(
 
 def describe(result: ConvertResult) -> str:
     """What a conversion made, in a few lines."""
-    lines = [f"{len(result.dataset)} pictures and {result.dataset.box_count} boxes in {result.target}."]
+    lines = [
+        tr(
+            "{pictures} and {boxes} in {folder}.",
+            pictures=tr_n("{n} picture", "{n} pictures", len(result.dataset)),
+            boxes=tr_n("{n} box", "{n} boxes", result.dataset.box_count),
+            folder=result.target,
+        )
+    ]
     quality = result.quality
     if quality is not None:
         sizes = " · ".join(f"{split} {size}" for split, size in quality.sizes.items())
-        lines.append(f"Pictures: {sizes}.")
+        lines.append(tr("Pictures: {sizes}.", sizes=sizes))
         if quality.worst is not None:
             cell = quality.worst
             lines.append(
-                f"No class's share of boxes is off by more than {100 * quality.worst_error:.1f} % "
-                f"({cell.label} in {cell.split})."
+                tr(
+                    "No class's share of boxes is off by more than {percent} % ({name} in {split}).",
+                    percent=f"{100 * quality.worst_error:.1f}",
+                    name=cell.label,
+                    split=cell.split,
+                )
             )
     if result.groups:
-        lines.append(f"{len(result.groups)} groups of pictures that look alike were kept together.")
+        lines.append(
+            tr_n(
+                "{n} group of pictures that look alike was kept together.",
+                "{n} groups of pictures that look alike were kept together.",
+                len(result.groups),
+            )
+        )
     if result.baked:
-        lines.append(f"{result.baked} pictures were written anew as 8-bit PNG, as the network sees them.")
+        lines.append(
+            tr_n(
+                "{n} picture was written anew as 8-bit PNG, as the network sees it.",
+                "{n} pictures were written anew as 8-bit PNG, as the network sees them.",
+                result.baked,
+            )
+        )
     left_out = len(result.unlabelled) + len(result.unreadable)
     if left_out:
         lines.append(
-            f"Left out: {len(result.unlabelled)} without a label file, {len(result.unreadable)} unreadable."
+            tr(
+                "Left out: {unlabelled} without a label file, {unreadable} unreadable.",
+                unlabelled=f"{len(result.unlabelled):,}",
+                unreadable=f"{len(result.unreadable):,}",
+            )
         )
     if result.removed_copies:
-        lines.append(f"{result.removed_copies} copies of the old training set are gone: make them again.")
+        lines.append(
+            tr_n(
+                "{n} copy of the old training set is gone: make it again.",
+                "{n} copies of the old training set are gone: make them again.",
+                result.removed_copies,
+            )
+        )
     return "\n".join(lines)

@@ -30,12 +30,14 @@ from PyQt5.QtWidgets import (
 
 from annotator import messages
 from annotator.core.training import State, TrainingModel
-from annotator.darknet.dialect import MISSING, Darknet, find_darknet
+from annotator.darknet.dialect import Darknet, find_darknet
 from annotator.darknet.networks import NETWORKS, default_max_batches, suggested
 from annotator.darknet.runs import RunFolder, list_runs
 from annotator.qt.background import Task
 from annotator.qt.pages.page import Page
 from annotator.qt.process import Process, ProcessOutcome
+from annotator.qt.run_texts import headline, no_darknet, status_text
+from annotator.qt.said_below import known
 from annotator.qt.translation import tr
 from converters.errors import DataError
 from converters.work import WorkFolder, read_names
@@ -49,13 +51,14 @@ class LossChart(pg.PlotWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setLabel("bottom", "iteration")
-        self.setLabel("left", "loss")
+        self.setLabel("bottom", tr("iteration"))
+        self.setLabel("left", tr("loss"))
         self.showGrid(x=True, y=True, alpha=0.25)
         self._legend = self.addLegend(offset=(-12, 8))
         self.getPlotItem().setMenuEnabled(False)
-        self._loss = self.plot([], [], pen=pg.mkPen((102, 153, 238), width=1), name="loss")
-        self._average = self.plot([], [], pen=pg.mkPen((238, 102, 119), width=3), name="average loss")
+        self._loss = self.plot([], [], pen=pg.mkPen((102, 153, 238), width=1), name=tr("loss"))
+        pen = pg.mkPen((238, 102, 119), width=3)
+        self._average = self.plot([], [], pen=pen, name=tr("average loss"))
         self.setMinimumSize(260, 180)
         self._style()
 
@@ -94,7 +97,7 @@ class TrainPage(Page):
     runs_wanted = pyqtSignal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Train", "", parent)
+        super().__init__(tr("Train"), "", parent)
         self.model = TrainingModel()
         self.darknet: Darknet | None = None
         self.process: Process | None = None
@@ -111,12 +114,12 @@ class TrainPage(Page):
         row = QWidget()
         layout = QHBoxLayout(row)
         layout.setContentsMargins(0, 0, 0, 0)
-        self.found = QLabel("Looking for Darknet…")
+        self.found = QLabel(tr("Looking for Darknet…"))
         self.found.setWordWrap(True)
         self.found.setTextInteractionFlags(Qt.TextSelectableByMouse)
-        self.choose = QPushButton("Choose…")
-        self.choose.setToolTip("Use another darknet program")
-        self.again = QPushButton("Look again")
+        self.choose = QPushButton(tr("Choose…"))
+        self.choose.setToolTip(tr("Use another darknet program"))
+        self.again = QPushButton(tr("Look again"))
         layout.addWidget(self.found, 1)
         layout.addWidget(self.choose)
         layout.addWidget(self.again)
@@ -133,31 +136,31 @@ class TrainPage(Page):
         self.network_note.setWordWrap(True)
         self.size = QSpinBox(minimum=32, maximum=1216, singleStep=32, value=416)
         self.size.setSuffix(" px")
-        self.size.setToolTip("Pictures are scaled to this size; larger finds smaller faces and is slower")
+        self.size.setToolTip(tr("Pictures are scaled to this size; larger finds smaller faces and is slower"))
         self.batch = QSpinBox(minimum=1, maximum=512, value=64)
-        self.batch.setToolTip("Pictures in one iteration")
+        self.batch.setToolTip(tr("Pictures in one iteration"))
         self.subdivisions = QSpinBox(minimum=1, maximum=512, value=16)
-        self.subdivisions.setToolTip("Parts of a batch worked on at once; more needs less memory")
+        self.subdivisions.setToolTip(tr("Parts of a batch worked on at once; more needs less memory"))
         self.max_batches = QSpinBox(minimum=1, maximum=1_000_000, value=6000)
         self.max_batches.setToolTip(
-            "Iterations of the whole training; the rule is max(2000 × classes, pictures, 6000)"
+            tr("Iterations of the whole training; the rule is max(2000 × classes, pictures, 6000)")
         )
         self.max_batches.valueChanged.connect(lambda: self._show_resume(self.model.is_busy))
-        box = QGroupBox("New training")
+        box = QGroupBox(tr("New training"))
         layout = QHBoxLayout(box)
         left, right = QFormLayout(), QFormLayout()
-        left.addRow("Network", self.network)
-        left.addRow("Size", self.size)
-        right.addRow("Batch", self.batch)
-        right.addRow("Subdivisions", self.subdivisions)
+        left.addRow(tr("Network"), self.network)
+        left.addRow(tr("Size"), self.size)
+        right.addRow(tr("Batch"), self.batch)
+        right.addRow(tr("Subdivisions"), self.subdivisions)
         middle = QFormLayout()
-        middle.addRow("Iterations", self.max_batches)
+        middle.addRow(tr("Iterations"), self.max_batches)
         buttons = QHBoxLayout()
-        self.quick = QPushButton("Fill in a quick trial")
+        self.quick = QPushButton(tr("Fill in a quick trial"))
         self.quick.setToolTip(
-            "Small numbers that go through in minutes on a processor: to see the loop, not to use it"
+            tr("Small numbers that go through in minutes on a processor: to see the loop, not to use it")
         )
-        self.start = QPushButton("Start training")
+        self.start = QPushButton(tr("Start training"))
         self.start.setDefault(True)
         buttons.addWidget(self.quick)
         buttons.addWidget(self.start)
@@ -177,8 +180,8 @@ class TrainPage(Page):
         self.headline.setFont(font)
         self.headline.setWordWrap(True)
         self.headline.setTextInteractionFlags(Qt.TextSelectableByMouse)
-        self.stop_button = QPushButton("Stop")
-        self.stop_button.setToolTip("Darknet is stopped; what it saved last is kept and can be resumed")
+        self.stop_button = QPushButton(tr("Stop"))
+        self.stop_button.setToolTip(tr("Darknet is stopped; what it saved last is kept and can be resumed"))
         self.stop_button.clicked.connect(self.request_stop)
         row = QWidget()
         layout = QHBoxLayout(row)
@@ -187,12 +190,12 @@ class TrainPage(Page):
         layout.addWidget(self.stop_button)
         self.chart = LossChart()
         self.log = QPlainTextEdit(readOnly=True, maximumBlockCount=LOG_LINES)
-        self.log.setPlaceholderText("What the training says appears here.")
+        self.log.setPlaceholderText(tr("What the training says appears here."))
         self.column.addWidget(row)
 
     def _build_runs(self) -> None:
         self.runs = QTableWidget(0, 4)
-        self.runs.setHorizontalHeaderLabels(["Run", "State", "Iteration", "Saved at"])
+        self.runs.setHorizontalHeaderLabels([tr("Run"), tr("State"), tr("Iteration"), tr("Saved at")])
         self.runs.horizontalHeader().setSectionResizeMode(0, QHeaderView.Stretch)
         self.runs.verticalHeader().hide()
         self.runs.setSelectionBehavior(QAbstractItemView.SelectRows)
@@ -201,7 +204,7 @@ class TrainPage(Page):
         self.runs.setMinimumHeight(80)
         self.log.setMinimumHeight(60)
         self.runs.itemSelectionChanged.connect(self._show_state)
-        self.resume = QPushButton("Resume the chosen run")
+        self.resume = QPushButton(tr("Resume the chosen run"))
         self.resume.clicked.connect(self._resume)
         side = QWidget()
         column = QVBoxLayout(side)
@@ -260,11 +263,12 @@ class TrainPage(Page):
             self.runs.insertRow(row)
             saved = max((weights.iteration for weights in run.weights()), default=0)
             info = run.info
-            cells = (run.path.name, info.status, f"{info.iteration} of {info.max_batches}", str(saved or "–"))
+            done = tr("{done} of {total}", done=info.iteration, total=info.max_batches)
+            cells = (run.path.name, status_text(info.status), done, str(saved or "–"))
             for column, text in enumerate(cells):
                 item = QTableWidgetItem(text)
                 item.setData(Qt.UserRole, run)
-                item.setToolTip(info.message or str(run.path))
+                item.setToolTip(known(info.message) or str(run.path))
                 self.runs.setItem(row, column, item)
             if chosen is not None and run.path == chosen.path:
                 self.runs.selectRow(row)
@@ -275,7 +279,8 @@ class TrainPage(Page):
         for row in range(self.runs.rowCount()):
             run: RunFolder = self.runs.item(row, 0).data(Qt.UserRole)
             if run.path == self.model.run:
-                self.runs.item(row, 2).setText(f"{self.model.iteration} of {self.model.max_batches}")
+                done, total = self.model.iteration, self.model.max_batches
+                self.runs.item(row, 2).setText(tr("{done} of {total}", done=done, total=total))
                 return
 
     def _chosen_run(self) -> RunFolder | None:
@@ -290,38 +295,38 @@ class TrainPage(Page):
         self.start.setEnabled(work is not None and knows and not busy)
         self._show_resume(busy)
         self.stop_button.setEnabled(self.model.state in (State.STARTING, State.RUNNING))
-        self.headline.setText(self.model.headline())
+        self.headline.setText(headline(self.model))
         if work is None:
-            self.purpose.setText("There is no training set yet: make it on the Split page first.")
+            self.purpose.setText(tr("There is no training set yet: make it on the Split page first."))
         else:
             stale = self.project is not None and self.project.work_is_stale()
-            note = ""
+            text = tr("Training set: {folder}.", folder=work.root)
             if stale:
-                note = (
-                    " Labels were saved since it was made: if boxes changed, make it again on the Split page."
+                text += " " + tr(
+                    "Labels were saved since it was made: if boxes changed, make it again on the Split page."
                 )
-            self.purpose.setText(f"Training set: {work.root}.{note}")
+            self.purpose.setText(text)
 
     def _show_resume(self, busy: bool) -> None:
         """What the button does with the chosen run: go on, or (where it is done) train it further."""
         run = self._chosen_run()
         possible = run is not None and self.darknet is not None and not busy
-        text = "Resume the chosen run"
+        text = tr("Resume the chosen run")
         if run is not None and run.info.iteration >= run.info.max_batches:
             further = self.max_batches.value()
-            text = f"Train the chosen run on to {further} iterations"
+            text = tr("Train the chosen run on to {count} iterations", count=further)
             if further <= run.info.max_batches:
-                text, possible = "The chosen run is done (raise Iterations to go on)", False
+                text, possible = tr("The chosen run is done (raise Iterations to go on)"), False
         self.resume.setText(text)
         self.resume.setEnabled(possible)
 
     def _network_changed(self, name: str) -> None:
-        text = NETWORKS[name].description
+        text = known(NETWORKS[name].description)
         if self.darknet is not None and not self.darknet.knows(name):
             try:
                 self.darknet.require(name)
             except DataError as error:
-                text = str(error)
+                text = known(str(error))
         self.network_note.setText(text)
         self._show_state()
 
@@ -332,7 +337,7 @@ class TrainPage(Page):
         if self._search is not None:
             return
         setting = self.project.settings.get(DARKNET_SETTING) if self.project is not None else None
-        self.found.setText("Looking for Darknet…")
+        self.found.setText(tr("Looking for Darknet…"))
         task = Task(lambda tell: find_darknet(setting), self)
         task.succeeded.connect(self._darknet_found)
         task.failed.connect(self._darknet_refused)
@@ -345,24 +350,25 @@ class TrainPage(Page):
     def _darknet_found(self, darknet: Darknet | None) -> None:
         self.darknet = darknet
         if darknet is None:
-            self.found.setText(" ".join(MISSING)[0].upper() + " ".join(MISSING)[1:])
+            self.found.setText(no_darknet())
         else:
-            kind = {True: " · for the GPU", False: " · on the CPU", None: ""}[darknet.gpu]
-            self.found.setText(f"{darknet.title}{kind} · {darknet.path}")
+            kind = {True: tr("for the GPU"), False: tr("on the CPU"), None: ""}[darknet.gpu]
+            parts = (darknet.title, kind, str(darknet.path))
+            self.found.setText(" · ".join(filter(None, parts)))
             if not darknet.knows(self.network.currentText()):
                 self.network.setCurrentText(suggested(darknet.dialect, darknet.gpu))
         self._network_changed(self.network.currentText())
 
     def _darknet_refused(self, text: str) -> None:
         self.darknet = None
-        self.found.setText(text)
+        self.found.setText(known(text))
         if self.project is not None:
             # What was chosen is no Darknet: "Look again" shall not ask for it for ever.
             self.project.settings.set(DARKNET_SETTING, None)
         self._show_state()
 
     def _choose_darknet(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Choose the darknet program", str(Path.home()))
+        path, _ = QFileDialog.getOpenFileName(self, tr("Choose the darknet program"), str(Path.home()))
         if path and self.project is not None:
             self.project.settings.set(DARKNET_SETTING, path)
             self.look_for_darknet()
@@ -428,7 +434,9 @@ class TrainPage(Page):
         saved = self.model.saved
         self.model.take(event)
         if self.model.saved != saved:
-            self.log.appendPlainText(f"Weights were saved at iteration {self.model.saved}.")
+            self.log.appendPlainText(
+                tr("Weights were saved at iteration {iteration}.", iteration=self.model.saved)
+            )
         if event.get("event") == "warning":
             self.log.appendPlainText(str(event.get("text", "")))
         elif event.get("event") == "iteration":
@@ -451,9 +459,9 @@ class TrainPage(Page):
         self.process = None
         self.refresh()
         if self.model.state is State.FAILED:
-            messages.error(self.model.headline(), "\n".join(outcome.last_words))
+            messages.error(headline(self.model), "\n".join(outcome.last_words))
         elif self.model.state is State.FINISHED:
-            messages.info("The training is finished. Its predictions are on the next page.")
+            messages.info(tr("The training is finished. Its predictions are on the next page."))
         if self.model.run is not None:
             self.run_finished.emit(self.model.run)
 
@@ -463,8 +471,11 @@ class TrainPage(Page):
     def what_a_stop_keeps(self) -> str:
         """What is left of the running training if it is stopped now."""
         if self.model.saved:
-            return f"The weights of iteration {self.model.saved} are kept, and it can be resumed from there."
-        return "Nothing was saved yet (Darknet saves every 100 iterations): it would have to begin anew."
+            return tr(
+                "The weights of iteration {iteration} are kept, and it can be resumed from there.",
+                iteration=self.model.saved,
+            )
+        return tr("Nothing was saved yet (Darknet saves every 100 iterations): it would have to begin anew.")
 
     def stop(self) -> None:
         """Stop Darknet and wait for it (the window closes)."""
