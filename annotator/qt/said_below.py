@@ -1,8 +1,8 @@
 """Sentences that come in English from below (journal, commands, data set), in the person's language.
 
 What lies below the window knows no Qt: it writes English into journals, run folders and terminals. Where the
-window shows such a sentence it is recognised here by its template and said anew. What is not known stays as it
-is.
+window shows such a sentence it is recognised here by its template and said anew. What is not known stays
+as it is.
 """
 
 from __future__ import annotations
