@@ -31,10 +31,7 @@ _SMALL = 1024
 """Bytes; what is longer is compressed."""
 _LEVEL = 1
 
-_MARKS: dict[str, type[SetReviewed] | type[SetEmptyOnPurpose]] = {
-    "reviewed": SetReviewed,
-    "empty": SetEmptyOnPurpose,
-}
+_MARKS = ("reviewed", "empty")
 _IMAGES: dict[str, type[RemoveImages] | type[RestoreImages]] = {
     "remove": RemoveImages,
     "restore": RestoreImages,
@@ -102,7 +99,8 @@ def edit_to_json(edit: Edit) -> tuple[str, bytes]:
         case SetReviewed():
             return "reviewed", pack([edit.before, edit.after])
         case SetEmptyOnPurpose():
-            return "empty", pack([edit.before, edit.after])
+            also = [edit.reviewed_before, edit.reviewed_after] if edit.reviewed_after else []
+            return "empty", pack([edit.before, edit.after, *also])
         case SetSplit():
             return "split", pack([edit.before, edit.after])
         case RemoveImages():
@@ -130,8 +128,10 @@ def edit_from_json(kind: str, data: bytes, text: str) -> Edit:
         if kind == "colours":
             return SetColours(_colours_from_json(value), text)
         if kind in _MARKS:
-            before, after = (tuple((str(key), bool(mark)) for key, mark in side) for side in value)
-            return _MARKS[kind](before, after, text)
+            before, after, *also = (tuple((str(key), bool(mark)) for key, mark in side) for side in value)
+            if kind == "empty":
+                return SetEmptyOnPurpose(before, after, text, *also)
+            return SetReviewed(before, after, text)
         if kind == "split":
             before, after = (
                 tuple((str(key), Split(split) if split else None) for key, split in side) for side in value

@@ -177,25 +177,31 @@ class SetEmptyOnPurpose:
         before: Of which images that was said, of those the edit is about: (key, empty on purpose).
         after: The same after the edit.
         text: What the person did.
+        reviewed_before: Which of them were reviewed, where that changes with it: (key, reviewed).
+        reviewed_after: The same after the edit: who finds nothing has looked.
     """
 
     before: tuple[tuple[str, bool], ...]
     after: tuple[tuple[str, bool], ...]
     text: str
+    reviewed_before: tuple[tuple[str, bool], ...] = ()
+    reviewed_after: tuple[tuple[str, bool], ...] = ()
 
     def inverse(self) -> SetEmptyOnPurpose:
         """The edit that takes this one back."""
-        return SetEmptyOnPurpose(self.after, self.before, self.text)
+        return SetEmptyOnPurpose(
+            self.after, self.before, self.text, self.reviewed_after, self.reviewed_before
+        )
 
     @property
     def keys(self) -> tuple[str, ...]:
         """The images that it is about."""
-        return tuple(key for key, _ in self.after)
+        return tuple(dict.fromkeys(key for key, _ in (*self.after, *self.reviewed_after)))
 
     @property
     def changes_something(self) -> bool:
         """False for an edit that leaves everything as it is."""
-        return self.before != self.after
+        return self.before != self.after or self.reviewed_before != self.reviewed_after
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,7 +112,7 @@ class Marks:
         )
 
     def empty_edit(self, images: Iterable[AnnotatedImage], empty: bool) -> SetEmptyOnPurpose:
-        """The edit that says of images whether they are empty on purpose.
+        """The edit that says of images whether they are empty on purpose; those that are have been looked at.
 
         Raises:
             UsageError: One has boxes.
@@ -126,10 +126,15 @@ class Marks:
                     hint="Delete the boxes first.",
                 )
         changed = [image for image in listed if image.labelled != empty]
+        seen = [image for image in listed if empty and not image.reviewed]
         before = tuple((image.key, image.labelled) for image in changed)
         word = "empty" if empty else "not labelled yet"
         return SetEmptyOnPurpose(
-            before, tuple((key, empty) for key, _ in before), f"mark {_named(changed)} as {word}"
+            before,
+            tuple((key, empty) for key, _ in before),
+            f"mark {_named(changed or seen)} as {word}",
+            tuple((image.key, False) for image in seen),
+            tuple((image.key, True) for image in seen),
         )
 
     def _says(self, image: AnnotatedImage) -> bool:

@@ -279,7 +279,7 @@ class Session:
     def set_empty_on_purpose(self, keys: Iterable[str], empty: bool = True) -> None:
         """Say of images without boxes that there is nothing in them to label: one edit.
 
-        An empty label file says so where the format has one.
+        An empty label file says so where the format has one. Who says so has looked: they are reviewed, too.
 
         Raises:
             UsageError: One has boxes.
@@ -425,6 +425,7 @@ class Session:
                 self._set_marks(dict(edit.after), "reviewed")
             case SetEmptyOnPurpose():
                 self._set_marks(dict(edit.after), "labelled")
+                self._set_marks(dict(edit.reviewed_after), "reviewed")
             case SetSplit():
                 self._splits.write(self._images, dict(edit.after))
                 for key, split in edit.after:

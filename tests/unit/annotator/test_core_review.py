@@ -144,3 +144,24 @@ def test_an_empty_label_file_can_be_taken_back(small_demo: Path):
     session.undo()
     assert session.save() == [] and path.read_bytes() == before
     session.close()
+
+
+@pytest.mark.parametrize("name", ["voc", "yolo", "coco"])
+def test_who_finds_nothing_has_looked_and_one_undo_takes_both_back(tmp_path: Path, make_picture, name: str):
+    for stem in ("a", "b"):
+        make_picture(tmp_path / "set" / f"{stem}.png")
+    session = Session.open(tmp_path / "set", new_labels=name)
+    session.set_empty_on_purpose(["a"])
+    assert session.empty_on_purpose("a") and session.reviewed("a")
+    assert session.history.undo_count == 1
+    assert session.save() == []
+    session = again(session)
+    assert session.empty_on_purpose("a") and session.reviewed("a") and not session.reviewed("b")
+    session.undo()
+    assert not session.empty_on_purpose("a") and not session.reviewed("a")
+    session.redo()
+    assert session.empty_on_purpose("a") and session.reviewed("a")
+    assert session.save() == []
+    session.set_empty_on_purpose(["a"], False)
+    assert not session.empty_on_purpose("a") and session.reviewed("a")
+    session.close()
