@@ -152,8 +152,8 @@ class MainWindow(QMainWindow):
             lambda _: self.zoom_label.setText(f"{self.label.canvas.zoom_percent:.0f} %")
         )
         self.label.told.connect(lambda text: self.statusBar().showMessage(text, 4000))
-        self.train.size.valueChanged.connect(lambda side: self.label.boxes.set_network_size(side, side))
-        self.train.size.valueChanged.connect(lambda side: self.label.images.set_network((side, side)))
+        self.train.size_changed.connect(self.label.boxes.set_network_size)
+        self.train.size_changed.connect(lambda *size: self.label.images.set_network(size))
         for page in self.pages:
             page.work_changed.connect(self._work_changed)
 

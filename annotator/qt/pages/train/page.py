@@ -6,37 +6,34 @@ import json
 import sys
 from pathlib import Path
 
-import pyqtgraph as pg
-from PyQt5.QtCore import QEvent, Qt, pyqtSignal
+from PyQt5.QtCore import Qt, QTimer, pyqtSignal
 from PyQt5.QtWidgets import (
-    QAbstractItemView,
-    QComboBox,
     QFileDialog,
-    QFormLayout,
-    QGroupBox,
     QHBoxLayout,
-    QHeaderView,
     QLabel,
     QPlainTextEdit,
     QPushButton,
     QSizePolicy,
-    QSpinBox,
     QSplitter,
-    QTableWidget,
-    QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
 
 from annotator import messages
 from annotator.core.training import State, TrainingModel
+from annotator.core.training_plan import TrainingPlan
 from annotator.darknet.dialect import Darknet, find_darknet
 from annotator.darknet.networks import NETWORKS, default_max_batches, suggested
 from annotator.darknet.runs import RunFolder, list_runs
 from annotator.qt.background import Task
 from annotator.qt.pages.page import Page
+from annotator.qt.pages.train.chart import LossChart
+from annotator.qt.pages.train.drawers import Drawers
+from annotator.qt.pages.train.network_panel import NetworkPanel
+from annotator.qt.pages.train.runs_table import RunsTable
+from annotator.qt.pages.train.settings import BasicSettings
 from annotator.qt.process import Process, ProcessOutcome
-from annotator.qt.run_texts import headline, no_darknet, status_text
+from annotator.qt.run_texts import headline, no_darknet
 from annotator.qt.said_below import known
 from annotator.qt.translation import tr
 from converters.errors import DataError
@@ -44,45 +41,10 @@ from converters.work import WorkFolder, read_names
 
 DARKNET_SETTING = "darknet"
 LOG_LINES = 2000
-
-
-class LossChart(pg.PlotWidget):
-    """Loss and average loss over iterations; the wheel zooms, a double click shows all again."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setLabel("bottom", tr("iteration"))
-        self.setLabel("left", tr("loss"))
-        self.showGrid(x=True, y=True, alpha=0.25)
-        self._legend = self.addLegend(offset=(-12, 8))
-        self.getPlotItem().setMenuEnabled(False)
-        self._loss = self.plot([], [], pen=pg.mkPen((102, 153, 238), width=1), name=tr("loss"))
-        pen = pg.mkPen((238, 102, 119), width=3)
-        self._average = self.plot([], [], pen=pen, name=tr("average loss"))
-        self.setMinimumSize(260, 180)
-        self._style()
-
-    def _style(self) -> None:
-        palette = self.palette()
-        self.setBackground(palette.base().color())
-        colour = palette.text().color()
-        for side in ("left", "bottom"):
-            self.getAxis(side).setPen(colour)
-            self.getAxis(side).setTextPen(colour)
-        self._legend.setLabelTextColor(colour)
-        for _, label in self._legend.items:
-            # It is drawn anew with its text only.
-            label.setText(label.text, color=colour)
-
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        if event.type() == QEvent.PaletteChange and hasattr(self, "_legend"):
-            self._style()
-
-    def show_model(self, model: TrainingModel) -> None:
-        """Draw the points so far (gaps where Darknet printed nan)."""
-        self._loss.setData(model.iterations, model.losses, connect="finite")
-        self._average.setData(model.iterations, model.averages, connect="finite")
+STUDY_CLASSES = 3
+"""Shown where there is no training set to count the classes of yet."""
+_SOON = 150
+"""Milliseconds after a change before what follows from it is worked out."""
 
 
 class TrainPage(Page):
@@ -91,10 +53,12 @@ class TrainPage(Page):
     Signals:
         run_finished: Folder of a run that ended with weights.
         runs_wanted: The person wants to see the old runs.
+        size_changed: Width and height of the network's input.
     """
 
     run_finished = pyqtSignal(object)
     runs_wanted = pyqtSignal()
+    size_changed = pyqtSignal(int, int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(tr("Train"), "", parent)
@@ -102,6 +66,11 @@ class TrainPage(Page):
         self.darknet: Darknet | None = None
         self.process: Process | None = None
         self._search: Task | None = None
+        self._names: tuple[str, ...] = ()
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(_SOON)
+        self._soon.timeout.connect(self._show_plan)
         self._build_darknet()
         self._build_settings()
         self._build_progress()
@@ -123,55 +92,36 @@ class TrainPage(Page):
         layout.addWidget(self.found, 1)
         layout.addWidget(self.choose)
         layout.addWidget(self.again)
-        self.choose.clicked.connect(self._choose_darknet)
+        self.choose.clicked.connect(self.choose_darknet)
         self.again.clicked.connect(self.look_for_darknet)
         self.column.addWidget(row)
 
     def _build_settings(self) -> None:
-        self.network = QComboBox()
-        self.network.addItems(list(NETWORKS))
-        self.network.setCurrentText("yolov3-tiny")
-        self.network.currentTextChanged.connect(self._network_changed)
+        self.settings = BasicSettings()
+        self.network = self.settings.network
+        self.size = self.settings.size
+        self.batch = self.settings.batch
+        self.subdivisions = self.settings.subdivisions
+        self.max_batches = self.settings.max_batches
+        self.start = self.settings.start
         self.network_note = QLabel()
         self.network_note.setWordWrap(True)
-        self.size = QSpinBox(minimum=32, maximum=1216, singleStep=32, value=416)
-        self.size.setSuffix(" px")
-        self.size.setToolTip(tr("Pictures are scaled to this size; larger finds smaller faces and is slower"))
-        self.batch = QSpinBox(minimum=1, maximum=512, value=64)
-        self.batch.setToolTip(tr("Pictures in one iteration"))
-        self.subdivisions = QSpinBox(minimum=1, maximum=512, value=16)
-        self.subdivisions.setToolTip(tr("Parts of a batch worked on at once; more needs less memory"))
-        self.max_batches = QSpinBox(minimum=1, maximum=1_000_000, value=6000)
-        self.max_batches.setToolTip(
-            tr("Iterations of the whole training; the rule is max(2000 × classes, pictures, 6000)")
+        self.drawers = Drawers()
+        self.network_panel = NetworkPanel()
+        self.drawers.add(
+            tr("Layers and costs"),
+            tr("What the network is made of, how much memory it needs and how fast it will be"),
+            self.network_panel,
         )
+        self.drawers.opened.connect(lambda _: self._show_plan())
+        self.settings.changed.connect(self._plan_changed)
+        self.settings.size_changed.connect(self.size_changed)
+        self.network.currentIndexChanged.connect(lambda _: self._network_changed())
         self.max_batches.valueChanged.connect(lambda: self._show_resume(self.model.is_busy))
-        box = QGroupBox(tr("New training"))
-        layout = QHBoxLayout(box)
-        left, right = QFormLayout(), QFormLayout()
-        left.addRow(tr("Network"), self.network)
-        left.addRow(tr("Size"), self.size)
-        right.addRow(tr("Batch"), self.batch)
-        right.addRow(tr("Subdivisions"), self.subdivisions)
-        middle = QFormLayout()
-        middle.addRow(tr("Iterations"), self.max_batches)
-        buttons = QHBoxLayout()
-        self.quick = QPushButton(tr("Fill in a quick trial"))
-        self.quick.setToolTip(
-            tr("Small numbers that go through in minutes on a processor: to see the loop, not to use it")
-        )
-        self.start = QPushButton(tr("Start training"))
-        self.start.setDefault(True)
-        buttons.addWidget(self.quick)
-        buttons.addWidget(self.start)
-        middle.addRow("", buttons)
-        for part in (left, right, middle):
-            layout.addLayout(part)
-        layout.addStretch(1)
-        self.quick.clicked.connect(self._quick)
         self.start.clicked.connect(self._start)
-        self.column.addWidget(box)
+        self.column.addWidget(self.settings)
         self.column.addWidget(self.network_note)
+        self.column.addWidget(self.drawers)
 
     def _build_progress(self) -> None:
         self.headline = QLabel()
@@ -191,18 +141,11 @@ class TrainPage(Page):
         self.chart = LossChart()
         self.log = QPlainTextEdit(readOnly=True, maximumBlockCount=LOG_LINES)
         self.log.setPlaceholderText(tr("What the training says appears here."))
+        self.log.setMinimumHeight(60)
         self.column.addWidget(row)
 
     def _build_runs(self) -> None:
-        self.runs = QTableWidget(0, 4)
-        self.runs.setHorizontalHeaderLabels([tr("Run"), tr("State"), tr("Iteration"), tr("Saved at")])
-        self.runs.horizontalHeader().setSectionResizeMode(0, QHeaderView.Stretch)
-        self.runs.verticalHeader().hide()
-        self.runs.setSelectionBehavior(QAbstractItemView.SelectRows)
-        self.runs.setSelectionMode(QAbstractItemView.SingleSelection)
-        self.runs.setEditTriggers(QAbstractItemView.NoEditTriggers)
-        self.runs.setMinimumHeight(80)
-        self.log.setMinimumHeight(60)
+        self.runs = RunsTable()
         self.runs.itemSelectionChanged.connect(self._show_state)
         self.resume = QPushButton(tr("Resume the chosen run"))
         self.resume.clicked.connect(self._resume)
@@ -236,6 +179,7 @@ class TrainPage(Page):
         work = project.work
         if work is not None:
             self._propose_max_batches(work)
+        self._plan_changed()
         if self.darknet is None and self._search is None:
             self.look_for_darknet()
 
@@ -248,64 +192,61 @@ class TrainPage(Page):
 
     def _propose_max_batches(self, work: WorkFolder) -> None:
         try:
+            self._names = read_names(work.names)
             lines = (work.root / "train.txt").read_text(encoding="utf-8").split()
-            self.max_batches.setValue(default_max_batches(len(read_names(work.names)), len(lines)))
+            self.max_batches.setValue(default_max_batches(len(self._names), len(lines)))
         except (OSError, DataError):
             pass  # the pre-flight says what is wrong with the set
 
+    def plan(self) -> TrainingPlan:
+        """What the page asks a training to be."""
+        return self.settings.plan()
+
+    @property
+    def classes(self) -> int:
+        """Number of classes of the training set (the study's where there is none yet)."""
+        return len(self._names) or STUDY_CLASSES
+
+    def _plan_changed(self) -> None:
+        self._soon.start()
+
+    def _show_plan(self) -> None:
+        """Show what follows from the plan, in the part that is open."""
+        if self.drawers.open_part is not self.network_panel:
+            return
+        try:
+            self.network_panel.show_cfg(self.plan().cfg(self.classes, self.darknet))
+        except DataError as error:
+            self.network_panel.show_problem(known(str(error)))
+
     def _list_runs(self) -> None:
         work = self._work()
-        chosen = self._chosen_run()
-        self.runs.blockSignals(True)
-        self.runs.setRowCount(0)
-        for run in reversed(list_runs(work.root) if work is not None else []):
-            row = self.runs.rowCount()
-            self.runs.insertRow(row)
-            saved = max((weights.iteration for weights in run.weights()), default=0)
-            info = run.info
-            done = tr("{done} of {total}", done=info.iteration, total=info.max_batches)
-            cells = (run.path.name, status_text(info.status), done, str(saved or "–"))
-            for column, text in enumerate(cells):
-                item = QTableWidgetItem(text)
-                item.setData(Qt.UserRole, run)
-                item.setToolTip(known(info.message) or str(run.path))
-                self.runs.setItem(row, column, item)
-            if chosen is not None and run.path == chosen.path:
-                self.runs.selectRow(row)
-        self.runs.blockSignals(False)
-
-    def _show_iteration(self) -> None:
-        """Keep the row of the running training up to date."""
-        for row in range(self.runs.rowCount()):
-            run: RunFolder = self.runs.item(row, 0).data(Qt.UserRole)
-            if run.path == self.model.run:
-                done, total = self.model.iteration, self.model.max_batches
-                self.runs.item(row, 2).setText(tr("{done} of {total}", done=done, total=total))
-                return
+        self.runs.show_runs(list_runs(work.root) if work is not None else [])
 
     def _chosen_run(self) -> RunFolder | None:
-        row = self.runs.currentRow()
-        item = self.runs.item(row, 0) if row >= 0 else None
-        return item.data(Qt.UserRole) if item is not None else None
+        return self.runs.chosen()
+
+    def _knows_network(self) -> bool:
+        if self.darknet is None:
+            return False
+        return self.settings.plan().own_cfg is not None or self.darknet.knows(self.settings.network_name)
 
     def _show_state(self) -> None:
         busy = self.model.is_busy
         work = self._work()
-        knows = self.darknet is not None and self.darknet.knows(self.network.currentText())
-        self.start.setEnabled(work is not None and knows and not busy)
+        self.start.setEnabled(work is not None and self._knows_network() and not busy)
         self._show_resume(busy)
         self.stop_button.setEnabled(self.model.state in (State.STARTING, State.RUNNING))
         self.headline.setText(headline(self.model))
         if work is None:
             self.purpose.setText(tr("There is no training set yet: make it on the Split page first."))
-        else:
-            stale = self.project is not None and self.project.work_is_stale()
-            text = tr("Training set: {folder}.", folder=work.root)
-            if stale:
-                text += " " + tr(
-                    "Labels were saved since it was made: if boxes changed, make it again on the Split page."
-                )
-            self.purpose.setText(text)
+            return
+        text = tr("Training set: {folder}.", folder=work.root)
+        if self.project is not None and self.project.work_is_stale():
+            text += " " + tr(
+                "Labels were saved since it was made: if boxes changed, make it again on the Split page."
+            )
+        self.purpose.setText(text)
 
     def _show_resume(self, busy: bool) -> None:
         """What the button does with the chosen run: go on, or (where it is done) train it further."""
@@ -320,9 +261,14 @@ class TrainPage(Page):
         self.resume.setText(text)
         self.resume.setEnabled(possible)
 
-    def _network_changed(self, name: str) -> None:
-        text = known(NETWORKS[name].description)
-        if self.darknet is not None and not self.darknet.knows(name):
+    def _network_changed(self) -> None:
+        name = self.settings.network_name
+        text = (
+            known(NETWORKS[name].description)
+            if name
+            else tr("Your own network, adapted to the set's classes.")
+        )
+        if name and self.darknet is not None and not self.darknet.knows(name):
             try:
                 self.darknet.require(name)
             except DataError as error:
@@ -353,11 +299,12 @@ class TrainPage(Page):
             self.found.setText(no_darknet())
         else:
             kind = {True: tr("for the GPU"), False: tr("on the CPU"), None: ""}[darknet.gpu]
-            parts = (darknet.title, kind, str(darknet.path))
-            self.found.setText(" · ".join(filter(None, parts)))
-            if not darknet.knows(self.network.currentText()):
+            self.found.setText(" · ".join(filter(None, (darknet.title, kind, str(darknet.path)))))
+            name = self.settings.network_name
+            if name and not darknet.knows(name):
                 self.network.setCurrentText(suggested(darknet.dialect, darknet.gpu))
-        self._network_changed(self.network.currentText())
+        self._network_changed()
+        self._plan_changed()
 
     def _darknet_refused(self, text: str) -> None:
         self.darknet = None
@@ -367,7 +314,8 @@ class TrainPage(Page):
             self.project.settings.set(DARKNET_SETTING, None)
         self._show_state()
 
-    def _choose_darknet(self) -> None:
+    def choose_darknet(self) -> None:
+        """Ask for the program."""
         path, _ = QFileDialog.getOpenFileName(self, tr("Choose the darknet program"), str(Path.home()))
         if path and self.project is not None:
             self.project.settings.set(DARKNET_SETTING, path)
@@ -375,26 +323,10 @@ class TrainPage(Page):
 
     # Running
 
-    def _quick(self) -> None:
-        self.size.setValue(96)
-        self.batch.setValue(4)
-        self.subdivisions.setValue(1)
-        self.max_batches.setValue(100)
-
     def _start(self) -> None:
         work = self._work()
-        if work is None:
-            return
-        asked = {
-            "--network": self.network.currentText(),
-            "--width": self.size.value(),
-            "--height": self.size.value(),
-            "--batch": self.batch.value(),
-            "--subdivisions": self.subdivisions.value(),
-            "--max-batches": self.max_batches.value(),
-        }
-        options = [text for name, value in asked.items() for text in (name, str(value))]
-        self._launch(["run", str(work.root), *options])
+        if work is not None:
+            self._launch(self.plan().arguments(work.root))
 
     def _resume(self) -> None:
         run = self._chosen_run()
@@ -441,7 +373,7 @@ class TrainPage(Page):
             self.log.appendPlainText(str(event.get("text", "")))
         elif event.get("event") == "iteration":
             self.chart.show_model(self.model)
-            self._show_iteration()
+            self.runs.show_iteration(self.model.run, self.model.iteration, self.model.max_batches)
         elif event.get("event") in ("run", "saved"):
             self._list_runs()
         self._show_state()
