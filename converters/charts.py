@@ -6,7 +6,7 @@ The window (pyqtgraph), the report (SVG) and the picture (PNG) draw the same val
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from converters.balance_facts import BalanceFacts
@@ -92,7 +92,8 @@ class BarChart:
         rows: Bars from top to bottom.
         shares: Whether each bar is drawn as 100 %, divided into its parts.
         mark_name: What the marks are, or empty.
-        note: A sentence below it, or empty.
+        left_out: How many classes there are and what those that are not shown have together, or None.
+        unit: What a bar of shares has in all, for one and for many.
     """
 
     subject: Subject
@@ -102,7 +103,19 @@ class BarChart:
     rows: tuple[Row, ...]
     shares: bool = False
     mark_name: str = ""
-    note: str = ""
+    left_out: tuple[int, int] | None = None
+    unit: tuple[str, str] = ("box", "boxes")
+
+    @property
+    def note(self) -> str:
+        """A sentence below it, or empty."""
+        if self.left_out is None:
+            return ""
+        classes, number = self.left_out
+        return (
+            f"The {len(self.rows)} largest of {classes:,} classes; the others have {number:,} together "
+            "and stand in the table."
+        )
 
     @property
     def extent(self) -> float:
@@ -131,7 +144,7 @@ class BarChart:
     def text_of(self, row: Row) -> str:
         """The number at the end of a bar."""
         if self.shares:
-            return counted(row.total, "box", "boxes")
+            return counted(row.total, *self.unit)
         return f"{row.total:,}"
 
     def sum_of(self, row: Row) -> str:
@@ -345,11 +358,5 @@ def _largest(chart: BarChart) -> BarChart:
     places = sorted(range(len(chart.rows)), key=lambda place: -chart.rows[place].total)
     shown = sorted(places[:MOST_ROWS])
     left_out = sum(chart.rows[place].total for place in places[MOST_ROWS:])
-    note = (
-        f"The {MOST_ROWS} largest of {len(chart.rows):,} classes; the others have {left_out:,} together "
-        "and stand in the table."
-    )
     rows = tuple(chart.rows[place] for place in shown)
-    return BarChart(
-        chart.subject, chart.title, chart.axis, chart.parts, rows, chart.shares, chart.mark_name, note
-    )
+    return replace(chart, rows=rows, left_out=(len(chart.rows), left_out))

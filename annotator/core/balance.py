@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -16,8 +16,6 @@ from converters.balance_plan import (
     BalancePlan,
     PlanOptions,
     Target,
-    ratio_of,
-    ratio_text,
     solve,
     training_counts,
 )
@@ -27,7 +25,6 @@ from converters.errors import DataError, UsageError
 from converters.model import AnnotatedImage, Box, Dataset, Split
 from converters.report import Report
 from converters.stats import LARGE_AREA, SMALL_AREA, count_copies
-from converters.words import counted
 from converters.work import WorkFolder
 
 if TYPE_CHECKING:
@@ -111,11 +108,21 @@ class Choice:
 
     Attributes:
         keys: Theirs, in the order of the set.
-        text: For the list's filter, such as ``no_mask in val``.
+        names: Classes that they show.
+        only: Whether they show no other class.
+        size: ``small``, ``medium`` or ``large`` where boxes of that size are meant, else empty.
+        network_size: The network's input in pixels where sizes are meant as it sees them.
+        crowd: How many boxes they have, where that is what they share: ``2``, ``11-20``; else empty.
+        part: ``train``, ``val`` or ``test`` where only these are meant, ``none``: in no split; else empty.
     """
 
     keys: tuple[str, ...]
-    text: str
+    names: tuple[str, ...] = ()
+    only: bool = False
+    size: str = ""
+    network_size: tuple[int, int] | None = None
+    crowd: str = ""
+    part: str = ""
 
 
 def choice_of(facts: BalanceFacts, chart: BarChart, row: Row, part: int | None) -> Choice:
@@ -124,50 +131,48 @@ def choice_of(facts: BalanceFacts, chart: BarChart, row: Row, part: int | None) 
     Copies are no pictures of the set: their part stands for the training pictures of the class.
     """
     key = chart.parts[part].key if part is not None and len(chart.parts) > 1 else ""
-    split, text = _split_of(key)
     if chart.subject is Subject.CROWDS:
         crowd = next(crowd for crowd in facts.crowds if crowd.name == row.name)
-        word = "box" if row.name == "1" else "boxes"
-        return _chosen(facts.dataset, lambda i: crowd.holds(len(i.boxes)), f"{row.name} {word}{text}", split)
+        where = _part_of(key)
+        return Choice(
+            _keys(facts.dataset, lambda i: crowd.holds(len(i.boxes)), where), crowd=row.name, part=where
+        )
     if chart.subject is Subject.PAIRS:
         return with_both(facts, *row.about)
     label = row.about[0]
     if chart.subject in (Subject.SIZES, Subject.NETWORK_SIZES) and key:
         at = facts.network_size if chart.subject is Subject.NETWORK_SIZES else None
-        where = f" at {at[0]} × {at[1]}" if at is not None else ""
-        return _chosen(
-            facts.dataset,
-            lambda i: any(b.label == label and size_of(b, i, at) == key for b in i.boxes),
-            f"{key} {label}{where}",
-            (),
+        keys = _keys(
+            facts.dataset, lambda i: any(b.label == label and size_of(b, i, at) == key for b in i.boxes)
         )
-    return _chosen(facts.dataset, lambda i: any(b.label == label for b in i.boxes), f"{label}{text}", split)
+        return Choice(keys, (label,), size=key, network_size=at)
+    return with_class(facts, label, _part_of(key))
 
 
 def with_both(facts: BalanceFacts, first: str, second: str) -> Choice:
     """The pictures that show two classes."""
-    return _chosen(
-        facts.dataset, lambda i: {first, second} <= {b.label for b in i.boxes}, f"{first} and {second}", ()
-    )
+    keys = _keys(facts.dataset, lambda i: {first, second} <= {b.label for b in i.boxes})
+    return Choice(keys, (first, second))
 
 
 def with_only(facts: BalanceFacts, label: str) -> Choice:
     """The pictures that show a class and no other."""
-    return _chosen(facts.dataset, lambda i: {b.label for b in i.boxes} == {label}, f"only {label}", ())
+    return Choice(_keys(facts.dataset, lambda i: {b.label for b in i.boxes} == {label}), (label,), only=True)
 
 
-def with_class(facts: BalanceFacts, label: str, split: Split | None = None) -> Choice:
-    """The pictures that show a class, in all splits or in one."""
-    text = f"{label} in {split}" if split is not None else label
-    splits = (split,) if split is not None else ()
-    return _chosen(facts.dataset, lambda i: any(b.label == label for b in i.boxes), text, splits)
+def with_class(facts: BalanceFacts, label: str, part: str = "") -> Choice:
+    """The pictures that show a class, in all splits, in one (``train``) or in none (``none``)."""
+    return _with_class(facts.dataset, label, part)
 
 
 def trained_with(dataset: Dataset, label: str) -> Choice:
     """The training pictures that show a class."""
-    return _chosen(
-        dataset, lambda i: any(b.label == label for b in i.boxes), f"{label} in train", (Split.TRAIN,)
-    )
+    return _with_class(dataset, label, str(Split.TRAIN))
+
+
+def _with_class(dataset: Dataset, label: str, part: str) -> Choice:
+    keys = _keys(dataset, lambda i: any(b.label == label for b in i.boxes), part)
+    return Choice(keys, (label,), part=part)
 
 
 def size_of(box: Box, image: AnnotatedImage, network_size: tuple[int, int] | None) -> str:
@@ -180,24 +185,14 @@ def size_of(box: Box, image: AnnotatedImage, network_size: tuple[int, int] | Non
     return "small" if area < SMALL_AREA else "large" if area >= LARGE_AREA else "medium"
 
 
-def _split_of(key: str) -> tuple[tuple[Split | None, ...], str]:
-    """Splits that a part is about (none: all), and how that is said."""
-    if key == "none":
-        return (None,), ", not split"
-    if key == "copies":
-        return (Split.TRAIN,), " in train"
-    return ((Split(key),), f" in {key}") if key in tuple(Split) else ((), "")
+def _part_of(key: str) -> str:
+    """The split that a part of a bar is about; empty: all."""
+    return str(Split.TRAIN) if key == "copies" else key if key in (*map(str, Split), "none") else ""
 
 
-def _chosen(
-    dataset: Dataset,
-    fits: Callable[[AnnotatedImage], bool],
-    text: str,
-    splits: Iterable[Split | None],
-) -> Choice:
-    wanted = tuple(splits)
-    keys = (i.key for i in dataset if (not wanted or i.split in wanted) and fits(i))
-    return Choice(tuple(keys), text)
+def _keys(dataset: Dataset, fits: Callable[[AnnotatedImage], bool], part: str = "") -> tuple[str, ...]:
+    """Keys of the pictures that fit, in a part of the set (empty: in all)."""
+    return tuple(i.key for i in dataset if (not part or str(i.split or "none") == part) and fits(i))
 
 
 # The plan
@@ -297,28 +292,6 @@ def _solve(answer: Connection[Any, Any], dataset: Dataset, target: Target, optio
         answer.send(solve(dataset, target, options))
     except DataError as error:
         answer.send(error)
-
-
-def headline(plan: BalancePlan) -> str:
-    """What a plan reaches, in two or three sentences."""
-    if not plan.copies:
-        return (
-            "Nothing to do: the training boxes are as asked for already."
-            if plan.reached
-            else "The target cannot be reached: no copy brings the training boxes nearer to it."
-        )
-    pasted = sum(plan.pasted.values())
-    text = "The target is reached" if plan.reached else "The target cannot be reached; nearest to it"
-    copies, pictures = (
-        counted(plan.copy_count, "copy", "copies"),
-        counted(len(plan.copies), "training picture"),
-    )
-    text += f" with {copies} of {pictures}, at most {max(plan.copies.values())} of one"
-    text += f", and {counted(pasted, 'pasted box', 'pasted boxes')}." if pasted else "."
-    before, after = ratio_of(plan.before), ratio_of(plan.after)
-    if before is not None and after is not None:
-        text += f" Largest to smallest class: {ratio_text(before)} now, {ratio_text(after)} then."
-    return text
 
 
 def for_window(note: str) -> str:

@@ -28,7 +28,6 @@ def templates() -> list[Pair]:
 
 def _counts() -> list[Pair]:
     return [
-        said("box"),
         said_n("{n} box", "{n} boxes"),
         said_n("{n} picture", "{n} pictures"),
         said_n("{n} training picture", "{n} training pictures"),
@@ -53,10 +52,15 @@ def _edits() -> list[Pair]:
         said("delete {what}"),
         said("move {what}"),
         said("mend {what}"),
+        said("mend box"),
         said("relabel {what} as {name}"),
+        said("relabel box as {name}"),
         said("mark {what} as {flag}"),
+        said("mark box as {flag}"),
+        said("mark box as not {flag}"),
         said("mark {what} as not {flag}"),
         said("cut {what} to the picture"),
+        said("cut box to the picture"),
         said("cut {what} to their pictures"),
         said("exchange the edges of {what}"),
         said("take over {what}"),

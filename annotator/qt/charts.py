@@ -31,6 +31,8 @@ from PyQt5.QtWidgets import (
     QWidget,
 )
 
+from annotator.qt.chart_texts import describe_cell, note
+from annotator.qt.translation import tr
 from converters.chart_drawing import nice_ticks
 from converters.charts import NEUTRAL, BarChart, Matrix, Row, toned
 from converters.colours import Rgb, text_on
@@ -262,7 +264,7 @@ class BarView(pg.PlotWidget):
         if isinstance(event, QHelpEvent) and self._chart is not None:
             found = self.hit(event.pos())
             if found is not None:
-                text = f"{self._chart.describe(*found)}\nClick to see these pictures."
+                text = self._chart.describe(*found) + "\n" + tr("Click to see these pictures.")
                 QToolTip.showText(event.globalPos(), tip(text), self)
                 return True
         return super().viewportEvent(event)
@@ -341,8 +343,8 @@ class BarPanel(QWidget):
         self.title.setText(chart.title)
         self.legend.show_chart(chart)
         self.view.show_chart(chart)
-        self.note.setText(chart.note)
-        self.note.setVisible(bool(chart.note))
+        self.note.setText(note(chart))
+        self.note.setVisible(bool(self.note.text()))
 
 
 class MatrixPanel(QWidget):
@@ -371,7 +373,7 @@ class MatrixPanel(QWidget):
         column.setSpacing(4)
         column.addWidget(self.title)
         column.addWidget(self.table)
-        note = QLabel("Stronger colour: a larger part of the row's pictures.")
+        note = QLabel(tr("Stronger colour: a larger part of the row's pictures."))
         note.setWordWrap(True)
         column.addWidget(note)
         column.addStretch()
@@ -379,13 +381,13 @@ class MatrixPanel(QWidget):
     def show_matrix(self, matrix: Matrix) -> None:
         """Show other numbers."""
         self.matrix = matrix
-        self.title.setText(matrix.title)
+        self.title.setText(tr("Pictures that show two classes"))
         labels = matrix.labels
         self.table.setRowCount(len(labels))
         self.table.setColumnCount(len(labels) + 3)
         # Columns are numbered as the rows are: long names need no turned text.
         numbers = [str(number) for number in range(1, len(labels) + 1)]
-        self.table.setHorizontalHeaderLabels(["", *numbers, "alone", "in all"])
+        self.table.setHorizontalHeaderLabels(["", *numbers, tr("alone"), tr("in all")])
         for row, label in enumerate(labels):
             name = QTableWidgetItem(_icon(matrix.colours[row]), f"{row + 1}  {label}")
             name.setToolTip(tip(label))
@@ -422,7 +424,7 @@ class MatrixPanel(QWidget):
         fill = _mixed(NEUTRAL, self.palette().color(QPalette.Base), 0.08 + 0.75 * share)
         item.setBackground(QColor(*fill))
         item.setForeground(QColor(*text_on(fill)))
-        item.setToolTip(tip(matrix.describe(row, column)))
+        item.setToolTip(tip(describe_cell(matrix, row, column)))
 
     def _set_number(self, row: int, column: int, text: str) -> QTableWidgetItem:
         item = QTableWidgetItem(text)

@@ -22,11 +22,14 @@ from PyQt5.QtWidgets import (
 from annotator import messages
 from annotator.core import balance as core
 from annotator.core.project import Project
+from annotator.qt import balance_texts
 from annotator.qt.background import Task
+from annotator.qt.chart_texts import in_words
 from annotator.qt.charts import BarPanel, MatrixPanel, Pair
 from annotator.qt.pages.balance_plan import PlanSection
 from annotator.qt.pages.balance_table import ClassTable
 from annotator.qt.pages.page import Page, TaskRow
+from annotator.qt.translation import tr, tr_n
 from converters.balance_facts import BalanceFacts, class_frame, csv_bytes
 from converters.charts import (
     BarChart,
@@ -41,7 +44,6 @@ from converters.charts import (
 )
 from converters.files import write_atomic
 from converters.report import Report
-from converters.words import counted
 
 NETWORK_SETTING = "balance_network_size"
 _NETWORK_SIZES = ("320 × 320", "416 × 416", "512 × 512", "608 × 608", "832 × 832")
@@ -64,13 +66,13 @@ class BalancePage(Page):
     counted = pyqtSignal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Class balance", "", parent)
+        super().__init__(tr("Class balance"), "", parent)
         self.purpose.setTextFormat(Qt.PlainText)
         self.facts: BalanceFacts | None = None
         self._task: Task | None = None
         self._again = False
         self.source = QComboBox()
-        self.source.addItems(["Your labels, as they are now", "The training set, with its copies"])
+        self.source.addItems([tr("Your labels, as they are now"), tr("The training set, with its copies")])
         self.source.currentIndexChanged.connect(self.refresh)
         self.export = self._build_export()
         self.notes = QLabel()
@@ -90,10 +92,10 @@ class BalancePage(Page):
         self.column.addWidget(self.sections)
         self._bodies: list[QWidget] = []
         for title, body in (
-            ("Counts", self._build_counts()),
-            ("Sizes", self._build_sizes()),
-            ("Pictures", self._build_pictures()),
-            ("Plan", self.plan),
+            (tr("Counts"), self._build_counts()),
+            (tr("Sizes"), self._build_sizes()),
+            (tr("Pictures"), self._build_pictures()),
+            (tr("Plan"), self.plan),
         ):
             self.sections.addTab(title)
             self._bodies.append(body)
@@ -105,13 +107,13 @@ class BalancePage(Page):
     # Building
 
     def _build_export(self) -> TaskRow:
-        row = TaskRow("Export")
+        row = TaskRow(tr("Export"))
         menu = QMenu(row)
         for text, suffix, kinds, render in (
-            ("Report to send to someone (HTML)…", ".html", "Web page (*.html)", _render_html),
-            ("Charts as a picture (PNG)…", ".png", "Picture (*.png)", _render_png),
-            ("Table of the classes (CSV)…", "-classes.csv", "Table (*.csv)", _render_classes),
-            ("Table of all boxes (CSV)…", "-boxes.csv", "Table (*.csv)", _render_boxes),
+            (tr("Report to send to someone (HTML)…"), ".html", tr("Web page"), _render_html),
+            (tr("Charts as a picture (PNG)…"), ".png", tr("Picture"), _render_png),
+            (tr("Table of the classes (CSV)…"), "-classes.csv", tr("Table"), _render_classes),
+            (tr("Table of all boxes (CSV)…"), "-boxes.csv", tr("Table"), _render_boxes),
         ):
             menu.addAction(text, lambda s=suffix, k=kinds, r=render: self._ask_where(s, k, r))
         row.button.setMenu(menu)
@@ -123,7 +125,7 @@ class BalancePage(Page):
         self.boxes_chart, self.images_chart = self._bar_panel(), self._bar_panel()
         self.table = ClassTable()
         self.table.chosen.connect(self._table_chosen)
-        self.hint = QLabel("Click a bar, or double-click a row, to see these pictures in the list.")
+        self.hint = QLabel(tr("Click a bar, or double-click a row, to see these pictures in the list."))
         self.hint.setWordWrap(True)
         return _column(Pair(self.boxes_chart, self.images_chart), self.table, self.hint)
 
@@ -133,19 +135,21 @@ class BalancePage(Page):
         self.network.setCurrentText("416 × 416")
         self.network.lineEdit().setValidator(QRegularExpressionValidator(QRegularExpression(_SIZE), self))
         self.network.setInsertPolicy(QComboBox.NoInsert)
-        self.network.setToolTip("Width and height of the network's input, such as 416 or 608 × 416")
+        self.network.setToolTip(tr("Width and height of the network's input, such as 416 or 608 × 416"))
         self.network.activated.connect(self._network_changed)
         self.network.lineEdit().editingFinished.connect(self._network_changed)
         self.sizes_chart, self.network_chart = self._bar_panel(), self._bar_panel()
         choice = QWidget()
         row = QHBoxLayout(choice)
         row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(QLabel("Network's input in pixels:"))
+        row.addWidget(QLabel(tr("Network's input in pixels:")))
         row.addWidget(self.network)
         row.addStretch()
         note = QLabel(
-            "As COCO counts: small below 32², large from 96² square pixels. Each picture is stretched to the "
-            "network's input, as AlexeyAB's Darknet does."
+            tr(
+                "As COCO counts: small below 32², large from 96² square pixels. Each picture is stretched to "
+                "the network's input, as AlexeyAB's Darknet does."
+            )
         )
         note.setWordWrap(True)
         return _column(choice, Pair(self.sizes_chart, self.network_chart), note)
@@ -197,7 +201,7 @@ class BalancePage(Page):
         if source.is_quick:
             self._show(core.count(source))
             return
-        self.notes.setText("Counting…")
+        self.notes.setText(tr("Counting…"))
         task = Task(lambda tell: core.count(source, tell), self)
         task.succeeded.connect(self._counted)
         task.failed.connect(messages.error)
@@ -240,8 +244,8 @@ class BalancePage(Page):
 
     def _show(self, facts: BalanceFacts) -> None:
         self.facts = facts
-        self.purpose.setText(facts.balance.sentence())
-        self.notes.setText(_notes(facts))
+        self.purpose.setText(balance_texts.sentence(facts.balance))
+        self.notes.setText(balance_texts.notes(facts))
         self.table.show_facts(facts)
         some = bool(facts.balance.classes)
         for panel, build in (
@@ -252,14 +256,14 @@ class BalancePage(Page):
         ):
             panel.setVisible(some)
             if some:
-                panel.show_chart(build(facts))
+                panel.show_chart(in_words(build(facts), facts.network_size))
         self.hint.setVisible(some)
-        self.crowds_chart.show_chart(crowds_chart(facts))
+        self.crowds_chart.show_chart(in_words(crowds_chart(facts)))
         together = together_chart(facts)
         self.pairs_chart.setVisible(isinstance(together, BarChart))
         self.matrix.setVisible(isinstance(together, Matrix))
         if isinstance(together, BarChart):
-            self.pairs_chart.show_chart(together)
+            self.pairs_chart.show_chart(in_words(together))
         elif together is not None:
             self.matrix.show_matrix(together)
         self.counted.emit()
@@ -274,7 +278,7 @@ class BalancePage(Page):
         planned = self.plan.planned
         if planned is not None and self.project is not None:
             choice = core.trained_with(planned.dataset, row.about[0])
-            self._emit(self.project.keys_of(choice.keys), choice.text)
+            self._emit(self.project.keys_of(choice.keys), balance_texts.choice_text(choice))
 
     def _matrix_clicked(self, row: int, column: int) -> None:
         matrix = self.matrix.matrix
@@ -298,13 +302,13 @@ class BalancePage(Page):
         keys = choice.keys
         if self.facts.dataset.root != self.project.session.root:
             keys = self.project.keys_of(keys)
-        self._emit(keys, choice.text)
+        self._emit(keys, balance_texts.choice_text(choice))
 
     def _emit(self, keys: tuple[str, ...], text: str) -> None:
         if keys:
             self.filter_requested.emit(keys, text)
         else:
-            messages.info(f"No picture of the open set: {text}.")
+            messages.info(tr("No picture of the open set: {what}.", what=text))
 
     # Exporting
 
@@ -313,7 +317,8 @@ class BalancePage(Page):
             return
         root = self.project.session.root
         suggested = root.with_name(f"{root.name}-balance{suffix}")
-        path, _ = QFileDialog.getSaveFileName(self, "Export", str(suggested), f"{kinds};;All files (*)")
+        kinds = f"{kinds} (*.{suffix.rpartition('.')[2]});;{tr('All files')} (*)"
+        path, _ = QFileDialog.getSaveFileName(self, tr("Export"), str(suggested), kinds)
         if path:
             self.write_export(Path(path), render)
 
@@ -331,14 +336,18 @@ class BalancePage(Page):
             write_atomic(path, render(facts, name, report, tell))
             return path, report
 
-        self.export.run(work, "%v of %m pictures")
+        self.export.run(work, tr("%v of %m pictures"))
 
     def _exported(self, result: tuple[Path, Report]) -> None:
         path, report = result
         if report.errors:
-            pictures = counted(len(report.errors), "picture")
-            messages.warning(f"{pictures} could not be read for the samples.", "\n".join(map(str, report)))
-        messages.info(f"Written to {path}.")
+            text = tr_n(
+                "{n} picture could not be read for the samples.",
+                "{n} pictures could not be read for the samples.",
+                len(report.errors),
+            )
+            messages.warning(text, "\n".join(map(str, report)))
+        messages.info(tr("Written to {path}.", path=path))
 
 
 def _column(*widgets: QWidget) -> QWidget:
@@ -350,21 +359,6 @@ def _column(*widgets: QWidget) -> QWidget:
         column.addWidget(widget)
     column.addStretch()
     return holder
-
-
-def _notes(facts: BalanceFacts) -> str:
-    found = facts.balance
-    parts = [f"{counted(found.images, 'picture')}, {counted(found.boxes, 'box', 'boxes')}"]
-    if found.empty:
-        parts.append(f"{found.empty:,} labelled as showing nothing")
-    if found.unlabelled:
-        parts.append(f"{found.unlabelled:,} not labelled yet")
-    if found.copies:
-        parts.append(f"{counted(found.copies, 'augmented copy', 'augmented copies')}, counted apart")
-    text = f"{' · '.join(parts)}. {facts.copies_sentence()}".rstrip()
-    if not found.split_images:
-        text += " The set is not split yet: the Split page divides it into train, val and test."
-    return text
 
 
 def _render_html(facts: BalanceFacts, name: str, report: Report, tell: core.Progress) -> bytes:

@@ -28,12 +28,16 @@ from PyQt5.QtWidgets import (
 )
 
 from annotator import messages
-from annotator.core.balance import Planned, PlanTask, find_plan, for_window, headline, target_of
+from annotator.core.balance import Planned, PlanTask, find_plan, for_window, target_of
 from annotator.core.project import Project
 from annotator.qt.background import Task
+from annotator.qt.balance_texts import headline
 from annotator.qt.box_list import colour_icon
+from annotator.qt.chart_texts import in_words
 from annotator.qt.charts import BarPanel, Pair
 from annotator.qt.pages.page import TaskRow
+from annotator.qt.said_below import known
+from annotator.qt.translation import tr, tr_n
 from converters import registry
 from converters.balance_plan import MAX_COPIES, MAX_PASTES_PER_COPY, PlanOptions, Target, training_counts
 from converters.charts import plan_chart
@@ -44,16 +48,12 @@ from converters.formats.base import LoadOptions
 from converters.model import Dataset
 from converters.plan_csv import write_plan
 from converters.report import Report
-from converters.words import counted
 from converters.work import copies_in
 
-_TARGETS = (
-    ("equal: as many boxes of each class", 1.0),
-    ("10 : 1 at most", 10.0),
-    ("5 : 1 at most", 5.0),
-    ("3 : 1 at most", 3.0),
-)
+_RATIOS = (10, 5, 3)
 _OWN, _COUNTS = "own", "counts"
+_PLACE = "\x00"
+"""Stands in a text where a field has its number."""
 
 
 class PlanSection(QWidget):
@@ -75,15 +75,17 @@ class PlanSection(QWidget):
         self.planned: Planned | None = None
         self._counting: Task | None = None
         self.about = QLabel(
-            "A picture with a rare class often shows common ones too, and a copy adds all of them. The plan "
-            "says how many copies of which training picture come nearest to a target. Val and test stay as "
-            "they are."
+            tr(
+                "A picture with a rare class often shows common ones too, and a copy adds all of them. The "
+                "plan says how many copies of which training picture come nearest to a target. Val and test "
+                "stay as they are."
+            )
         )
         self.about.setWordWrap(True)
         self.missing = QLabel()
         self.missing.setWordWrap(True)
         self.form = self._build_form()
-        self.find = TaskRow("Find the plan")
+        self.find = TaskRow(tr("Find the plan"))
         self.find.button.clicked.connect(self._find)
         self.find.succeeded.connect(self._found)
         self.find.failed.connect(messages.error)
@@ -102,41 +104,42 @@ class PlanSection(QWidget):
     def _build_form(self) -> QGroupBox:
         defaults = PlanOptions()
         self.target = QComboBox()
-        for text, ratio in _TARGETS:
-            self.target.addItem(text, ratio)
-        self.target.addItem("a ratio of your own", _OWN)
-        self.target.addItem("a number of boxes for each class", _COUNTS)
+        self.target.addItem(tr("equal: as many boxes of each class"), 1.0)
+        for ratio in _RATIOS:
+            self.target.addItem(tr("{ratio} : 1 at most", ratio=ratio), float(ratio))
+        self.target.addItem(tr("a ratio of your own"), _OWN)
+        self.target.addItem(tr("a number of boxes for each class"), _COUNTS)
         self.target.setCurrentIndex(2)
         self.ratio = QDoubleSpinBox(minimum=1.0, maximum=1000.0, value=4.0, decimals=1, singleStep=0.5)
-        self.ratio.setSuffix(" : 1 at most")
+        _around(self.ratio, tr("{ratio} : 1 at most", ratio=_PLACE))
         self.counts = QTableWidget(0, 3)
-        self.counts.setHorizontalHeaderLabels(["Class", "Training boxes now", "Wanted (empty: any)"])
+        self.counts.setHorizontalHeaderLabels(
+            [tr("Class"), tr("Training boxes now"), tr("Wanted (empty: any)")]
+        )
         self.counts.horizontalHeader().setSectionResizeMode(QHeaderView.Stretch)
         self.counts.verticalHeader().hide()
         self.counts.setEditTriggers(QAbstractItemView.AllEditTriggers)
         self.max_copies = QSpinBox(minimum=1, maximum=MAX_COPIES, value=defaults.max_copies)
-        self.max_copies.setSuffix(" copies of one picture at most")
-        self.paste = QCheckBox("paste boxes of rare classes on copies, where copies alone do not do")
+        _around(self.max_copies, tr("{number} copies of one picture at most", number=_PLACE))
+        self.paste = QCheckBox(tr("paste boxes of rare classes on copies, where copies alone do not do"))
         self.per_copy = QSpinBox(minimum=1, maximum=MAX_PASTES_PER_COPY, value=defaults.max_pastes_per_copy)
-        self.per_copy.setPrefix("at most ")
-        self.per_copy.setSuffix(" on a copy")
+        _around(self.per_copy, tr("at most {number} on a copy", number=_PLACE))
         self.uses = QSpinBox(minimum=1, maximum=1000, value=defaults.max_uses)
-        self.uses.setPrefix("each box at most ")
-        self.uses.setSuffix(" times")
-        self.uses.setToolTip("So that the network does not learn the same few boxes by heart.")
+        _around(self.uses, tr("each box at most {number} times", number=_PLACE))
+        self.uses.setToolTip(tr("So that the network does not learn the same few boxes by heart."))
         limits = QWidget()
         row = QHBoxLayout(limits)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.per_copy)
         row.addWidget(self.uses)
         row.addStretch()
-        box = QGroupBox("What the training set shall be like")
+        box = QGroupBox(tr("What the training set shall be like"))
         form = QFormLayout(box)
         form.setFieldGrowthPolicy(QFormLayout.AllNonFixedFieldsGrow)
-        form.addRow("Target", self._left(self.target, self.ratio))
+        form.addRow(tr("Target"), self._left(self.target, self.ratio))
         form.addRow("", self.counts)
-        form.addRow("Copies", self._left(self.max_copies))
-        form.addRow("Pasting", self.paste)
+        form.addRow(tr("Copies"), self._left(self.max_copies))
+        form.addRow(tr("Pasting"), self.paste)
         form.addRow("", limits)
         self.target.currentIndexChanged.connect(self._show_target)
         self.paste.toggled.connect(self._show_target)
@@ -160,7 +163,9 @@ class PlanSection(QWidget):
         self.chart = BarPanel()
         self.chart.clicked.connect(lambda row, part: self.bar_clicked.emit(self.chart.chart, row, part))
         self.table = QTableWidget(0, 5)
-        self.table.setHorizontalHeaderLabels(["Class", "Now", "Target", "With\nthe plan", "Pasted\nof these"])
+        self.table.setHorizontalHeaderLabels(
+            [tr("Class"), tr("Now"), tr("Target"), tr("With\nthe plan"), tr("Pasted\nof these")]
+        )
         self.table.setEditTriggers(QAbstractItemView.NoEditTriggers)
         self.table.setSelectionMode(QAbstractItemView.NoSelection)
         self.table.setFocusPolicy(Qt.NoFocus)
@@ -171,14 +176,14 @@ class PlanSection(QWidget):
         self.weights_note = QLabel()
         self.weights_note.setWordWrap(True)
         self.weights_note.setTextFormat(Qt.PlainText)
-        self.copy = QPushButton("Copy")
+        self.copy = QPushButton(tr("Copy"))
         self.copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self.weights.text()))
-        self.save = QPushButton("Save plan…")
+        self.save = QPushButton(tr("Save plan…"))
         self.save.clicked.connect(self._ask_where)
-        self.use = QPushButton("Make these copies…")
-        self.use.setToolTip("Goes to the Augment page with this plan")
+        self.use = QPushButton(tr("Make these copies…"))
+        self.use.setToolTip(tr("Goes to the Augment page with this plan"))
         self.use.clicked.connect(self._use)
-        weights = QGroupBox("Class weights for Darknet, once these copies are made")
+        weights = QGroupBox(tr("Class weights for Darknet, once these copies are made"))
         column = QVBoxLayout(weights)
         row = QHBoxLayout()
         row.addWidget(self.weights, 1)
@@ -217,8 +222,10 @@ class PlanSection(QWidget):
         self.find.setVisible(work is not None)
         self.missing.setVisible(work is None)
         self.missing.setText(
-            "There is no training set yet: the Split page divides the pictures into train, val and test, and "
-            "only those of train are ever copied."
+            tr(
+                "There is no training set yet: the Split page divides the pictures into train, val and test, "
+                "and only those of train are ever copied."
+            )
         )
         if self.planned is not None and (work is None or work != self.planned.root):
             self._show_plan(None)
@@ -281,21 +288,24 @@ class PlanSection(QWidget):
         if planned is not None:
             plan, names = planned.plan, self._colours_of(planned.dataset)
             self.headline.setText(headline(plan))
-            self.chart.show_chart(plan_chart(plan, names))
+            self.chart.show_chart(in_words(plan_chart(plan, names)))
             self._fill(planned)
-            notes = [for_window(note) for note in plan.notes]
+            notes = [known(for_window(note)) for note in plan.notes]
             there = len(copies_in(planned.root))
             if there and plan.copies:
                 notes.append(
-                    f"{counted(there, 'copy', 'copies')} made before {'is' if there == 1 else 'are'} not "
-                    "counted here: those of the plan take their place."
+                    tr_n(
+                        "{n} copy made before is not counted here: those of the plan take its place.",
+                        "{n} copies made before are not counted here: those of the plan take their place.",
+                        there,
+                    )
                 )
             self._show_reasons(notes)
             self.weights.setText(counters_per_class(plan.after))
             self.weights.setCursorPosition(0)
             losses = ", ".join(f"{label} {weight:.1f}" for label, weight in multipliers(plan.after).items())
             self.weights_note.setText(
-                f"For each [yolo] section of a cfg: losses are then multiplied by {losses}."
+                tr("For each [yolo] section of a cfg: losses are then multiplied by {losses}.", losses=losses)
             )
             self.use.setEnabled(bool(plan.copies))
             self.save.setEnabled(bool(plan.copies))
@@ -355,7 +365,13 @@ class PlanSection(QWidget):
             if text:
                 digits = text.replace(",", "")
                 if not (digits.isascii() and digits.isdigit() and len(digits) <= 9 and int(digits) > 0):
-                    raise UsageError(f"{text!r} boxes of {label}: write a whole number, or nothing.")
+                    raise UsageError(
+                        tr(
+                            "{text} boxes of {name}: write a whole number, or nothing.",
+                            text=repr(text),
+                            name=label,
+                        )
+                    )
                 counts[label] = int(digits)
         return target_of(None, counts)
 
@@ -380,12 +396,12 @@ class PlanSection(QWidget):
         own = self.project.session.dataset() if self.project.is_work_itself else None
         task = PlanTask(own, work, target, self.options())
         self.find.say("")
-        self.find.run(lambda tell: find_plan(task, tell), "Looking for the best plan…")
+        self.find.run(lambda tell: find_plan(task, tell), tr("Looking for the best plan…"))
 
     def _found(self, planned: Planned) -> None:
         # The set may have been changed for another one meanwhile.
         if self.project is not None and self.project.work == planned.root:
-            self.find.say(f"Found in {planned.plan.seconds:.1f} s.")
+            self.find.say(tr("Found in {seconds} s.", seconds=f"{planned.plan.seconds:.1f}"))
             self._show_plan(planned)
 
     def _use(self) -> None:
@@ -397,7 +413,10 @@ class PlanSection(QWidget):
             return
         root = self.planned.root.root
         path, _ = QFileDialog.getSaveFileName(
-            self, "Save the plan", str(root.with_name(f"{root.name}-plan.csv")), "CSV (*.csv);;All files (*)"
+            self,
+            tr("Save the plan"),
+            str(root.with_name(f"{root.name}-plan.csv")),
+            f"CSV (*.csv);;{tr('All files')} (*)",
         )
         if path:
             self.save_plan(Path(path))
@@ -411,4 +430,17 @@ class PlanSection(QWidget):
         except DataError as error:
             messages.error(str(error))
             return
-        messages.info(f"The plan lies in {path}; augment-cli {self.planned.root.root} --plan carries it out.")
+        messages.info(
+            tr(
+                "The plan lies in {path}; augment-cli {folder} --plan carries it out.",
+                path=path,
+                folder=self.planned.root.root,
+            )
+        )
+
+
+def _around(number: QSpinBox | QDoubleSpinBox, text: str) -> None:
+    """Write a text around the number of a field."""
+    before, _, after = text.partition(_PLACE)
+    number.setPrefix(before)
+    number.setSuffix(after)

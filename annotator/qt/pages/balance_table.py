@@ -7,6 +7,7 @@ from PyQt5.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTable
 
 from annotator.qt.box_list import colour_icon
 from annotator.qt.charts import tip
+from annotator.qt.translation import tr
 from converters.balance_facts import BalanceFacts
 from converters.model import Split
 from converters.stats import Balance
@@ -40,10 +41,11 @@ class ClassTable(QTableWidget):
         found = facts.balance
         self._labels = tuple(c.label for c in found.classes)
         splits = list(Split) if found.split_images else []
-        headers = ["Class", "Boxes", "Images", "Ratio", "Small\n< 32²", "Medium", "Large\n≥ 96²"]
-        headers += [f"{split}\nboxes (images)" for split in splits]
+        headers = [tr("Class"), tr("Boxes"), tr("Images"), tr("Ratio")]
+        headers += [tr("Small\n< 32²"), tr("Medium"), tr("Large\n≥ 96²")]
+        headers += [tr("{split}\nboxes (images)", split=split) for split in splits]
         if found.copies:
-            headers.append("In copies\nboxes (images)")
+            headers.append(tr("In copies\nboxes (images)"))
         self.setColumnCount(len(headers))
         self.setHorizontalHeaderLabels(headers)
         self.setRowCount(len(found.classes) + 1)
@@ -75,7 +77,7 @@ def _rows(found: Balance, splits: list[Split]) -> list[list[str]]:
     """The cells of each class, and of all together."""
     rows = []
     for c in found.classes:
-        ratio = "–" if c.ratio is None else f"1 : {c.ratio:.1f}" if c.ratio > 1 else "most"
+        ratio = "–" if c.ratio is None else f"1 : {c.ratio:.1f}" if c.ratio > 1 else tr("most")
         row = [
             c.label,
             f"{c.boxes:,}",
@@ -87,7 +89,7 @@ def _rows(found: Balance, splits: list[Split]) -> list[list[str]]:
         ]
         row += [f"{c.split_boxes[split]:,} ({c.split_images[split]:,})" for split in splits]
         rows.append([*row, *([f"{c.copy_boxes:,} ({c.copy_images:,})"] if found.copies else [])])
-    total = ["all", f"{found.boxes:,}", f"{found.images:,}", ""]
+    total = [tr("all"), f"{found.boxes:,}", f"{found.images:,}", ""]
     total += [f"{sum(getattr(c, size) for c in found.classes):,}" for size in ("small", "medium", "large")]
     total += [
         f"{sum(c.split_boxes[split] for c in found.classes):,} ({found.split_images[split]:,})"
