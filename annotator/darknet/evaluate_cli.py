@@ -23,6 +23,7 @@ from converters.report import Report
 from converters.words import counted
 
 if TYPE_CHECKING:
+    from annotator.darknet.coco_metrics import CocoMetrics
     from annotator.darknet.evaluation import Evaluation
     from annotator.darknet.metrics import Metrics
 
@@ -111,6 +112,8 @@ def evaluation_table(evaluation: Evaluation) -> str:
         f"{metrics.recall:.2f}, F1 {metrics.f1:.2f}, TP {metrics.tp}, FP {metrics.fp}, FN {metrics.fn}, "
         f"average IoU {100 * metrics.average_iou:.2f} %",
     ]
+    if test.coco is not None:
+        lines += ["", "the same on test by COCO's rules, in percent", *_columns(_coco_rows(test.coco))]
     return "\n".join(lines)
 
 
@@ -176,6 +179,18 @@ def _class_rows(metrics: Metrics, strict: Metrics) -> list[tuple[str, ...]]:
     span = f"{100 * mean[0]:.0f} to {100 * mean[1]:.0f}" if mean else ""
     counts = (str(count) for count in (metrics.truths, metrics.tp, metrics.fp, metrics.fn))
     rows.append(("mAP", f"{100 * metrics.mean_ap:.2f}", span, f"{100 * strict.mean_ap:.2f}", *counts))
+    return rows
+
+
+def _coco_rows(coco: CocoMetrics) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [("class", "AP", "AP50", "AP75", "APs", "APm", "APl", "boxes")]
+    for name, one, truths in (
+        *((one.name, one, one.truths) for one in coco.classes),
+        ("all", coco, sum(one.truths for one in coco.classes)),
+    ):
+        values = (one.ap, one.ap50, one.ap75, one.ap_small, one.ap_medium, one.ap_large)
+        cells = ("no box" if value is None else f"{100 * value:.2f}" for value in values)
+        rows.append((name, *cells, str(truths)))
     return rows
 
 

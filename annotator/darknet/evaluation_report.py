@@ -8,20 +8,32 @@ from __future__ import annotations
 import base64
 import csv
 import io
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
+from annotator.darknet.analysis import analyse
 from annotator.darknet.evaluation import Checkpoint, Evaluation, EvaluationFolder, ImageResult, Measured
+from annotator.darknet.evaluation_charts import (
+    STYLE,
+    coco_table,
+    confusion_table,
+    curves_svg,
+    legend,
+    reliability_svg,
+    sizes_svg,
+)
+from annotator.darknet.events import MapBlock
 from annotator.darknet.metrics import ClassMetrics, Interval, Metrics
 from annotator.darknet.pictures import jpeg_thumbnail, side_by_side
+from annotator.darknet.printed import printed_at, printed_maps
 from annotator.darknet.runs import RunFolder
 from converters.colours import Rgb, class_colours
 from converters.errors import ImageError, WriteError
 from converters.files import make_folder, write_atomic, write_if_changed
 from converters.images import RgbImage, encode_png, load_rgb
+from converters.model import Split
 
 MISTAKES_SHOWN = 24
 """Pictures with mistakes that the page shows; the others are in its table and in pictures/."""
@@ -94,11 +106,11 @@ def render_page(run: RunFolder, evaluation: Evaluation, thumbnails: dict[str, tu
     title = f"Evaluation of {run.path.resolve().name}"
     parts = [
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>',
-        f"<style>{_STYLE}</style>\n</head>\n<body>\n<h1>{escape(title)}</h1>",
+        f"<style>{_STYLE}{STYLE}</style>\n</head>\n<body>\n<h1>{escape(title)}</h1>",
         *_about(run, evaluation),
         *_notes(evaluation),
         *_test_section(evaluation),
-        *_validation_section(evaluation),
+        *_validation_section(evaluation, printed_maps(run)),
         *_mistakes(evaluation, thumbnails),
         *_issues(evaluation),
         "</body>\n</html>\n",
@@ -236,6 +248,30 @@ def _test_section(evaluation: Evaluation) -> Iterator[str]:
         yield "<p>Not measured.</p>"
         return
     yield from _measured_tables(evaluation.test)
+    yield from _details(evaluation, evaluation.images, Split.TEST)
+
+
+def _details(evaluation: Evaluation, images: Sequence[ImageResult], split: Split) -> Iterator[str]:
+    """Curves, confusion, sizes and confidences of a split."""
+    if not images:
+        return
+    names, threshold = evaluation.class_names, evaluation.conf_threshold
+    found = analyse(split, images, names, threshold)
+    colours = class_colours(names)
+    if found.mean_interval is not None:
+        yield (
+            f"<p>mAP@0.50 on {split} with these pictures drawn anew 400 times (bootstrap): "
+            f"{interval_text(found.mean_interval)} in 95 % of the samples.</p>"
+        )
+    yield legend(names, colours)
+    yield '<div class="charts">'
+    yield curves_svg(found.curves, f"Precision and recall at IoU 0.50, {split}", threshold, colours)
+    yield curves_svg(found.strict_curves, f"Precision and recall at IoU 0.75, {split}", threshold, colours)
+    yield sizes_svg(found.sizes, names, colours)
+    yield reliability_svg(found.reliability)
+    yield "</div>"
+    yield f"<p>What was taken for what on {split}, at confidence {threshold:g} and IoU 0.50:</p>"
+    yield from confusion_table(found.confusion)
 
 
 def _measured_tables(measured: Measured) -> Iterator[str]:
@@ -261,30 +297,68 @@ def _measured_tables(measured: Measured) -> Iterator[str]:
         )
         yield f"<tr><td>{escape(one.name)}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
     yield "</table>"
+    if measured.coco is not None:
+        yield (
+            f"<p>By COCO's rules on {measured.split}, in percent (AP: mean over IoU 0.50 to 0.95; s: below "
+            "32² pixels, m, l: from 96²). The numbers above are by Darknet's rules, as its "
+            "<code>detector map</code> prints them; the two differ by a little even where both say 0.50.</p>"
+        )
+        yield from coco_table(measured.coco)
 
 
-def _validation_section(evaluation: Evaluation) -> Iterator[str]:
+def _validation_section(evaluation: Evaluation, printed: dict[int, MapBlock]) -> Iterator[str]:
     yield "<h2>Validation</h2>"
     if evaluation.validation is None:
         yield "<p>Not measured.</p>"
         return
     names = "".join(f"<th>{escape(name)}</th>" for name in evaluation.class_names)
     means = "<th>mAP@0.50</th><th>mAP@0.75</th>"
+    shown = [printed_at(printed, one.iteration) for one in evaluation.checkpoints]
+    if any(shown):
+        means += "<th>Darknet printed</th>"
+    yield (
+        "<p>AP@0.50 of each class in percent on validation, for the weights of each iteration; the highest "
+        "of a column is underlined, the chosen weights are marked.</p>"
+    )
     yield f'<table><tr><th>iteration</th><th class="name">weights</th>{names}{means}</tr>'
-    for index, one in enumerate(evaluation.checkpoints):
-        yield _checkpoint_row(one, chosen=index == evaluation.chosen)
+    best = best_of_columns(evaluation.checkpoints)
+    for index, (one, block) in enumerate(zip(evaluation.checkpoints, shown, strict=True)):
+        yield _checkpoint_row(one, best, block, chosen=index == evaluation.chosen)
     yield "</table>"
+    if any(shown):
+        yield (
+            "<p class='dim'>Darknet printed: its own mAP@0.50 on validation while it trained. Where it is "
+            "far off ours, its list of validation pictures or the labels were others then.</p>"
+        )
     yield "<p>The chosen weights on validation:</p>"
     yield from _measured_tables(evaluation.validation)
+    yield "<details><summary>Curves and confusions on validation</summary>"
+    yield from _details(evaluation, evaluation.validation_images, Split.VAL)
+    yield "</details>"
 
 
-def _checkpoint_row(one: Checkpoint, *, chosen: bool) -> str:
+def study_row(one: Checkpoint) -> tuple[float, ...]:
+    """AP@0.50 of each class, mAP@0.50 and mAP@0.75 on validation; empty where nothing was measured."""
+    if one.metrics is None or one.strict is None:
+        return ()
+    return (*(each.ap for each in one.metrics.classes), one.metrics.mean_ap, one.strict.mean_ap)
+
+
+def best_of_columns(checkpoints: Sequence[Checkpoint]) -> tuple[float, ...]:
+    """The highest value of each column of the table of checkpoints."""
+    rows = [row for row in map(study_row, checkpoints) if row]
+    return tuple(max(column) for column in zip(*rows, strict=True))
+
+
+def _checkpoint_row(one: Checkpoint, best: tuple[float, ...], block: MapBlock | None, *, chosen: bool) -> str:
     head = "<tr class='chosen'>" if chosen else "<tr>"
     row = f'{head}<td>{one.iteration}</td><td class="name">{escape(one.weights)}</td>'
-    if one.metrics is None or one.strict is None:
-        return f"{row}</tr>"
-    aps = "".join(f"<td>{100 * each.ap:.2f}</td>" for each in one.metrics.classes)
-    return f"{row}{aps}<td>{100 * one.metrics.mean_ap:.2f}</td><td>{100 * one.strict.mean_ap:.2f}</td></tr>"
+    for value, highest in zip(study_row(one), best, strict=False):
+        text = f"{100 * value:.2f}"
+        row += f"<td><u>{text}</u></td>" if value == highest > 0 else f"<td>{text}</td>"
+    if block is not None:
+        row += f"<td>{100 * block.mean_ap:.2f}</td>"
+    return f"{row}</tr>"
 
 
 def _mistakes(evaluation: Evaluation, thumbnails: dict[str, tuple[str, bytes]]) -> Iterator[str]:
@@ -296,7 +370,6 @@ def _mistakes(evaluation: Evaluation, thumbnails: dict[str, tuple[str, bytes]]) 
         f"<p>{len(wrong)} of {len(evaluation.images)} pictures have a mistake at confidence "
         f"{evaluation.conf_threshold:g} and IoU 0.50. All are in <a href='pictures/'>pictures/</a>.</p>"
     )
-    yield from _confusion(evaluation)
     for image in wrong:
         if image.image not in thumbnails:
             continue
@@ -317,20 +390,6 @@ def _mistakes(evaluation: Evaluation, thumbnails: dict[str, tuple[str, bytes]]) 
                 f"<tr><td>{escape(Path(image.image).name)}</td><td>{len(match.fn)}</td>"
                 f"<td>{len(match.fp)}</td><td>{len(match.tp)}</td></tr>"
             )
-        yield "</table>"
-
-
-def _confusion(evaluation: Evaluation) -> Iterator[str]:
-    """Boxes that were found and called something else."""
-    pairs = Counter(
-        (image.truths[truth].label, image.predictions[found].label)
-        for image in evaluation.images
-        for found, truth, _ in image.match.confused
-    )
-    if pairs:
-        yield "<table><tr><th>ground truth</th><th class='name'>taken for</th><th>boxes</th></tr>"
-        for (truth, found), count in pairs.most_common():
-            yield f"<tr><td>{escape(truth)}</td><td class='name'>{escape(found)}</td><td>{count}</td></tr>"
         yield "</table>"
 
 

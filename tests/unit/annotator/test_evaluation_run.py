@@ -8,7 +8,7 @@ from pathlib import Path
 import evaluation_samples as samples
 import pytest
 
-from annotator.darknet.evaluate import evaluate_run
+from annotator.darknet.evaluate import evaluate_run, stored_evaluation
 from annotator.darknet.evaluation import EvaluationFolder, default_weights, load_stored
 from annotator.darknet.evaluation_report import (
     MISTAKES_SHOWN,
@@ -18,6 +18,7 @@ from annotator.darknet.evaluation_report import (
     write_report,
 )
 from annotator.darknet.predictor import WeightsError
+from annotator.darknet.printed import printed_maps
 from annotator.darknet.runs import RunFolder
 from converters.errors import DataError, FormatError
 from converters.images import load_rgb
@@ -353,3 +354,49 @@ def test_evaluation_file_says_which_split_each_number_is_of(run: RunFolder) -> N
     assert content["chosen"]["weights"] == "net_200.weights"
     assert content["test"]["iou_50"]["mean_ap"] == 1
     assert render_page(run, evaluate_run(run), {}).startswith("<!doctype html>")
+
+
+def test_the_page_has_curves_and_coco_numbers_under_their_own_name(run: RunFolder) -> None:
+    evaluation = evaluate_run(run)
+    assert evaluation.test is not None and evaluation.test.coco is not None
+    assert evaluation.test.coco.ap50 == 1
+    page = write_report(run, evaluation).read_text()
+    assert page.count("<svg") == 8  # four of test, four of validation
+    assert "COCO AP50" in page and "mAP@0.50 on test" in page
+    assert "Precision and recall at IoU 0.75, val" in page
+    assert "<u>100.00</u>" in page
+
+
+def test_what_darknet_printed_stands_beside_ours(run: RunFolder) -> None:
+    run.log.write_text(
+        " 200: 1.0, 1.0 avg loss, 0.001 rate, 1.0 seconds, 12800 images, 0.1 hours left\n"
+        " calculation mAP (mean average precision)...\n"
+        "class_id = 0, name = mask, ap = 61.50%   \t (TP = 1, FP = 0) \n"
+        "class_id = 1, name = no_mask, ap = 50.00%   \t (TP = 1, FP = 0) \n"
+        " mean average precision (mAP@0.50) = 0.557500, or 55.75 % \n"
+    )
+    assert {at: round(block.mean_ap, 4) for at, block in printed_maps(run).items()} == {200: 0.5575}
+    page = write_report(run, evaluate_run(run)).read_text()
+    assert "Darknet printed" in page and "<td>55.75</td>" in page
+
+
+def test_an_evaluation_is_read_back_as_it_was(run: RunFolder) -> None:
+    assert stored_evaluation(run) is None
+    first = evaluate_run(run)
+    again = stored_evaluation(run)
+    assert again is not None
+    assert again.images == first.images
+    assert again.validation_images == first.validation_images != ()
+    assert (again.test, again.validation, again.chosen) == (first.test, first.validation, first.chosen)
+    (run.work / "obj/test1.txt").write_text(samples.label_text("....g..........."))
+    changed = stored_evaluation(run)
+    assert changed is not None and changed.test == first.test
+    assert changed.images == ()
+    assert changed.validation_images == first.validation_images
+
+
+def test_validation_predictions_are_found_again_where_they_were_not_kept(run: RunFolder) -> None:
+    first = evaluate_run(run)
+    assert first.validation is not None
+    EvaluationFolder.of(run).predictions(first.validation.sha256, Split.VAL).unlink()
+    assert evaluate_run(run).validation_images == first.validation_images
