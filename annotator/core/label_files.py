@@ -15,11 +15,13 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from annotator.core.edit_json import boxes_from_json, boxes_to_json, pack, unpack
+from annotator.core.file_times import ReadAt, read_with_time
 from annotator.core.sidecar import Sidecar
 from converters import registry
 from converters.errors import DataError, FormatError, WriteError
@@ -30,6 +32,10 @@ from converters.model import AnnotatedImage, Box
 _HALF_WRITTEN = re.compile(r"\.writing-[0-9a-f]{16}\.part")
 """Names that :func:`converters.files.write_atomic` gives a file before it takes its place."""
 _OLD_SECONDS = 60.0
+_LATEST = 64
+"""So many of the images that were edited last are written before all others."""
+_AT_A_TIME = 8
+"""Files that are written at a time."""
 
 _ABSENT = b""
 """Stands for the digest of a file that is not there."""
@@ -127,6 +133,10 @@ class TrackedFile:
             self._at_base = {key: ImageState.from_json(value) for key, value in values.items()}
         return self._at_base
 
+    def recall(self, at_base: dict[str, ImageState] | None) -> None:
+        """Have :attr:`at_base` at hand, or (None) unpack it again when it is asked for: it takes room."""
+        self._at_base = at_base
+
 
 _ROW = "at_base, written, pending, dirty, size, mtime"
 
@@ -139,6 +149,7 @@ class LabelFiles:
 
     Attributes:
         dirty: Images whose labels differ from what is on disk.
+        read_at: When the set was read, as far as that is known.
         overruled: Files of which the last edits had not been saved when another program changed them.
     """
 
@@ -155,7 +166,9 @@ class LabelFiles:
                 self._add(text, image.key)
         self._tracked: dict[str, TrackedFile] = {}
         self.dirty: set[str] = set()
+        self.read_at: ReadAt | None = None
         self.overruled: list[Path] = []
+        self._latest: dict[str, None] = {}
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -238,13 +251,20 @@ class LabelFiles:
         if known is not None:
             return known
         path = Path(text)
-        base = read_file(path)
+        base, changed = read_with_time(path)
         keys = [other for other in self.keys_in(path) if is_in_file or other != key]
         at_base = {other: ImageState.of(self._images[other]) for other in keys}
         beginning = pack({other: state.to_json() for other, state in at_base.items()})
         file = TrackedFile(path, self._name_of(path), beginning, digest(base), dict(at_base), base=base)
+        file.recall(at_base)
         labelled = any(state.labelled for state in at_base.values())
-        if labelled if base is None else self.render(file, at_base, class_names) != base:
+        if base is None:
+            is_other = labelled
+        elif self.read_at is not None and not self.read_at.is_before(changed):
+            is_other = False
+        else:
+            is_other = self.render(file, at_base, class_names) != base
+        if is_other:
             raise conflict(path, "Read the set again (F5) to see its boxes, then make the edit.")
         self._tracked[text] = file
         return file
@@ -265,6 +285,10 @@ class LabelFiles:
             self.dirty.discard(key)
         else:
             self.dirty.add(key)
+            self._latest.pop(key, None)
+            self._latest[key] = None
+            if len(self._latest) > _LATEST:
+                del self._latest[next(iter(self._latest))]
 
     def make_stale(self, key: str) -> None:
         """The file of an image has to be written again, whatever the image says."""
@@ -319,6 +343,19 @@ class LabelFiles:
 
     # Saving
 
+    def in_turn(self, keys: Iterable[str]) -> list[str]:
+        """Dirty images in the order in which they are written: those edited last come first.
+
+        So a box that is moved while a large edit is being written need not wait for all of it.
+
+        Args:
+            keys: All images of the set, in their order.
+        """
+        latest = dict.fromkeys(key for key in reversed(self._latest) if key in self.dirty)
+        listed = dict.fromkeys(key for key in keys if key in self.dirty)
+        # Behind them those that are in the trash.
+        return list(latest | listed | dict.fromkeys(sorted(self.dirty - listed.keys())))
+
     def dirty_paths(self, keys: Iterable[str]) -> list[Path]:
         """The files of images that differ from what is on disk."""
         paths = (self._images[key].annotation_text for key in keys if key in self.dirty)
@@ -361,14 +398,15 @@ class LabelFiles:
         # Whoever is killed between the two finds out by these digests that the file is our own.
         self._write_down([(digest(data), file.name) for file, _, data in ready], "pending = ?", durable=True)
         done: list[tuple[Any, ...]] = []
-        for file, states, data in ready:
-            try:
-                _write(file.path, data, durable=durable)
-            except DataError as error:
-                errors.append(error)
+        written = _write_all([(file.path, data) for file, _, data in ready], durable=durable)
+        for (file, states, data), problem in zip(ready, written, strict=True):
+            if problem is not None:
+                errors.append(problem)
                 continue
             file.on_disk, file.saved, file.stale = digest(data), states, False
             self.dirty.difference_update(self.keys_in(file.path))
+            if len(ready) > _LATEST:
+                file.recall(None)
             done.append((file.on_disk, *_stat_of(file.path), file.name))
         self._write_down(done, "written = ?, size = ?, mtime = ?, pending = NULL, dirty = 0")
         return errors
@@ -507,12 +545,26 @@ def read_file(path: Path) -> bytes | None:
     Raises:
         DataError: It cannot be read.
     """
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
+    return read_with_time(path)[0]
+
+
+def _write_all(files: Sequence[tuple[Path, bytes | None]], *, durable: bool) -> list[DataError | None]:
+    """Write (or remove) files; returns for each what went wrong.
+
+    Several at a time: waiting for the disk takes longer than the rest, and it takes many files at once.
+    """
+
+    def one(item: tuple[Path, bytes | None]) -> DataError | None:
+        try:
+            _write(*item, durable=durable)
+        except DataError as error:
+            return error
         return None
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}.", path=path) from error
+
+    if len(files) < 2 or not durable:
+        return list(map(one, files))
+    with ThreadPoolExecutor(_AT_A_TIME) as pool:
+        return list(pool.map(one, files))
 
 
 def _write(path: Path, data: bytes | None, *, durable: bool) -> None:

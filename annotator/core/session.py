@@ -107,12 +107,14 @@ class Session:
             if sidecar is not None:
                 Trash(root, sidecar).finish()
             report = Report()
+            read_at = sidecar.read_at() if sidecar is not None else None
             dataset, codec = load_for_editing(root, report, on_progress, new_labels)
             if sidecar is None or dataset.root != root:
                 if sidecar is not None:
                     sidecar.close()
-                sidecar = Sidecar(dataset.root)
+                sidecar, read_at = Sidecar(dataset.root), None
             session = cls(dataset, codec, report, sidecar)
+            session._files.read_at = read_at
             if sidecar.writable and sidecar.locked_by is None:
                 sweep({root, *session._files.folders})
                 if session.is_unsaved:
@@ -333,7 +335,7 @@ class Session:
         begun = time.monotonic()
         errors = self.history.take_back_to_disk()
         errors += self._names.save(before_labels=True)
-        dirty = tuple(natsorted(self._files.dirty)) if keys is None else keys
+        dirty = self._files.in_turn(self.keys) if keys is None else keys
         paths = self._files.dirty_paths(dirty)
         step = len(paths) if seconds is None else _MANY - 1
         many = len(paths) >= _MANY and seconds is None

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from annotator.core.file_times import ReadAt
 from converters.errors import WriteError
 
 FOLDER = ".annotator"
@@ -84,6 +85,10 @@ class Sidecar:
         return self._persistent and self._detached is None
 
     _persistent = False
+
+    def read_at(self) -> ReadAt | None:
+        """This moment by the clock of the set's file system; None where that cannot be asked."""
+        return ReadAt.now(self._lock) if self._lock is not None else None
 
     def close(self) -> None:
         """Release the lock and the database."""

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
 SAVE_DELAY = 600
 """Milliseconds after an edit until it is written to its file; the journal has it at once."""
-SAVE_SECONDS = 0.2
+SAVE_SECONDS = 0.08
 """Seconds that writing may keep the window; what is left comes right behind."""
+SAVE_PAUSE = 15
+"""Milliseconds between two such turns, in which the window paints and listens."""
 SAVING = "saving"
 """Topic of the messages about what could not be saved."""
 
@@ -47,7 +49,7 @@ class Saving(QObject):
             self._timer.start(SAVE_DELAY)
             return
         if self.save(seconds=SAVE_SECONDS) and project is not None and project.session.is_unsaved:
-            self._timer.start(0)
+            self._timer.start(SAVE_PAUSE)
 
     def save(self, overwrite: bool = False, seconds: float | None = None) -> bool:
         """Write what has changed; returns whether that went well.

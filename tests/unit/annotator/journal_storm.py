@@ -11,9 +11,10 @@ import sys
 from pathlib import Path
 
 from annotator.core import class_edits, edits
+from annotator.core.class_colours import recolour
 from annotator.core.session import Session
 from converters.errors import DataError
-from converters.model import Box
+from converters.model import Box, Split
 
 
 def digest(session: Session) -> str:
@@ -43,7 +44,7 @@ def change_boxes(session: Session, rng: random.Random) -> None:
 
 
 def step(session: Session, rng: random.Random) -> None:
-    what = rng.choices(range(8), [40, 12, 8, 5, 4, 4, 3, 24])[0]
+    what = rng.choices(range(12), [40, 12, 8, 5, 4, 4, 3, 24, 2, 2, 2, 1])[0]
     some = rng.sample(session.keys, min(3, len(session.keys)))
     if what == 0:
         change_boxes(session, rng)
@@ -78,8 +79,20 @@ def step(session: Session, rng: random.Random) -> None:
         elif len(dataset.class_names) > 2:
             other = next(n for n in dataset.class_names if n != name)
             session.apply(class_edits.merge_classes(dataset, [name], other))
+    elif what == 8:
+        label = rng.choice(session.class_names)
+        every = ((key, session.image(key).boxes) for key in session.keys)
+        parts = [edits.relabel_boxes(k, b, frozenset(range(len(b))), label) for k, b in every]
+        session.apply(edits.together(parts, "relabel {boxes}"))
+    elif what == 9:
+        session.set_split(some, rng.choice([None, *Split]))
+    elif what == 10:
+        session.set_empty_on_purpose([k for k in some if not session.image(k).boxes], rng.random() < 0.7)
+    elif what == 11:
+        colour = (rng.randrange(256), rng.randrange(256), rng.randrange(256))
+        session.apply(recolour(session.dataset(), rng.choice(session.class_names), colour))
     else:
-        errors = session.save()
+        errors = session.save(seconds=0.0 if rng.random() < 0.2 else None)
         if errors:
             raise errors[0]
 
