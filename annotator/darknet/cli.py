@@ -7,24 +7,27 @@ import json
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
 from annotator.darknet.cfg import write_cfg
-from annotator.darknet.dialect import MISSING, Darknet, find_darknet, recognise, require_darknet
-from annotator.darknet.events import Event, Finished, Iteration, MapBlock, Problem, RunStarted, WeightsSaved
-from annotator.darknet.launcher import Outcome, Training
+from annotator.darknet.control import GO_ON, PAUSE
+from annotator.darknet.control_cli import add_control, how_it_went
+from annotator.darknet.dialect import Darknet, recognise, require_darknet
+from annotator.darknet.event_log import start_detached
+from annotator.darknet.events import Finished, RunStarted
 from annotator.darknet.network_cli import add_network_options, add_networks, make_network
 from annotator.darknet.networks import NETWORKS, STUDY_BATCH, default_max_batches, extended
+from annotator.darknet.outcome import Outcome
 from annotator.darknet.preflight import check_training
-from annotator.darknet.runs import RunFolder, SavedWeights, data_hash, list_runs, read_list, refuse_unsafe
-from annotator.darknet.weights import all_finite
+from annotator.darknet.runs import RunFolder, data_hash, read_list, refuse_unsafe
+from annotator.darknet.talk import EventLines, Talk
+from annotator.darknet.trainer import Start, Trainer, newest_sound
 from annotator.darknet.weights_cli import add_weights, find_weights
 from converters.commands import ExitStatus, make_parser, print_json, run_command, say
-from converters.errors import UsageError, WriteError
+from converters.errors import UsageError
 from converters.model import Split
 from converters.report import Report
 from converters.work import WorkFolder, open_work, read_names, write_lists
@@ -36,12 +39,13 @@ _EXAMPLES = """  train-cli run work --network yolov3-tiny
   train-cli evaluate work/runs/20260114-093012-yolov3-tiny
   train-cli run work --cfg my-own.cfg --anchors auto --set saturation=1.2 --set mosaic=0
   train-cli networks yolov4 --classes 3
+  train-cli run work --network yolov4-tiny --detach
+  train-cli follow work/runs/20260114-093012-yolov4-tiny
+  train-cli stop work/runs/20260114-093012-yolov4-tiny
   train-cli runs work
   train-cli darknet"""
 _STDIN = 0
 _SHOWN_ISSUES = 50
-_LINES_IN_ALL = 40  # of progress, where there is no terminal
-_QUIET_SECONDS = 60.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -66,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     add_predict(commands)
     add_networks(commands)
     add_weights(commands)
-    _add_others(commands)
+    add_control(commands)
     return parser
 
 
@@ -128,6 +132,7 @@ def _add_resume(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     resume.add_argument("run", type=Path, metavar="RUN", help="the run folder")
     resume.add_argument("--max-batches", type=int, help="train up to this iteration instead")
+    resume.add_argument("--checked", action="store_true", help=argparse.SUPPRESS)  # by the one that detached
     _add_common(resume)
     resume.set_defaults(body=_resume)
 
@@ -136,7 +141,19 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--darknet", metavar="PATH", help="the Darknet to use (default: $DARKNET, then PATH)")
     parser.add_argument("--threads", type=_positive, help="OpenMP threads (default: half of the processors)")
     parser.add_argument("--no-map", action="store_true", help="do not measure mAP while training")
-    parser.add_argument("--stop-on-eof", action="store_true", help="stop when standard input is closed")
+    parser.add_argument(
+        "--early-stop",
+        type=_from_zero,
+        default=0,
+        metavar="N",
+        help="end it when mAP on validation was below its best at N checkpoints in a row while the loss "
+        "still fell (default 0: never)",
+    )
+    ending = parser.add_mutually_exclusive_group()
+    ending.add_argument("--stop-on-eof", action="store_true", help="stop when standard input is closed")
+    ending.add_argument(
+        "--detach", action="store_true", help="train in the background, also when the terminal is closed"
+    )
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true", help="at the end, say how it went as JSON")
     output.add_argument(
@@ -144,20 +161,15 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_others(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    darknet = commands.add_parser("darknet", help="say which Darknet was found", description="Find Darknet.")
-    darknet.add_argument("--darknet", metavar="PATH", help="look at this one")
-    darknet.add_argument("--json", action="store_true", help="as JSON")
-    darknet.set_defaults(body=_darknet)
-    runs = commands.add_parser("runs", help="list the runs of a data set", description="List trainings.")
-    runs.add_argument("work", type=Path, metavar="WORK", help="the Darknet data set")
-    runs.add_argument("--json", action="store_true", help="as JSON")
-    runs.set_defaults(body=_runs)
-
-
 def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)
+
+
+def _from_zero(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0")
     return int(text)
 
 
@@ -194,7 +206,9 @@ def _run(args: argparse.Namespace) -> int:
     run = RunFolder.create(
         work, network=network, cfg=cfg, darknet=darknet, seed=args.seed, weights=args.weights
     )
-    return _train(args, run, darknet, weights=args.weights, clear=True)
+    if args.detach:
+        return _detach(args, run, darknet)
+    return _train(args, run, darknet, Start(args.weights, clear=True))
 
 
 def _resume(args: argparse.Namespace) -> int:
@@ -204,7 +218,7 @@ def _resume(args: argparse.Namespace) -> int:
     if run.info.network in NETWORKS:
         darknet.require(run.info.network)
     cfg = run.read_cfg()
-    newest = _newest_sound(run)
+    newest = newest_sound(run, lambda text: say(f"note: {text}"))
     iteration = newest.iteration if newest else 0
     wanted = run.info.max_batches if args.max_batches is None else args.max_batches
     if iteration >= wanted:
@@ -219,9 +233,14 @@ def _resume(args: argparse.Namespace) -> int:
     start = newest.path if newest else Path(run.info.weights) if run.info.weights else None
     lists = {split: run.read_list(split) for split in Split}
     refuse_unsafe(lists, WorkFolder(run.path))
-    report = check_training(run.path, lists, run.info.class_names, darknet, cfg, weights=start, runs=run.path)
-    if _refused(report):
-        return ExitStatus.FINDINGS
+    if not args.checked:
+        names = run.info.class_names
+        report = check_training(run.path, lists, names, darknet, cfg, weights=start, runs=run.path)
+        if _refused(report):
+            return ExitStatus.FINDINGS
+    if args.detach:
+        args.resume_to = wanted
+        return _detach(args, run, darknet)
     if data_hash(run) != run.info.data.get("hash"):
         say("note: lists or labels have changed since this run was made.")
     if newest is None:
@@ -235,21 +254,7 @@ def _resume(args: argparse.Namespace) -> int:
     newest = run.newest_weights()
     start = newest.path if newest else start
     run.forget_metrics_after(iteration)
-    return _train(args, run, darknet, weights=start, clear=newest is None, from_iteration=iteration)
-
-
-def _newest_sound(run: RunFolder) -> SavedWeights | None:
-    """The newest weights without NaN; newer ones with NaN are put aside, so that nothing takes them."""
-    for saved in reversed(run.weights()):
-        if all_finite(saved.path):
-            return saved
-        aside = saved.path.with_name(f"{saved.path.name}.diverged")
-        try:
-            saved.path.replace(aside)
-        except OSError as error:
-            raise WriteError.from_os_error(error, saved.path) from error
-        say(f"note: {saved.path.name} is put aside: the training had diverged, its values are no numbers.")
-    return None
+    return _train(args, run, darknet, Start(start, clear=newest is None, iteration=iteration))
 
 
 def _same_darknet(setting: str | None, run: RunFolder) -> Darknet:
@@ -280,37 +285,46 @@ def _refused(report: Report) -> bool:
     return bool(report.errors)
 
 
-def _train(
-    args: argparse.Namespace,
-    run: RunFolder,
-    darknet: Darknet,
-    *,
-    weights: Path | None,
-    clear: bool,
-    from_iteration: int = 0,
-) -> int:
-    training = Training(
+def _train(args: argparse.Namespace, run: RunFolder, darknet: Darknet, start: Start) -> int:
+    trainer = Trainer(
         run,
         darknet,
-        weights=weights,
-        clear=clear,
-        from_iteration=from_iteration,
+        start,
         with_map=not args.no_map,
         threads=args.threads,
         stop_fd=_STDIN if args.stop_on_eof else None,
+        early_stop=args.early_stop,
+        owner=os.getpid(),
     )
     if not args.json and not args.events:
         print(run.path, flush=True)
-    talk = _EventLines() if args.events else _Talk(run.info.max_batches)
-    with _stopping(training):
-        outcome = training.run(talk)
+    with _steering(trainer):
+        outcome = trainer.run(EventLines() if args.events else Talk(run.info.max_batches))
     if not args.events:
         say(outcome.message)
     if args.json:
         _print_path(args, run, outcome.status, outcome)
-    if outcome.good:
-        return ExitStatus.OK
-    return ExitStatus.INTERRUPTED if outcome.status == "stopped" else ExitStatus.FINDINGS
+    return ExitStatus.OK if outcome.good else how_it_went(outcome.status)
+
+
+def _detach(args: argparse.Namespace, run: RunFolder, darknet: Darknet) -> int:
+    """Start the training in a process of its own, which goes on when this one and its terminal are gone."""
+    command = [sys.executable, "-m", "annotator.darknet.cli", "resume", str(run.path.absolute()), "--checked"]
+    command += ["--darknet", str(darknet.path), "--early-stop", str(args.early_stop), "--events"]
+    command += ["--threads", str(args.threads)] if args.threads else []
+    command += ["--no-map"] if args.no_map else []
+    if getattr(args, "resume_to", None):
+        command += ["--max-batches", str(args.resume_to)]
+    pid = start_detached(run, command)
+    if args.events:
+        event = RunStarted(run.path, run.info.max_batches, run.info.iteration)
+        print(json.dumps(event.as_dict(), ensure_ascii=False), flush=True)
+    elif args.json:
+        print_json({"run": str(run.path), "status": "running", "pid": pid})
+    else:
+        print(run.path, flush=True)
+        say(f"training in the background; look on with: train-cli follow {run.path}")
+    return ExitStatus.OK
 
 
 def _print_path(
@@ -339,149 +353,25 @@ def _print_path(
 
 
 @contextmanager
-def _stopping(training: Training) -> Iterator[None]:
-    """Ctrl-C, SIGTERM and a closed terminal stop the training instead of this program."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        training.stop()
-
-    before = {
-        number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+def _steering(trainer: Trainer) -> Iterator[None]:
+    """Ctrl-C, SIGTERM, a closed terminal and pauses steer the training instead of ending this program."""
+    steps: dict[signal.Signals, Callable[[], None]] = {
+        signal.SIGINT: trainer.stop,
+        signal.SIGTERM: trainer.stop,
+        signal.SIGHUP: trainer.stop,
+        PAUSE: trainer.pause,
+        GO_ON: trainer.go_on,
     }
+
+    def steer(number: int, frame: FrameType | None) -> None:
+        steps[signal.Signals(number)]()
+
+    before = {number: signal.signal(number, steer) for number in steps}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-# ---- what is said while it runs ---------------------------------------------------------------------
-
-
-class _EventLines:
-    """Events as JSON lines on stdout. When the reader has gone there is nobody to tell."""
-
-    def __call__(self, event: Event) -> None:
-        if sys.stdout.closed:
-            return
-        try:
-            print(json.dumps(event.as_dict(), ensure_ascii=False), flush=True)
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-class _Talk:
-    """Events for a person, on stderr: one live line on a terminal, a line now and then elsewhere."""
-
-    def __init__(self, max_batches: int) -> None:
-        self._max = max_batches
-        self._live = sys.stderr.isatty()
-        self._every = max(1, max_batches // _LINES_IN_ALL)
-        self._first: tuple[float, int] | None = None
-        self._said = 0.0
-
-    def __call__(self, event: Event) -> None:
-        with suppress(OSError):  # the terminal is gone: that ends the training another way
-            self._tell(event)
-
-    def _tell(self, event: Event) -> None:
-        if isinstance(event, Iteration):
-            self._progress(event)
-        elif isinstance(event, Problem):
-            self._line(f"{'problem' if event.fatal else 'warning'}: {event.text}")
-        elif isinstance(event, WeightsSaved):
-            self._line(f"saved {Path(event.path).name}")
-        elif isinstance(event, MapBlock):
-            classes = ", ".join(f"{item.name} {item.ap:.2%}" for item in event.classes)
-            self._line(f"mAP@{event.iou:.2f} on validation {event.mean_ap:.2%} ({classes})")
-        elif isinstance(event, Finished) and self._live:
-            print("\r\x1b[K", end="", file=sys.stderr)
-
-    def _progress(self, event: Iteration) -> None:
-        now = time.monotonic()
-        if self._first is None:
-            self._first = (now, event.iteration)
-        left = self._left(now, event.iteration)
-        text = (
-            f"{event.iteration}/{self._max}  loss {event.loss:.4f}  avg {event.avg_loss:.4f}"
-            f"  rate {event.rate:.6f}{left}"
-        )
-        if self._live:
-            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
-        elif (
-            event.iteration % self._every == 0
-            or event.iteration == self._max
-            or now - self._said > _QUIET_SECONDS
-        ):
-            self._said = now
-            say(text)
-
-    def _left(self, now: float, iteration: int) -> str:
-        if self._first is None or iteration == self._first[1]:
-            return ""
-        seconds = (now - self._first[0]) / (iteration - self._first[1]) * max(0, self._max - iteration)
-        minutes, rest = divmod(round(seconds), 60)
-        hours, minutes = divmod(minutes, 60)
-        return f"  {hours}:{minutes:02}:{rest:02} left"
-
-    def _line(self, text: str) -> None:
-        say(f"\r\x1b[K{text}" if self._live else text)
-
-
-# ---- darknet and runs -------------------------------------------------------------------------------
-
-
-def _darknet(args: argparse.Namespace) -> int:
-    found = find_darknet(args.darknet)
-    if found is None:
-        if args.json:
-            print_json(None)
-        say(" ".join(MISSING))
-        return ExitStatus.FINDINGS
-    networks = [name for name in NETWORKS if found.knows(name)]
-    if args.json:
-        print_json(
-            {
-                "path": str(found.path),
-                "title": found.title,
-                "dialect": found.dialect,
-                "version": found.version,
-                "gpu": found.gpu,
-                "opencv": found.opencv,
-                "letterbox": found.letterboxes,
-                "networks": networks,
-            }
-        )
-        return ExitStatus.OK
-    words = {True: "yes", False: "no", None: "not known"}
-    print(f"{found.title}: {found.path}")
-    print(f"GPU: {words[found.gpu]}\nOpenCV: {words[found.opencv]}\nnetworks: {', '.join(networks)}")
-    return ExitStatus.OK
-
-
-def _runs(args: argparse.Namespace) -> int:
-    runs = list_runs(open_work(args.work).root)
-    if args.json:
-        print_json(
-            [
-                {
-                    "run": str(run.path),
-                    "network": run.info.network,
-                    "status": run.status,
-                    "iteration": run.info.iteration,
-                    "max_batches": run.info.max_batches,
-                    "started": run.info.started,
-                    "message": run.info.message,
-                }
-                for run in runs
-            ]
-        )
-        return ExitStatus.OK
-    for run in runs:
-        print(f"{run.path}\t{run.status}\t{run.info.iteration}/{run.info.max_batches}")
-    if not runs:
-        say("no training yet.")
-    return ExitStatus.OK
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -152,6 +153,22 @@ class RunStarted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Paused(Event):
+    """Darknet stands still, after this iteration."""
+
+    kind: ClassVar[str] = "paused"
+    iteration: int
+
+
+@dataclass(frozen=True, slots=True)
+class Continued(Event):
+    """Darknet goes on after a pause."""
+
+    kind: ClassVar[str] = "continued"
+    iteration: int
+
+
+@dataclass(frozen=True, slots=True)
 class Finished(Event):
     """The training is over; the last event."""
 
@@ -161,6 +178,33 @@ class Finished(Event):
     iteration: int
     saved_iteration: int
     weights: str
+
+
+_KINDS: dict[str, type[Event]] = {
+    kind.kind: kind
+    for kind in (
+        Iteration, WeightsSaved, Loaded, MapBlock, Problem, RunStarted, Paused, Continued, Finished,
+    )
+}  # fmt: skip
+
+
+def event_of(said: Mapping[str, Any]) -> Event | None:
+    """The event of which :meth:`Event.as_dict` made plain types; None for one that is not known here."""
+    kind = _KINDS.get(str(said.get("event")))
+    if kind is None:
+        return None
+    values: dict[str, Any] = {}
+    for item in fields(kind):
+        value = said.get(item.name)
+        if "float" in str(item.type) and isinstance(value, str | int):
+            value = float(value)  # "nan" is a text in JSON
+        elif item.name == "classes" and isinstance(value, list):
+            value = tuple(ClassAp(one["class_id"], one["name"], float(one["ap"]), one["tp"], one["fp"])
+                          for one in value)  # fmt: skip
+        elif item.type == "Path" and isinstance(value, str):
+            value = Path(value)
+        values[item.name] = value
+    return kind(**values)
 
 
 def _plain(value: Any) -> Any:

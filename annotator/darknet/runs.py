@@ -5,6 +5,7 @@ work/runs/20260114-093012-yolov3-tiny/
   backup/        weights
   darknet.log    all that Darknet printed
   metrics.csv    a line an iteration
+  events.jsonl   all that happened, a JSON value a line
   run.json       what was asked for, and how it went
 """
 
@@ -78,6 +79,8 @@ class RunInfo:
         status: ``running``, ``finished``, ``stopped`` or ``failed``.
         iteration: The last iteration reached.
         pid: Darknet's process, None while none runs.
+        owner: The train-cli that has started it and hears signals for it, None while none runs.
+        owner_mark: Tells that process from a later one with its number.
         started: When, ISO 8601.
         ended: When, or None.
         message: How it went, one sentence.
@@ -103,6 +106,8 @@ class RunInfo:
     started: str | None = None
     ended: str | None = None
     message: str = ""
+    owner: int | None = None
+    owner_mark: str | None = None
     version: int = RUN_VERSION
 
 
@@ -142,6 +147,11 @@ class RunFolder:
     def metrics(self) -> Path:
         """A line for each iteration."""
         return self.path / "metrics.csv"
+
+    @property
+    def events(self) -> Path:
+        """All that happened, a JSON value a line."""
+        return self.path / "events.jsonl"
 
     @property
     def work(self) -> Path:
@@ -314,6 +324,21 @@ class RunFolder:
         return pid if here and state not in "ZX" else None  # Z: dead, and nobody has asked how it ended
 
     @property
+    def is_paused(self) -> bool:
+        """Whether its Darknet runs and stands still."""
+        pid = self.running_pid()
+        return pid is not None and _process_state(pid) in ("T", "t")
+
+    def owner_pid(self) -> int | None:
+        """The train-cli that looks after it, while that lives, else None."""
+        owner = self.info.owner
+        return owner if owner is not None and process_mark(owner) == self.info.owner_mark else None
+
+    def is_looked_after(self) -> bool:
+        """Whether its train-cli or its Darknet lives."""
+        return self.owner_pid() is not None or self.running_pid() is not None
+
+    @property
     def status(self) -> str:
         """The recorded status; a training that was killed together with its Darknet counts as stopped."""
         if self.info.status == "running" and self.running_pid() is None:
@@ -412,6 +437,23 @@ def refuse_unsafe(lists: Mapping[Split, Sequence[str]], work: WorkFolder) -> Non
 def now() -> str:
     """The present time, ISO 8601 with the zone."""
     return datetime.now().astimezone().isoformat(timespec="seconds")
+
+
+def process_mark(pid: int) -> str | None:
+    """What tells a process from a later one with its number: the boot and its start; None: no process."""
+    try:
+        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return None
+    return None if words[0] in "ZX" else f"{boot} {words[19]}"
+
+
+def _process_state(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
 
 
 def _new_folder(runs: Path, network: str) -> Path:

@@ -63,21 +63,23 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     run("augment-cli", "work", "--copies", "2", "--seed", "1", cwd=root)
 
     # Ctrl-C after the weights of iteration 100 were saved.
-    child = subprocess.Popen(
-        [sys.executable, "-m", MODULES["train-cli"], "run", "work", *TINY, "--max-batches", "120",
-         "--events"], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert child.stdout is not None
-    first = json.loads(child.stdout.readline())
+    events = []
+    with (root / "talk").open("w+") as talk:
+        child = subprocess.Popen(
+            [sys.executable, "-m", MODULES["train-cli"], "run", "work", *TINY, "--max-batches", "120",
+             "--events"], cwd=root, stdout=subprocess.PIPE, stderr=talk, text=True,
+        )  # fmt: skip
+        assert child.stdout is not None
+        # Read to its end in one way only: communicate() would not see what the iterator has read ahead.
+        with child:
+            for line in child.stdout:
+                events.append(json.loads(line))
+                if events[-1]["event"] == "iteration" and events[-1]["iteration"] == 103:
+                    child.send_signal(signal.SIGINT)
+        talk.seek(0)
+        assert child.returncode == 130, talk.read()
+    first, last = events[0], events[-1]
     assert first["event"] == "run"
-    for line in child.stdout:
-        event = json.loads(line)
-        if event["event"] == "iteration" and event["iteration"] >= 103:
-            child.send_signal(signal.SIGINT)
-            break
-    out, talk = child.communicate(timeout=120)
-    assert child.returncode == 130, talk
-    last = json.loads(out.splitlines()[-1])
     assert last["event"] == "finished" and last["status"] == "stopped" and "100" in last["message"]
     return root, root / first["path"]
 

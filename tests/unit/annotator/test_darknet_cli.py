@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -216,3 +217,48 @@ def test_folders_that_are_none(tmp_path, capsys):
     assert "not a Darknet data set" in capsys.readouterr().err
     assert main(["resume", str(tmp_path)]) == 1
     assert "not a training run" in capsys.readouterr().err
+
+
+@pytest.mark.darknet
+def test_a_training_in_the_background_is_followed_paused_and_stopped(work, capsys):
+    needs_darknet()
+    assert main(["run", str(work.root), *SMALLEST, "--max-batches", "1000", "--detach", "--json"]) == 0
+    begun = json.loads(capsys.readouterr().out)
+    path = begun["run"]
+    try:
+        with start("follow", path, "--events") as process:
+            assert json.loads(process.stdout.readline())["event"] == "run"
+            wait_for(process, "iteration")
+            assert main(["pause", path]) == 0
+            wait_for(process, "paused")
+            assert RunFolder.open(work.runs / path.rpartition("/")[2]).is_paused
+            capsys.readouterr()
+            assert main(["runs", str(work.root)]) == 0
+            assert "\tpaused\t" in capsys.readouterr().out
+            assert main(["continue", path]) == 0
+            wait_for(process, "continued")
+            wait_for(process, "iteration")
+            assert main(["stop", path]) == 0
+            finished = wait_for(process, "finished")
+        assert process.returncode == 130
+        assert finished["status"] == "stopped"
+        assert "stopped at iteration" in capsys.readouterr().err
+        assert main(["stop", path]) == 2
+        assert "is not being trained" in capsys.readouterr().err
+        assert main(["follow", path]) == 130, "what was said can be read again"
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(begun["pid"], signal.SIGKILL)
+
+
+@pytest.mark.darknet
+def test_a_background_training_that_cannot_begin_says_why(work, capsys):
+    needs_darknet()
+    assert main(["run", str(work.root), *SMALLEST, "--max-batches", "2"]) == 0
+    path = capsys.readouterr().out.strip()
+    held = RunFolder.open(work.runs / path.rpartition("/")[2]).lock()
+    try:
+        assert main(["resume", path, "--max-batches", "4", "--detach"]) == 2
+    finally:
+        os.close(held)
+    assert "still running" in capsys.readouterr().err

@@ -1,0 +1,67 @@
+"""The study's rule for ending a training early: it learns the training pictures by heart from here on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from annotator.darknet.events import Event, Iteration, MapBlock, event_of
+
+
+class EarlyStop:
+    """Watches mAP on validation and the loss on the training pictures.
+
+    A training is to end when mAP has stayed below its best at so many checkpoints in a row, and the average
+    loss has nevertheless fallen since that best: more of the same only fits the training pictures closer.
+    One checkpoint below the best says little, as mAP on few boxes jumps about.
+
+    Args:
+        checkpoints: How many in a row.
+    """
+
+    def __init__(self, checkpoints: int) -> None:
+        self._wanted = checkpoints
+        self._loss = math.nan
+        self._best = -1.0
+        self._best_at = 0
+        self._loss_at_best = math.nan
+        self._below = 0
+        self._seen = 0
+
+    def take(self, event: Event) -> str | None:
+        """Take an event; returns why the training is to end, or None."""
+        if isinstance(event, Iteration):
+            self._loss = event.avg_loss
+            return None
+        if not isinstance(event, MapBlock) or not math.isfinite(event.mean_ap):
+            return None
+        if event.iteration is not None and event.iteration <= self._seen:
+            return None  # done again after a resumption
+        self._seen = event.iteration or 0
+        if event.mean_ap >= self._best:
+            self._best, self._best_at, self._loss_at_best = event.mean_ap, self._seen, self._loss
+            self._below = 0
+            return None
+        self._below += 1
+        if self._below < self._wanted or not self._loss < self._loss_at_best:
+            return None
+        return (
+            f"mAP on validation was {self._best:.2%} at iteration {self._best_at} and lower at the "
+            f"{self._below} checkpoints since, while the loss still fell ({self._loss_at_best:.3f} to "
+            f"{self._loss:.3f})"
+        )
+
+    def remember(self, said: Iterable[Mapping[str, Any]], up_to: int) -> None:
+        """Take what a run said before it was resumed.
+
+        Args:
+            said: The events of its events.jsonl.
+            up_to: The iteration from which it goes on; what was measured later does not count.
+        """
+        for one in said:
+            if one.get("event") not in (Iteration.kind, MapBlock.kind):
+                continue
+            event = event_of(one)
+            if isinstance(event, Iteration | MapBlock) and (event.iteration or 0) <= up_to:
+                self.take(event)

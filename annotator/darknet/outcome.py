@@ -1,0 +1,140 @@
+"""How a training ended, judged by what it left behind; and the sentence for it."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from annotator.darknet.events import Problem
+from annotator.darknet.runs import RunFolder, now
+from converters.errors import WriteError
+
+Status = Literal["finished", "stopped", "failed", "crashed_at_exit"]
+
+SAVE_EVERY = 100
+"""All Darknets save at every hundredth iteration."""
+CRASHES = ("heap", "crash")
+"""Codes of the problems that say how it crashed and not why."""
+
+
+class Followed(Protocol):
+    """What is known of a training that has ended."""
+
+    iteration: int
+    problems: list[Problem]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a training ended.
+
+    Attributes:
+        status: ``crashed_at_exit``: all iterations are done and saved, but Darknet did not end well.
+        exit_code: Of the process; None where a signal ended it or it never started.
+        signal: Number of that signal, or None.
+        iteration: The last iteration reached.
+        saved_iteration: The iteration of the newest whole weights, 0 where there are none.
+        weights: Those weights, or None.
+        message: One sentence or two for a person.
+        reason: Code of the problem that ended a failed training (``gpu-memory``), empty where none is known.
+        early: Whether it was ended early because it got no better.
+    """
+
+    status: Status
+    exit_code: int | None
+    signal: int | None
+    iteration: int
+    saved_iteration: int
+    weights: Path | None
+    message: str
+    reason: str = ""
+    early: bool = False
+
+    @property
+    def good(self) -> bool:
+        """Whether the training was completed."""
+        return self.early or self.status in ("finished", "crashed_at_exit")
+
+
+def judge(run: RunFolder, follower: Followed, code: int, stopped: bool, started_ns: int) -> Outcome:
+    """What came of it. Exit codes alone say little: one Darknet returns 0 for nearly every failure.
+
+    Args:
+        run: The run; its run.json is brought up to date.
+        follower: What was heard of the training.
+        code: Of the process, negative where a signal ended it.
+        stopped: Whether it was asked to stop.
+        started_ns: When it began; older final weights are not its own.
+    """
+    newest = run.newest_weights()
+    saved = newest.iteration if newest else 0
+    final = run.backup / f"{run.cfg.stem}_final.weights"
+    complete = (
+        newest is not None
+        and saved >= run.info.max_batches
+        and any(weights.path == final for weights in run.weights())
+        and final.stat().st_mtime_ns >= started_ns
+    )
+    iteration = max(follower.iteration, saved if complete else 0)
+    if complete:
+        status: Status = "finished" if code == 0 else "crashed_at_exit"
+    else:
+        status = "stopped" if stopped else "failed"
+    outcome = Outcome(
+        status=status,
+        exit_code=code if code >= 0 else None,
+        signal=-code if code < 0 else None,
+        iteration=iteration,
+        saved_iteration=saved,
+        weights=newest.path if newest else None,
+        message=_message(run, follower.problems, status, code, iteration, saved, final),
+        reason=_reason(follower.problems) if status == "failed" else "",
+    )
+    recorded = "finished" if outcome.good else status
+    with suppress(WriteError):  # a full disk; the outcome is returned all the same
+        run.update(status=recorded, iteration=iteration, pid=None, ended=now(), message=outcome.message)
+    return outcome
+
+
+def _reason(problems: Sequence[Problem]) -> str:
+    """The first problem that explains why a training ended, by its code."""
+    fatal = [problem.code for problem in problems if problem.fatal]
+    return next((code for code in fatal if code not in CRASHES), fatal[0] if fatal else "")
+
+
+def _message(
+    run: RunFolder,
+    problems: Sequence[Problem],
+    status: Status,
+    code: int,
+    iteration: int,
+    saved: int,
+    final: Path,
+) -> str:
+    how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+    if status == "finished":
+        return f"finished: {iteration} iterations; the weights are {final}"
+    if status == "crashed_at_exit":
+        return (
+            f"finished: {iteration} iterations; the weights are {final} (they are whole; Darknet itself "
+            f"then ended {how})"
+        )
+    where = f"at iteration {iteration}" if iteration else "before the first iteration"
+    if saved:
+        kept = f"iteration {saved} is saved; go on with: train-cli resume {run.path}"
+    else:
+        kept = f"nothing was saved yet: Darknet saves every {SAVE_EVERY} iterations"
+    if status == "stopped":
+        return f"stopped {where}; {kept}"
+    fatal = [problem for problem in problems if problem.fatal]
+    # How it crashed is only worth telling where nothing says why.
+    reasons = [problem.text for problem in fatal if problem.code not in CRASHES]
+    reasons = reasons or [problem.text for problem in (fatal or problems)[-1:]]
+    if not reasons and code == -signal.SIGKILL:
+        reasons = ["It was killed: by hand, or by the system because the memory was full."]
+    reason = " ".join(dict.fromkeys(reasons[:2])) or f"It gave no reason; its output is in {run.log}."
+    return f"Darknet ended {how} {where}. {reason} ({kept[0].upper()}{kept[1:]}.)"
