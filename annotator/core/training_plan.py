@@ -33,7 +33,8 @@ class TrainingPlan:
         max_batches: Iterations.
         own_cfg: A person's own cfg, or None.
         options: Cfg key to text, only those that were changed.
-        anchors: Those to use, in pixels of the input; none: the network's own.
+        auto_anchors: Whether anchors are chosen for the training split, and taken where they fit better.
+        anchors: What that came to, in pixels of the input; none: not known yet, or no better.
         weights: A file, the name of weights that can be fetched, or empty.
         steps: Iterations at which the learning rate falls; None: 80 and 90 % of all.
     """
@@ -46,9 +47,24 @@ class TrainingPlan:
     max_batches: int
     own_cfg: Path | None = None
     options: Mapping[str, str] = field(default_factory=dict)
+    auto_anchors: bool = False
     anchors: tuple[tuple[float, float], ...] = ()
     weights: str = ""
     steps: tuple[int, int] | None = None
+
+    def with_parts(
+        self,
+        *,
+        options: Mapping[str, str],
+        steps: tuple[int, int] | None,
+        auto_anchors: bool = False,
+        anchors: tuple[tuple[float, float], ...] = (),
+        weights: str = "",
+    ) -> TrainingPlan:
+        """The same with other options, anchors and weights."""
+        return replace(
+            self, options=options, steps=steps, auto_anchors=auto_anchors, anchors=anchors, weights=weights
+        )
 
     def arguments(self, work: Path) -> list[str]:
         """What follows ``train-cli``."""
@@ -61,7 +77,7 @@ class TrainingPlan:
         }
         which = ["--network", self.network] if self.own_cfg is None else ["--cfg", str(self.own_cfg)]
         found = ["run", str(work), *which, *(str(part) for pair in asked.items() for part in pair)]
-        if self.anchors:
+        if self.auto_anchors:
             found += ["--anchors", "auto"]
         if self.weights:
             found += ["--weights", self.weights]
@@ -112,7 +128,7 @@ class TrainingPlan:
     def cfg(self, classes: int, darknet: Darknet | None) -> Cfg:
         """The whole cfg. Raises as :meth:`plain_cfg`, also for an impossible option."""
         cfg = self.plain_cfg(classes, darknet)
-        if self.anchors:
+        if self.anchors and len(self.anchors) == len(anchors_of(cfg)):
             cfg = with_anchors(cfg, self.anchors)
         return with_options(cfg, check_options(self.options, cfg, self._dialect(darknet), classes))
 
@@ -197,6 +213,11 @@ def _with_hints(states: Sequence[OptionState], cfg: Cfg, dialect: Dialect, class
 def other_hints(cfg: Cfg, dialect: Dialect, classes: int) -> list[str]:
     """What is odd about batch and size, which are no options of the list."""
     return [text for text in hints(cfg, dialect=dialect, classes=classes) if text.startswith("batch=")]
+
+
+def steps_of(cfg: Cfg) -> str:
+    """The iterations at which the learning rate of a network falls."""
+    return cfg.net.get("steps")
 
 
 @dataclass(frozen=True, slots=True)

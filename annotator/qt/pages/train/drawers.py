@@ -50,6 +50,7 @@ class Drawers(QWidget):
             area.setWidgetResizable(True)
             area.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
             area.setWidget(content)
+            area.setMinimumHeight(260)
             place = area
         place.hide()
         self._places[button] = place

@@ -43,7 +43,7 @@ class NetworkPanel(QWidget):
         self.totals = _wrapping()
         self.memory = _wrapping()
         self.model = RowsModel(_columns(), self)
-        self.table = RowsView(self.model, 5)
+        self.table = RowsView(self.model, 4)
         self.table.setMinimumHeight(150)
         self.devices = QTableWidget(0, 3)
         self.devices.setHorizontalHeaderLabels([tr("Machine"), tr("Pictures a second"), tr("This training")])
@@ -71,8 +71,8 @@ class NetworkPanel(QWidget):
         left.addWidget(self.table, 1)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        row.addLayout(left, 1)
-        row.addLayout(right, 1)
+        row.addLayout(left, 3)
+        row.addLayout(right, 2)
         self.setMinimumHeight(280)
 
     def show_cfg(self, cfg: Cfg) -> None:

@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from PyQt5.QtCore import Qt, QTimer, pyqtSignal
+from PyQt5.QtCore import Qt, pyqtSignal
 from PyQt5.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
@@ -21,17 +21,14 @@ from PyQt5.QtWidgets import (
 
 from annotator import messages
 from annotator.core.training import State, TrainingModel
-from annotator.core.training_plan import TrainingPlan
 from annotator.darknet.dialect import Darknet, find_darknet
-from annotator.darknet.networks import NETWORKS, default_max_batches, suggested
+from annotator.darknet.networks import default_max_batches, suggested
 from annotator.darknet.runs import RunFolder, list_runs
 from annotator.qt.background import Task
 from annotator.qt.pages.page import Page
 from annotator.qt.pages.train.chart import LossChart
-from annotator.qt.pages.train.drawers import Drawers
-from annotator.qt.pages.train.network_panel import NetworkPanel
 from annotator.qt.pages.train.runs_table import RunsTable
-from annotator.qt.pages.train.settings import BasicSettings
+from annotator.qt.pages.train.setup import Setup
 from annotator.qt.process import Process, ProcessOutcome
 from annotator.qt.run_texts import headline, no_darknet
 from annotator.qt.said_below import known
@@ -41,10 +38,6 @@ from converters.work import WorkFolder, read_names
 
 DARKNET_SETTING = "darknet"
 LOG_LINES = 2000
-STUDY_CLASSES = 3
-"""Shown where there is no training set to count the classes of yet."""
-_SOON = 150
-"""Milliseconds after a change before what follows from it is worked out."""
 
 
 class TrainPage(Page):
@@ -66,11 +59,6 @@ class TrainPage(Page):
         self.darknet: Darknet | None = None
         self.process: Process | None = None
         self._search: Task | None = None
-        self._names: tuple[str, ...] = ()
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(_SOON)
-        self._soon.timeout.connect(self._show_plan)
         self._build_darknet()
         self._build_settings()
         self._build_progress()
@@ -97,31 +85,20 @@ class TrainPage(Page):
         self.column.addWidget(row)
 
     def _build_settings(self) -> None:
-        self.settings = BasicSettings()
-        self.network = self.settings.network
-        self.size = self.settings.size
-        self.batch = self.settings.batch
-        self.subdivisions = self.settings.subdivisions
-        self.max_batches = self.settings.max_batches
-        self.start = self.settings.start
-        self.network_note = QLabel()
-        self.network_note.setWordWrap(True)
-        self.drawers = Drawers()
-        self.network_panel = NetworkPanel()
-        self.drawers.add(
-            tr("Layers and costs"),
-            tr("What the network is made of, how much memory it needs and how fast it will be"),
-            self.network_panel,
-        )
-        self.drawers.opened.connect(lambda _: self._show_plan())
-        self.settings.changed.connect(self._plan_changed)
-        self.settings.size_changed.connect(self.size_changed)
-        self.network.currentIndexChanged.connect(lambda _: self._network_changed())
+        self.setup = Setup()
+        basic = self.setup.basic
+        self.network = basic.network
+        self.size = basic.size
+        self.batch = basic.batch
+        self.subdivisions = basic.subdivisions
+        self.max_batches = basic.max_batches
+        self.start = basic.start
+        self.network_note = self.setup.note
+        basic.size_changed.connect(self.size_changed)
+        self.setup.changed.connect(self._show_state)
         self.max_batches.valueChanged.connect(lambda: self._show_resume(self.model.is_busy))
         self.start.clicked.connect(self._start)
-        self.column.addWidget(self.settings)
-        self.column.addWidget(self.network_note)
-        self.column.addWidget(self.drawers)
+        self.column.addWidget(self.setup)
 
     def _build_progress(self) -> None:
         self.headline = QLabel()
@@ -179,7 +156,8 @@ class TrainPage(Page):
         work = project.work
         if work is not None:
             self._propose_max_batches(work)
-        self._plan_changed()
+        else:
+            self.setup.set_work(None, ())
         if self.darknet is None and self._search is None:
             self.look_for_darknet()
 
@@ -192,32 +170,12 @@ class TrainPage(Page):
 
     def _propose_max_batches(self, work: WorkFolder) -> None:
         try:
-            self._names = read_names(work.names)
+            names = read_names(work.names)
+            self.setup.set_work(work, names)
             lines = (work.root / "train.txt").read_text(encoding="utf-8").split()
-            self.max_batches.setValue(default_max_batches(len(self._names), len(lines)))
+            self.max_batches.setValue(default_max_batches(len(names), len(lines)))
         except (OSError, DataError):
             pass  # the pre-flight says what is wrong with the set
-
-    def plan(self) -> TrainingPlan:
-        """What the page asks a training to be."""
-        return self.settings.plan()
-
-    @property
-    def classes(self) -> int:
-        """Number of classes of the training set (the study's where there is none yet)."""
-        return len(self._names) or STUDY_CLASSES
-
-    def _plan_changed(self) -> None:
-        self._soon.start()
-
-    def _show_plan(self) -> None:
-        """Show what follows from the plan, in the part that is open."""
-        if self.drawers.open_part is not self.network_panel:
-            return
-        try:
-            self.network_panel.show_cfg(self.plan().cfg(self.classes, self.darknet))
-        except DataError as error:
-            self.network_panel.show_problem(known(str(error)))
 
     def _list_runs(self) -> None:
         work = self._work()
@@ -226,15 +184,10 @@ class TrainPage(Page):
     def _chosen_run(self) -> RunFolder | None:
         return self.runs.chosen()
 
-    def _knows_network(self) -> bool:
-        if self.darknet is None:
-            return False
-        return self.settings.plan().own_cfg is not None or self.darknet.knows(self.settings.network_name)
-
     def _show_state(self) -> None:
         busy = self.model.is_busy
         work = self._work()
-        self.start.setEnabled(work is not None and self._knows_network() and not busy)
+        self.start.setEnabled(work is not None and self.setup.is_possible and not busy)
         self._show_resume(busy)
         self.stop_button.setEnabled(self.model.state in (State.STARTING, State.RUNNING))
         self.headline.setText(headline(self.model))
@@ -261,21 +214,6 @@ class TrainPage(Page):
         self.resume.setText(text)
         self.resume.setEnabled(possible)
 
-    def _network_changed(self) -> None:
-        name = self.settings.network_name
-        text = (
-            known(NETWORKS[name].description)
-            if name
-            else tr("Your own network, adapted to the set's classes.")
-        )
-        if name and self.darknet is not None and not self.darknet.knows(name):
-            try:
-                self.darknet.require(name)
-            except DataError as error:
-                text = known(str(error))
-        self.network_note.setText(text)
-        self._show_state()
-
     # Darknet
 
     def look_for_darknet(self) -> None:
@@ -300,11 +238,10 @@ class TrainPage(Page):
         else:
             kind = {True: tr("for the GPU"), False: tr("on the CPU"), None: ""}[darknet.gpu]
             self.found.setText(" · ".join(filter(None, (darknet.title, kind, str(darknet.path)))))
-            name = self.settings.network_name
+            name = self.setup.basic.network_name
             if name and not darknet.knows(name):
                 self.network.setCurrentText(suggested(darknet.dialect, darknet.gpu))
-        self._network_changed()
-        self._plan_changed()
+        self.setup.set_darknet(darknet)
 
     def _darknet_refused(self, text: str) -> None:
         self.darknet = None
@@ -312,7 +249,7 @@ class TrainPage(Page):
         if self.project is not None:
             # What was chosen is no Darknet: "Look again" shall not ask for it for ever.
             self.project.settings.set(DARKNET_SETTING, None)
-        self._show_state()
+        self.setup.set_darknet(None)
 
     def choose_darknet(self) -> None:
         """Ask for the program."""
@@ -326,7 +263,7 @@ class TrainPage(Page):
     def _start(self) -> None:
         work = self._work()
         if work is not None:
-            self._launch(self.plan().arguments(work.root))
+            self._launch(self.setup.plan().arguments(work.root))
 
     def _resume(self) -> None:
         run = self._chosen_run()
@@ -416,3 +353,4 @@ class TrainPage(Page):
             self.process.wait(15_000)
         if self._search is not None:
             self._search.wait()
+        self.setup.stop()

@@ -1,0 +1,176 @@
+"""What a training shall be: the few numbers on top, and under them the parts that are closed at first."""
+
+from __future__ import annotations
+
+from PyQt5.QtCore import QTimer, pyqtSignal
+from PyQt5.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from annotator.core.training_plan import TrainingPlan, option_states, other_hints, steps_of
+from annotator.darknet.dialect import Darknet
+from annotator.darknet.networks import NETWORKS
+from annotator.qt.pages.train.anchors_panel import AnchorsPanel
+from annotator.qt.pages.train.drawers import Drawers
+from annotator.qt.pages.train.network_panel import NetworkPanel
+from annotator.qt.pages.train.options_panel import OptionsPanel
+from annotator.qt.pages.train.settings import BasicSettings
+from annotator.qt.pages.train.weights_panel import WeightsPanel
+from annotator.qt.said_below import known
+from annotator.qt.translation import tr, tr_n
+from converters.errors import DataError
+from converters.work import WorkFolder
+
+STUDY_CLASSES = 3
+"""Shown where there is no training set to count the classes of yet."""
+_SOON = 120
+"""Milliseconds after a change before what follows from it is worked out."""
+
+
+class Setup(QWidget):
+    """The settings of a new training.
+
+    Signals:
+        changed: The plan is another, or whether it is possible.
+    """
+
+    changed = pyqtSignal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.work: WorkFolder | None = None
+        self.names: tuple[str, ...] = ()
+        self.darknet: Darknet | None = None
+        self.problem = ""
+        self.basic = BasicSettings()
+        self.note = QLabel()
+        self.note.setWordWrap(True)
+        self.drawers = Drawers()
+        self.network_panel = NetworkPanel()
+        self.options = OptionsPanel()
+        self.anchors = AnchorsPanel(lambda: (self.basic.plan(), self.work, self.darknet))
+        self.weights = WeightsPanel()
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(_SOON)
+        self._soon.timeout.connect(self.show_plan)
+        self._build()
+        for part in (self.basic, self.options, self.anchors, self.weights):
+            part.changed.connect(self._soon.start)
+        self.drawers.opened.connect(lambda _: self.show_plan())
+        self.basic.network.currentIndexChanged.connect(lambda _: self.show_plan())
+
+    def _build(self) -> None:
+        add = self.drawers.add
+        add(
+            tr("Layers and costs"),
+            tr("What the network is made of, how much memory it needs and how fast it will be"),
+            self.network_panel,
+        )
+        add(
+            tr("Options"),
+            tr("Learning rate, changes to the pictures, losses: everything that a cfg can say"),
+            self.options,
+            scrolls=True,
+        )
+        add(tr("Anchors"), tr("Sizes that boxes are guessed from, chosen for this set"), self.anchors)
+        add(tr("Weights to start from"), tr("Begin with what was learned from other pictures"), self.weights)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.basic)
+        column.addWidget(self.note)
+        column.addWidget(self.drawers)
+
+    @property
+    def classes(self) -> int:
+        """Number of classes of the training set (the study's where there is none yet)."""
+        return len(self.names) or STUDY_CLASSES
+
+    def plan(self) -> TrainingPlan:
+        """What is asked for."""
+        return self.basic.plan().with_parts(
+            options=self.options.values(),
+            steps=self.options.steps(),
+            auto_anchors=self.anchors.use.isChecked(),
+            anchors=self.anchors.pairs,
+            weights=self.weights.weights,
+        )
+
+    def set_work(self, work: WorkFolder | None, names: tuple[str, ...]) -> None:
+        """Another training set."""
+        self.work, self.names = work, names
+        self.anchors.set_changed()
+        self._soon.start()
+
+    def set_darknet(self, darknet: Darknet | None) -> None:
+        """Another Darknet trains."""
+        self.darknet = darknet
+        self.show_plan()
+
+    def show_plan(self) -> None:
+        """Work out what follows from the settings, and say what is impossible or odd."""
+        self._soon.stop()
+        self.anchors.plan_changed()
+        plan = self.plan()
+        hints: list[str] = []
+        try:
+            hints = self._show_options(plan)
+            cfg = plan.cfg(self.classes, self.darknet)
+            if self.drawers.open_part is self.network_panel:
+                self.network_panel.show_cfg(cfg)
+            self.problem = self.options.problem() or self.weights.problem()
+        except DataError as error:
+            self.problem = known(str(error))
+            self.network_panel.show_problem(self.problem)
+        self.weights.show_network(plan.network)
+        self._show_titles(plan)
+        self._show_note(plan, hints)
+        self.changed.emit()
+
+    def _show_options(self, plan: TrainingPlan) -> list[str]:
+        """Show what there is to say of each option; returns what is odd about the numbers on top."""
+        plain = plan.with_parts(options={}, steps=None).plain_cfg(self.classes, self.darknet)
+        self.options.show_states(option_states(plan, self.classes, self.darknet), steps_of(plain))
+        dialect = self.darknet.dialect if self.darknet is not None else "alexeyab"
+        return other_hints(plain, dialect, self.classes)
+
+    def _show_titles(self, plan: TrainingPlan) -> None:
+        """What is set in a part that is closed stands on its button."""
+        changed = len(plan.options) + (plan.steps is not None)
+        text = tr("Options")
+        if changed:
+            text = tr("Options: {changed}", changed=tr_n("{n} changed", "{n} changed", changed))
+        self.drawers.title(self.options, text)
+        self.drawers.title(self.anchors, tr("Anchors: for this set") if plan.auto_anchors else tr("Anchors"))
+        name = plan.weights.rpartition("/")[2]
+        if len(name) > 24:
+            name = f"{name[:12]}…{name[-10:]}"
+        text = tr("Weights: {name}", name=name) if name else tr("Weights to start from")
+        self.drawers.title(self.weights, text)
+
+    def _show_note(self, plan: TrainingPlan, hints: list[str]) -> None:
+        name = plan.network
+        lines = [
+            known(NETWORKS[name].description)
+            if name
+            else tr("Your own network, adapted to the set's classes.")
+        ]
+        if name and self.darknet is not None and not self.darknet.knows(name):
+            try:
+                self.darknet.require(name)
+            except DataError as error:
+                lines = [known(str(error))]
+        elif self.problem:
+            lines = [f"⚠ {self.problem}"]
+        lines += [f"⚠ {known(hint)}" for hint in hints]
+        self.note.setText("\n".join(lines))
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether a training can be started with this, as far as the settings tell."""
+        name = self.basic.network_name
+        knows = self.darknet is not None and (not name or self.darknet.knows(name))
+        return knows and not self.problem
+
+    def stop(self) -> None:
+        """End what runs (the window closes)."""
+        self.anchors.stop()
+        self.weights.stop()
