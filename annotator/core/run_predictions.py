@@ -68,11 +68,11 @@ def stored_predictions(run: RunFolder) -> RunPredictions | None:
     predictions = load_predictions(run, look.sha256, look.fingerprint)
     if predictions is None:
         return None
-    images = {_key(run, entry): boxes for entry, boxes in predictions.images.items()}
+    images = {work_key(run, entry): boxes for entry, boxes in predictions.images.items()}
     return RunPredictions(run.path.name, stored.class_names, images)
 
 
-def _key(run: RunFolder, entry: str) -> str:
+def work_key(run: RunFolder, entry: str) -> str:
     """Key in the Darknet data set of an entry in a run's list."""
     path = os.path.normpath(run.path / entry)
     return Path(os.path.relpath(path, run.work)).with_suffix("").as_posix()

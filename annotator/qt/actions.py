@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 BROUGHT_BY = (
     "annotator.qt.picture_actions",
+    "annotator.qt.suggestions",
     "annotator.qt.dialogs.menu",
     "annotator.qt.dialogs.classes_menu",
 )
@@ -76,13 +77,13 @@ def _edit_entries(window: MainWindow) -> list[Entry]:
 
 
 def _go_entries(window: MainWindow) -> list[Entry]:
-    label = window.label
-    canvas = label.canvas
     entries = [
         *picture_actions.go_entries(window),
-        Entry("next_box", tr("Next box"), ("Tab",), "Go", lambda: canvas.cycle(1), LABELLING, separated=True),
-        Entry("previous_box", tr("Previous box"), ("Shift+Tab",), "Go", lambda: canvas.cycle(-1), LABELLING),
-    ]
+        Entry("next_box", tr("Next box"), ("Tab",), "Go", lambda: window.suggestions.cycle(1),
+              LABELLING, separated=True),
+        Entry("previous_box", tr("Previous box"), ("Shift+Tab",), "Go",
+              lambda: window.suggestions.cycle(-1), LABELLING),
+    ]  # fmt: skip
     return [*entries, *_page_entries(window)]
 
 

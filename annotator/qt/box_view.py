@@ -119,6 +119,11 @@ class BoxView(PictureView):
             self.update_special()
             self.hover_changed.emit(index)
 
+    @property
+    def last_selected(self) -> Xyxy | None:
+        """Edges of the box that was selected last, and may be gone by now."""
+        return self._last
+
     # Zooming from box to box
 
     def zoom_to_selected(self, by: int = 1) -> None:
@@ -194,16 +199,17 @@ class BoxView(PictureView):
         """What a press here would take hold of."""
         if not self.show_boxes:
             return None
-        return hit_test(self.boxes, self.to_image(at), self._reach, self.selected)
+        return hit_test(self.boxes, self.to_image(at), self.reach, self.selected)
 
     def boxes_under(self, at: QPoint) -> list[int]:
         """Indices of the boxes under a view position, the smallest first."""
         if not self.show_boxes:
             return []
-        return boxes_at(self.boxes, self.to_image(at), self._reach * BODY_REACH)
+        return boxes_at(self.boxes, self.to_image(at), self.reach * BODY_REACH)
 
     @property
-    def _reach(self) -> float:
+    def reach(self) -> float:
+        """How near (picture pixels) the pointer must come to a handle."""
         return HANDLE_REACH / self.viewport.scale
 
     def leaveEvent(self, event: QEvent) -> None:

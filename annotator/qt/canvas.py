@@ -12,6 +12,7 @@ from annotator.core import edits
 from annotator.core.box_edits import Number, flag_boxes, resize_boxes, type_number
 from annotator.core.gestures import BandGesture, DrawGesture, MoveGesture, ResizeGesture, move_boxes
 from annotator.core.hit import Part, next_under
+from annotator.core.suggestions import Suggestion
 from annotator.qt import painting
 from annotator.qt.box_view import BoxView
 from annotator.qt.painting import PaintContext
@@ -66,6 +67,8 @@ class Canvas(BoxView):
         self.current_label = ""
         self.mode = Mode.SELECT
         self.show_crosshair = True
+        self.suggestions: tuple[Suggestion, ...] = ()
+        self.suggested: Suggestion | None = None
         self._gesture: DrawGesture | MoveGesture | ResizeGesture | BandGesture | None = None
         self._pressed_at: QPoint | None = None
         self._was_selected = False
@@ -86,6 +89,12 @@ class Canvas(BoxView):
         """The boxes after an edit; a drag of what was there before it is given up."""
         self.cancel_gesture()
         super().set_boxes(boxes)
+
+    def show_suggestions(self, found: tuple[Suggestion, ...], selected: Suggestion | None = None) -> None:
+        """What a network suggests for this picture, and which of it keys act on."""
+        if (found, selected) != (self.suggestions, self.suggested):
+            self.suggestions, self.suggested = found, selected
+            self.update()
 
     def set_mode(self, mode: Mode) -> None:
         """Select or draw."""
@@ -172,6 +181,13 @@ class Canvas(BoxView):
 
     def is_dimmed(self) -> bool:
         return isinstance(self._gesture, DrawGesture)
+
+    def still_state(self) -> tuple[object, ...]:
+        return (*super().still_state(), self.suggestions, self.suggested)
+
+    def paint_still_layers(self, painter: QPainter, context: PaintContext) -> None:
+        super().paint_still_layers(painter, context)
+        painting.paint_suggestions(painter, self.suggestions, context, self.suggested)
 
     def paint_layers(self, painter: QPainter, context: PaintContext) -> None:
         super().paint_layers(painter, context)
@@ -297,7 +313,7 @@ class Canvas(BoxView):
         elif self._was_selected and isinstance(gesture, MoveGesture):
             # A click on a selected box takes the next one that lies under it.
             current = min(self.selected) if len(self.selected) == 1 else None
-            index = next_under(self.boxes, self.to_image(at), current, self._reach)
+            index = next_under(self.boxes, self.to_image(at), current, self.reach)
             if index is not None:
                 self.select(frozenset({index}))
 

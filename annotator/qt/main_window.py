@@ -42,6 +42,7 @@ from annotator.qt.pages.train import TrainPage
 from annotator.qt.picture_actions import PictureActions
 from annotator.qt.review_progress import ReviewProgress
 from annotator.qt.saving import Saving
+from annotator.qt.suggestions import Suggestions
 from annotator.qt.translation import tr
 from annotator.qt.typing_guard import TypingGuard
 from annotator.qt.undo import UndoStack
@@ -143,6 +144,7 @@ class MainWindow(QMainWindow):
         self.split.save_wanted.connect(self.save)
         self.gallery_visit = GalleryVisit(self)
         self.network_opinion = NetworkOpinion(self)
+        self.suggestions = Suggestions(self)
         self.visits = Visits(self)
         self.train.run_finished.connect(self.predict.choose_run)
         self.predict.label_wanted.connect(self.show_image_of)
@@ -192,6 +194,7 @@ class MainWindow(QMainWindow):
         for page in self.pages:
             page.set_project(project)
         self.network_opinion.set_project(project)
+        self.suggestions.set_project(project)
         self.keys.enable()
         self.saving.show_saved()
 
@@ -359,6 +362,7 @@ class MainWindow(QMainWindow):
         for page in self.pages:
             page.stop()
         self.network_opinion.stop()
+        self.suggestions.stop()
         self.opening.let_go()
         self.loader.shut_down()
         self.start.recent.stop()

@@ -75,6 +75,19 @@ class NetworkOpinion(QObject):
             found = {keys[key]: boxes for key, boxes in images.items() if key in keys}
             self._add(project, with_labels_of(found, dataset.class_names, project.session.class_names))
 
+    def hear(self, project: Project, found: Found, *, anew: bool = False) -> None:
+        """Predictions made while labelling, by the keys of the open set and with its labels.
+
+        Args:
+            project: The set that they are of.
+            found: What was found.
+            anew: Whether they are of another network: what was heard before is forgotten.
+        """
+        if anew and project is self._project:
+            self._found, self._scores = {}, {}
+            self._todo.clear()
+        self._add(project, found)
+
     def stop(self) -> None:
         """End what runs, before the window closes."""
         self._timer.stop()

@@ -11,6 +11,7 @@ from PyQt5.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPen
 
 from annotator.core.colours import MATCHED, MISSED, WRONG, prediction_colour
 from annotator.core.hit import MOST_WITH_HANDLES, handle_positions
+from annotator.core.suggestions import Suggestion
 from annotator.core.viewport import Viewport
 from converters.colours import ClassColours, Rgb, class_colour, text_on
 from converters.model import Box, Xyxy
@@ -263,6 +264,48 @@ def paint_predictions(
             paint_caption(painter, rect, text, mark, context)
 
 
+def paint_suggestions(
+    painter: QPainter,
+    found: Sequence[Suggestion],
+    context: PaintContext,
+    selected: Suggestion | None = None,
+) -> None:
+    """Predictions over the picture that is being labelled.
+
+    Those that agree with a box are thin and have no caption; the captions of the others lie below them, as
+    those of boxes lie above.
+
+    Args:
+        painter: Of the view.
+        found: The predictions.
+        context: With the colours.
+        selected: The one that keys act on; alone it is painted with its caption in any crowd.
+    """
+    view = QRectF(0, 0, *context.view)
+    rects = [(one, view_rect(one.box.xyxy, context)) for one in found]
+    shown = [(one, rect) for one, rect in rects if rect.adjusted(-8, -8, 8, 8).intersects(view)]
+    opacity = painter.opacity()
+    for one, rect in shown:
+        painter.setOpacity(opacity if one.differs or one is selected else 0.6 * opacity)
+        colour = QColor(*prediction_colour(context.class_names, one.box.label))
+        if one is selected:
+            painter.setBrush(Qt.NoBrush)
+            painter.setPen(_pen(QColor(255, 255, 255), 3.0))
+            painter.drawRect(rect.adjusted(-6, -6, 6, 6))
+            painter.setPen(_pen(DARK, 1.0))
+            painter.drawRect(rect.adjusted(-8, -8, 8, 8))
+        _outline(painter, rect.adjusted(-2, -2, 2, 2), colour, 2.0 if one.differs else 1.0, dashed=True)
+    painter.setOpacity(opacity)
+    if context.show_labels:
+        taken = _Taken.by(rect for _, rect in shown)
+        for one, rect in shown:
+            if one is selected or (one.differs and min(rect.width(), rect.height()) >= CAPTION_FROM):
+                text = f"{one.box.label} {100 * (one.box.confidence or 0):.0f} %"
+                mark = prediction_colour(context.class_names, one.box.label)
+                paint_caption(painter, rect, text, mark, context, gap=9.0 if one is selected else 6.0,
+                              taken=None if one is selected else taken, below=True)  # fmt: skip
+
+
 def paint_missed(
     painter: QPainter, truths: tuple[Box, ...], missed: frozenset[int], context: PaintContext
 ) -> None:
@@ -379,6 +422,7 @@ def paint_caption(
     gap: float = 4.0,
     taken: _Taken | None = None,
     keep: bool = True,
+    below: bool = False,
 ) -> None:
     """A caption above the box; below or inside it where there is no room above, and never outside the view.
 
@@ -391,6 +435,7 @@ def paint_caption(
         gap: Between box and caption, for lines and handles.
         taken: Where captions lie already; one that would cover another is left out.
         keep: Whether the same text is likely to be painted again.
+        below: Below it rather than above.
     """
     visible = QRectF(0, 0, *context.view)
     if not text or not visible.intersects(rect):
@@ -400,9 +445,10 @@ def paint_caption(
     size = _caption_size(text, context)
     width, height = size.width(), size.height()
     x = min(max(rect.left() - 2, 0.0), max(context.view[0] - width, 0.0))
-    above, below = rect.top() - height - gap, rect.bottom() + gap
+    above, beneath = rect.top() - height - gap, rect.bottom() + gap
     inside = min(max(rect.top(), 0.0) + 2, context.view[1] - height)
-    fits = [y for y in (above, below) if 0 <= y <= context.view[1] - height]
+    order = (beneath, above) if below else (above, beneath)
+    fits = [y for y in order if 0 <= y <= context.view[1] - height]
     if rect.height() >= 2 * height or not fits:
         fits.insert(1, inside)
     places = [QRectF(x, y, width, height) for y in fits]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PyQt5.QtCore import Qt, QTimer, pyqtSignal
 from PyQt5.QtGui import QImage
 from PyQt5.QtWidgets import QSplitter, QVBoxLayout, QWidget
@@ -39,6 +41,7 @@ class LabelPage(QWidget):
 
     Attributes:
         is_visit: Whether the person came from the gallery and wants to go back there.
+        class_taker: Asked first where no box is selected: whether it has taken the class that was chosen.
     """
 
     image_changed = pyqtSignal(str)
@@ -51,6 +54,7 @@ class LabelPage(QWidget):
         self.project: Project | None = None
         self.key: str | None = None
         self.is_visit = False
+        self.class_taker: Callable[[str], bool] | None = None
         self._previous_key: str | None = None
         self._clipboard: tuple[Box, ...] = ()
         self._notice = ""
@@ -203,7 +207,7 @@ class LabelPage(QWidget):
             return
         if self.canvas.selected:
             self.canvas.relabel_selected(name)
-        else:
+        elif self.class_taker is None or not self.class_taker(name):
             self.canvas.current_label = name
             self.told.emit(tr("Next box: {name}", name=name))
         self.boxes.set_classes(self.project.session.colours, self.canvas.current_label)
