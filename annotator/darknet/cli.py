@@ -12,25 +12,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from annotator.darknet.cfg import write_cfg
 from annotator.darknet.control import GO_ON, PAUSE
 from annotator.darknet.control_cli import add_control, how_it_went
 from annotator.darknet.dialect import Darknet, recognise, require_darknet
 from annotator.darknet.event_log import start_detached
 from annotator.darknet.events import Finished, RunStarted
-from annotator.darknet.network_cli import add_network_options, add_networks, make_network
-from annotator.darknet.networks import NETWORKS, STUDY_BATCH, default_max_batches, extended
+from annotator.darknet.network_cli import add_network_options, add_networks
+from annotator.darknet.networks import NETWORKS, STUDY_BATCH
 from annotator.darknet.outcome import Outcome
-from annotator.darknet.preflight import check_training
-from annotator.darknet.runs import RunFolder, data_hash, read_list, refuse_unsafe
+from annotator.darknet.plans import Resumption, RunPlan, plan_run
+from annotator.darknet.preflight import fix_of
+from annotator.darknet.runs import RunFolder, data_hash
 from annotator.darknet.talk import EventLines, Talk
 from annotator.darknet.trainer import Start, Trainer, newest_sound
-from annotator.darknet.weights_cli import add_weights, find_weights
-from converters.commands import ExitStatus, make_parser, print_json, run_command, say
-from converters.errors import UsageError
-from converters.model import Split
+from annotator.darknet.weights_cli import add_weights
+from converters.commands import ExitStatus, make_parser, print_json, print_report, run_command, say
+from converters.errors import DataError, UsageError
 from converters.report import Report
-from converters.work import WorkFolder, open_work, read_names, write_lists
+from converters.work import open_work
 
 _EXAMPLES = """  train-cli run work --network yolov3-tiny
   train-cli run work --network yolov4 --weights yolov4.conv.137 --max-batches 6400
@@ -39,6 +38,7 @@ _EXAMPLES = """  train-cli run work --network yolov3-tiny
   train-cli evaluate work/runs/20260114-093012-yolov3-tiny
   train-cli run work --cfg my-own.cfg --anchors auto --set saturation=1.2 --set mosaic=0
   train-cli networks yolov4 --classes 3
+  train-cli check work --network yolov4
   train-cli run work --network yolov4-tiny --detach
   train-cli follow work/runs/20260114-093012-yolov4-tiny
   train-cli stop work/runs/20260114-093012-yolov4-tiny
@@ -66,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_run(commands)
     _add_resume(commands)
+    _add_check(commands)
     add_evaluate(commands)
     add_predict(commands)
     add_networks(commands)
@@ -77,6 +78,26 @@ def _parser() -> argparse.ArgumentParser:
 def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     run = commands.add_parser("run", help="train a network", description="Train a network from the start.")
     run.add_argument("work", type=Path, metavar="WORK", help="the Darknet data set")
+    add_run_options(run)
+    _add_common(run)
+    run.set_defaults(body=_run)
+
+
+def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    check = commands.add_parser(
+        "check",
+        help="look for what would make a training fail",
+        description="Look at everything a training needs, as `run` and `resume` do before they start.",
+    )
+    check.add_argument("work", type=Path, metavar="WORK", help="the Darknet data set, or a run to go on with")
+    add_run_options(check)
+    check.add_argument("--darknet", metavar="PATH", help="the Darknet to use (default: $DARKNET, then PATH)")
+    check.add_argument("--json", action="store_true", help="as JSON, with what can be done about each")
+    check.set_defaults(body=_check)
+
+
+def add_run_options(run: argparse.ArgumentParser) -> None:
+    """Add what a new training can be asked for."""
     names = "; ".join(f"{name}: {network.description}" for name, network in NETWORKS.items())
     which = run.add_mutually_exclusive_group()
     which.add_argument(
@@ -122,8 +143,6 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         type=int,
         help="a number to keep in run.json (Darknet itself draws by the clock: no two trainings are equal)",
     )
-    _add_common(run)
-    run.set_defaults(body=_run)
 
 
 def _add_resume(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -189,72 +208,83 @@ def _steps(text: str) -> tuple[int, ...]:
 def _run(args: argparse.Namespace) -> int:
     work = open_work(args.work)
     darknet = require_darknet(args.darknet)
-    if args.cfg is None:
-        darknet.require(args.network)
-    write_lists(work)
-    lists = {split: read_list(work.list_of(split)) for split in Split}
-    names = read_names(work.names)
-    refuse_unsafe(lists, work)
-    if args.max_batches is None:
-        args.max_batches = default_max_batches(len(names), len(lists[Split.TRAIN]))
-    network, cfg = make_network(args, work, darknet, names)
-    if args.weights is not None:
-        args.weights = find_weights(args.weights)
-    report = check_training(work.root, lists, names, darknet, cfg, weights=args.weights, runs=work.runs)
-    if _refused(report):
+    plan = plan_run(args, work, darknet)
+    if _refused(plan.check()):
         return ExitStatus.FINDINGS
-    run = RunFolder.create(
-        work, network=network, cfg=cfg, darknet=darknet, seed=args.seed, weights=args.weights
-    )
+    run = plan.create()
     if args.detach:
         return _detach(args, run, darknet)
-    return _train(args, run, darknet, Start(args.weights, clear=True))
+    return _train(args, run, darknet, Start(plan.weights, clear=True))
+
+
+def _check(args: argparse.Namespace) -> int:
+    report = Report()
+    try:
+        if (args.work / "run.json").is_file():
+            run = RunFolder.open(args.work)
+            report.extend(_resumption(args, run).check())
+        else:
+            report.extend(_plan_to_check(args, report).check())
+    except DataError as error:
+        report.add_exception(error)
+    if args.json:
+        found = [issue.as_dict() | {"fix": fix_of(issue) or None} for issue in report]
+        print_json({"errors": len(report.errors), "warnings": len(report.warnings), "findings": found})
+    else:
+        print_report(report, to_stdout=True, most=_SHOWN_ISSUES)
+        say(report.summary())
+    return report.exit_code()
+
+
+def _plan_to_check(args: argparse.Namespace, report: Report) -> RunPlan:
+    """A plan also where no Darknet is there, or one that does not know the network."""
+    work = open_work(args.work)
+    try:
+        darknet = require_darknet(args.darknet)
+    except DataError as error:
+        report.add_exception(error)
+        darknet = Darknet(Path("darknet"), "alexeyab")
+    try:
+        return plan_run(args, work, darknet)
+    except UsageError as error:
+        if error.code != "unknown-network":
+            raise
+        report.add_exception(error)
+        return plan_run(args, work, Darknet(darknet.path, "alexeyab"))
 
 
 def _resume(args: argparse.Namespace) -> int:
     run = RunFolder.open(args.run)
     os.close(run.lock())  # refuses while it is being trained
-    darknet = _same_darknet(args.darknet, run)
-    if run.info.network in NETWORKS:
-        darknet.require(run.info.network)
-    cfg = run.read_cfg()
-    newest = newest_sound(run, lambda text: say(f"note: {text}"))
-    iteration = newest.iteration if newest else 0
-    wanted = run.info.max_batches if args.max_batches is None else args.max_batches
-    if iteration >= wanted:
+    plan = _resumption(args, run)
+    if plan.iteration >= plan.wanted:
         say(
-            f"nothing to do: iteration {iteration} is reached, and {wanted} were asked for. "
-            f"Go on with: train-cli resume {run.path} --max-batches {iteration + max(1000, wanted // 2)}"
+            f"nothing to do: iteration {plan.iteration} is reached, and {plan.wanted} were asked for. Go on "
+            f"with: train-cli resume {run.path} "
+            f"--max-batches {plan.iteration + max(1000, plan.wanted // 2)}"
         )
         _print_path(args, run, "finished")
         return ExitStatus.OK
-    if wanted != run.info.max_batches:
-        cfg = extended(cfg, wanted)
-    start = newest.path if newest else Path(run.info.weights) if run.info.weights else None
-    lists = {split: run.read_list(split) for split in Split}
-    refuse_unsafe(lists, WorkFolder(run.path))
-    if not args.checked:
-        names = run.info.class_names
-        report = check_training(run.path, lists, names, darknet, cfg, weights=start, runs=run.path)
-        if _refused(report):
-            return ExitStatus.FINDINGS
+    if not args.checked and _refused(plan.check()):
+        return ExitStatus.FINDINGS
     if args.detach:
-        args.resume_to = wanted
-        return _detach(args, run, darknet)
+        args.resume_to = plan.wanted
+        return _detach(args, run, plan.darknet)
     if data_hash(run) != run.info.data.get("hash"):
         say("note: lists or labels have changed since this run was made.")
-    if newest is None:
+    if plan.newest is None:
         say("nothing was saved yet: starting anew in the same folder.")
     else:
-        say(f"going on from iteration {iteration} ({newest.path.name}).")
-    if wanted != run.info.max_batches:
-        write_cfg(run.cfg, cfg)
-        run.update(max_batches=wanted)
-    run.keep_best()
-    newest = run.newest_weights()
-    start = newest.path if newest else start
-    run.forget_metrics_after(iteration)
-    return _train(args, run, darknet, Start(start, clear=newest is None, iteration=iteration))
+        say(f"going on from iteration {plan.iteration} ({plan.newest.path.name}).")
+    return _train(args, run, plan.darknet, plan.prepare())
+
+
+def _resumption(args: argparse.Namespace, run: RunFolder) -> Resumption:
+    darknet = _same_darknet(args.darknet, run)
+    if run.info.network in NETWORKS:
+        darknet.require(run.info.network)
+    newest = newest_sound(run, lambda text: say(f"note: {text}"))
+    return Resumption(run, darknet, newest, args.max_batches or run.info.max_batches)
 
 
 def _same_darknet(setting: str | None, run: RunFolder) -> Darknet:

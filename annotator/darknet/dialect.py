@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from annotator.darknet.builds import loses_nan_checks
 from annotator.darknet.networks import NETWORKS, Dialect
 from annotator.darknet.parser import plain_text
 from converters.errors import UsageError
@@ -23,6 +24,10 @@ ENVIRONMENT_VARIABLE = "DARKNET"
 _TIMEOUT = 20.0  # seconds; the slowest took 0.8
 _HANK = re.compile(r'^Darknet\s+(?:V\d+\s+)?(?:"[^"]*"\s+)?v(\d+\.\S+)', re.MULTILINE)
 _OPENCV_VERSION = re.compile(r"OpenCV (?:version: )?(\d[\d.]*)")
+
+_CUDA = re.compile(r"CUDA-version: (\d+)|CUDA runtime version (\d+)")
+_CUDNN = re.compile(r"cuDNN(?:: | version \d+ \(v)(\d[\d.]*)")
+_LIBRARY = re.compile(r"error while loading shared libraries: ([^:\s]+): (.*)")
 
 _MAKERS: dict[Dialect, str] = {
     "pjreddie": "pjreddie's Darknet (2018)",
@@ -42,6 +47,9 @@ class Darknet:
         version: What it says about itself, or empty (two of the three say nothing).
         gpu: Whether it is built for a GPU, None where that cannot be told.
         opencv: Whether it is built with OpenCV, None where that cannot be told.
+        fast_math: Whether it is built without its checks for NaN (``-Ofast``), None where it cannot be told.
+        cuda: The CUDA it is built with, None where it does not say.
+        cudnn: The version of its cuDNN, empty where it has none, None where it does not say.
     """
 
     path: Path
@@ -49,6 +57,9 @@ class Darknet:
     version: str = ""
     gpu: bool | None = None
     opencv: bool | None = None
+    fast_math: bool | None = None
+    cuda: tuple[int, int] | None = None
+    cudnn: str | None = None
 
     @property
     def title(self) -> str:
@@ -147,14 +158,26 @@ def recognise(path: Path) -> Darknet | None:
     if output is None:
         return None
     hank = _HANK.search(output)
+    fast = loses_nan_checks(path)
     if hank:
         gpu = not re.search(r"use the CPU|GPU is disabled", output)
-        return Darknet(path, "hank", hank[1], gpu, _has_opencv(output))
+        return Darknet(path, "hank", hank[1], gpu, _has_opencv(output), fast, *_cuda_of(output, gpu))
     if "GPU isn't used" in output or "CUDA-version" in output or "OpenCV isn't used" in output:
-        return Darknet(path, "alexeyab", "", "CUDA-version" in output, _has_opencv(output))
+        gpu = "CUDA-version" in output
+        return Darknet(path, "alexeyab", "", gpu, _has_opencv(output), fast, *_cuda_of(output, gpu))
     if re.search(r"^Not an option: version\s*$", output, re.MULTILINE):
-        return Darknet(path, "pjreddie", "", _links(path, b"libcudart"), _links(path, b"libopencv_"))
+        return Darknet(path, "pjreddie", "", _links(path, b"libcudart"), _links(path, b"libopencv_"), fast)
     return None
+
+
+def _cuda_of(output: str, gpu: bool) -> tuple[tuple[int, int] | None, str | None]:
+    """The CUDA and the cuDNN that a Darknet for the GPU says it is built with."""
+    if not gpu:
+        return None, None
+    cuda = _CUDA.search(output)
+    number = int(cuda[1] or cuda[2]) if cuda else 0  # 12020 is 12.2
+    cudnn = _CUDNN.search(output)
+    return (number // 1000, number % 1000 // 10) if number else None, cudnn[1] if cudnn else ""
 
 
 def _asked_for(asked: str, source: str, environ: Mapping[str, str]) -> Darknet:
@@ -168,6 +191,13 @@ def _asked_for(asked: str, source: str, environ: Mapping[str, str]) -> Darknet:
     if not os.access(path, os.X_OK):
         raise UsageError(f"is not a program that can be run{source}.", path=path, code="no-darknet")
     found = recognise(path.absolute())
+    if found is None and (library := _LIBRARY.search(_ask(path.absolute(), "version") or "")):
+        raise UsageError(
+            f"does not start: the library {library[1]} is missing{source}.",
+            path=path,
+            code="library-missing",
+            hint="Install it or name its folder in LD_LIBRARY_PATH, or build Darknet anew on this machine.",
+        )
     if found is None:
         raise UsageError(
             f"is not a Darknet that is known here{source}.",

@@ -414,6 +414,11 @@ def read_metrics(path: Path) -> list[dict[str, str]]:
     return [row for row in rows if (row["iteration"] or "").isdigit() and all(row.values())]
 
 
+def is_safe_entry(entry: str) -> bool:
+    """Whether a path in a list may reach Darknet: no blank, nothing that means something to a shell."""
+    return _SAFE_ENTRY.fullmatch(entry) is not None and not entry.startswith("-")
+
+
 def refuse_unsafe(lists: Mapping[Split, Sequence[str]], work: WorkFolder) -> None:
     """Refuse blanks and characters that mean something to a shell in the paths of the lists.
 
@@ -424,7 +429,7 @@ def refuse_unsafe(lists: Mapping[Split, Sequence[str]], work: WorkFolder) -> Non
     """
     for split, entries in lists.items():
         for number, entry in enumerate(entries, 1):
-            if not _SAFE_ENTRY.fullmatch(entry) or entry.startswith("-"):
+            if not is_safe_entry(entry):
                 raise UsageError(
                     f"{entry!r} has a blank or a character that must not reach Darknet.",
                     path=work.list_of(split),

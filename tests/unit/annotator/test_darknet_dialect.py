@@ -46,7 +46,9 @@ def test_each_darknet_is_recognised_by_what_it_prints(
 ):
     path = program(tmp_path / "darknet", stdout, stderr)
     found = recognise(path)
-    assert found == Darknet(path, dialect, version, gpu, opencv)
+    assert (found.path, found.dialect, found.version) == (path, dialect, version)
+    assert (found.gpu, found.opencv) == (gpu, opencv)
+    assert found.fast_math is None
 
 
 @pytest.mark.parametrize(
@@ -149,3 +151,26 @@ def test_the_darknet_of_this_machine():
     assert found.knows("yolov3-tiny")
     if found.dialect == "pjreddie":
         assert (found.gpu, found.opencv) == (False, True) or found.path.parent.name != "bin"
+
+
+def test_the_cuda_a_darknet_is_built_with(tmp_path):
+    found = recognise(program(tmp_path / "alexeyab", "", ALEXEYAB_GPU + UNKNOWN))
+    assert (found.cuda, found.cudnn) == ((11, 0), "8.2.1")
+    bare = " CUDA-version: 11080 (12020), GPU count: 1  \n OpenCV isn't used\n"
+    found = recognise(program(tmp_path / "bare", "", bare + UNKNOWN))
+    assert (found.cuda, found.cudnn, found.opencv) == ((11, 8), "", False)
+    hank = (
+        'Darknet V5 "Moonlit" v5.1-104\nCUDA runtime version 12020 (\x1b[1;37mv12.2\x1b[0m), driver version '
+        "12040 (v12.4)\ncuDNN version 12020 (\x1b[1;37mv8.9.7\x1b[0m), use of half-size floats is ENABLED\n"
+    )
+    found = recognise(program(tmp_path / "hank", hank))
+    assert (found.gpu, found.cuda, found.cudnn) == (True, (12, 2), "8.9.7")
+    assert recognise(program(tmp_path / "cpu", HANK)).cuda is None
+
+
+def test_a_darknet_whose_library_is_missing_says_which(tmp_path):
+    said = "darknet: error while loading shared libraries: libcudart.so.11.0: cannot open shared object file"
+    path = program(tmp_path / "darknet", "", said, code=127)
+    with pytest.raises(UsageError, match=r"library libcudart.so.11.0 is missing") as caught:
+        find_darknet(str(path))
+    assert caught.value.code == "library-missing"

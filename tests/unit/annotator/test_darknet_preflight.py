@@ -1,14 +1,21 @@
 from __future__ import annotations
 
+import json
+import shutil
+import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from darknet_support import make_work, write_weights
+from darknet_support import make_work, write_program, write_weights
 
-from annotator.darknet.blocks import parameter_count
+from annotator.darknet.blocks import layers, parameter_count
+from annotator.darknet.builds import loses_nan_checks
+from annotator.darknet.cli import main
 from annotator.darknet.dialect import Darknet
+from annotator.darknet.gpu import Gpu, GpuState, read_gpus, read_nvcc
 from annotator.darknet.networks import build
-from annotator.darknet.preflight import check_training, kept_files
+from annotator.darknet.preflight import FIXES, check_training, fix_of, kept_files
 from annotator.darknet.runs import read_list
 from converters.model import Split
 
@@ -31,10 +38,17 @@ def work(tmp_path):
     return make_work(tmp_path / "work")
 
 
-def check(work, *, darknet=DEBIAN, names=("mask", "no_mask"), weights=None, **lists):
+NO_GPU = GpuState(asked=False)
+
+
+def check(work, *, darknet=DEBIAN, names=("mask", "no_mask"), weights=None, cfg=CFG, gpus=NO_GPU, nvcc=None,
+          runs=None, from_iteration=0, **lists):  # fmt: skip
     found = {split: read_list(work.list_of(split)) for split in Split}
     found |= {Split(name): entries for name, entries in lists.items()}
-    return check_training(work.root, found, names, darknet, CFG, weights=weights, runs=work.runs)
+    return check_training(
+        work.root, found, names, darknet, cfg, weights=weights, runs=runs or work.runs, gpus=gpus, nvcc=nvcc,
+        from_iteration=from_iteration,
+    )  # fmt: skip
 
 
 def codes(report):
@@ -62,6 +76,42 @@ def test_a_picture_in_two_splits(work):
     assert report.errors[0].key == "obj/p0.png"
 
 
+def test_validation_that_is_training(work):
+    everything = [f"obj/p{number}.png" for number in range(4)]
+    report = check(work, train=everything, val=everything[:3])
+    assert codes(report) == ["validation-is-training"]
+    assert report.errors[0].path.name == "val.txt"
+
+
+def test_the_same_picture_under_two_names(work):
+    shutil.copy(work.obj / "p0.png", work.obj / "p4.png")
+    (issue,) = check(work)
+    assert (issue.code, issue.key, issue.other_key) == ("same-picture", "obj/p4.png", "obj/p0.png")
+    # Of the same size, and with the same ends: still two pictures.
+    data = (work.obj / "p0.png").read_bytes()
+    for name, middle in (("p0", b"a"), ("p4", b"b")):
+        (work.obj / f"{name}.png").write_bytes(data[:-12] + middle * 20_000 + data[-12:])
+    for name, byte in (("p0", b"x"), ("p4", b"y")):
+        raw = bytearray((work.obj / f"{name}.png").read_bytes())
+        raw[4200:16000] = byte * 11800
+        raw[200:4200] = b"z" * 4000
+        raw[16000:-12] = b"z" * (len(raw) - 16012)
+        (work.obj / f"{name}.png").write_bytes(raw)
+    assert codes(check(work)) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["x$(touch PWNED).png", "a b.png", "a;b.png", "a'b.png", "a`b`.png", "a|b.png"]
+)
+def test_names_that_must_not_reach_darknet(work, name):
+    name = Path(name).with_suffix(".png").name
+    shutil.copy(work.obj / "p0.png", work.obj / name)
+    (work.obj / name).with_suffix(".txt").write_text("")
+    (issue,) = check(work, train=[f"obj/{name}"], darknet=ALEXEYAB).errors
+    assert (issue.code, issue.key, issue.line) == ("unsafe-name", f"obj/{name}", 1)
+    assert check(work, train=["-clear.png"]).errors[0].code == "unsafe-name"
+
+
 def test_a_picture_twice_in_a_list(work):
     assert codes(check(work, train=["obj/p0.png", "obj/p0.png"])) == ["twice-in-list"]
 
@@ -72,6 +122,23 @@ def test_missing_empty_and_cut_pictures(work):
     picture = work.obj / "p2.png"
     picture.write_bytes(picture.read_bytes()[:-20])
     assert codes(check(work)) == ["image-missing", "image-unreadable", "image-truncated"]
+
+
+def test_a_jpeg_that_is_cut_short(work):
+    from PIL import Image
+
+    path = work.obj / "photo.jpg"
+    with Image.open(work.obj / "p0.png") as picture:
+        picture.save(path, quality=95)
+    path.with_suffix(".txt").write_text("")
+    whole = path.read_bytes()
+    for behind in (b"", bytes(5000), bytes(100_000)):  # a camera's own data
+        path.write_bytes(whole + behind)
+        assert codes(check(work, train=["obj/photo.jpg"])) == []
+    path.write_bytes(whole[: len(whole) * 2 // 3])
+    assert codes(check(work, train=["obj/photo.jpg"])) == ["image-truncated"]
+    path.with_suffix(".png").write_bytes(whole)  # the wrong suffix: it is whole all the same
+    assert "image-truncated" not in codes(check(work, train=["obj/photo.png"]))
 
 
 @pytest.mark.parametrize(
@@ -135,8 +202,11 @@ def test_weights_to_start_from(work, tmp_path):
     assert codes(check(work, weights=path)) == ["bad-weights"]
     write_weights(path, 64, parameter_count(CFG))
     assert codes(check(work, weights=path)) == []
-    write_weights(path, 64, 1000)
+    first_two = sum(layer.parameters for layer in layers(CFG)[:3])
+    write_weights(path, 64, first_two)
     assert codes(check(work, weights=path)) == ["partial-weights"]
+    write_weights(path, 64, first_two + 1)
+    assert codes(check(work, weights=path)) == ["bad-weights"]
     write_weights(path, 64, parameter_count(CFG) + 1)
     assert codes(check(work, weights=path)) == ["bad-weights"]
 
@@ -168,3 +238,185 @@ def test_weights_of_other_classes(work, tmp_path, trained, refused):
     write_weights(weights, 64, parameter_count(CFG))
     codes = [issue.code for issue in check(work, weights=weights).errors]
     assert codes == (["weights-names"] if refused else [])
+
+
+# ---- Darknet and the machine --------------------------------------------------------------------------
+
+YOLOV4 = build(
+    "yolov4-tiny", classes=2, width=32, height=32, batch=2, subdivisions=1, max_batches=200,
+    dialect="alexeyab",
+)  # fmt: skip
+FOR_GPU = replace(ALEXEYAB, gpu=True, cuda=(11, 8), cudnn="8.6.0")
+K80 = Gpu("Tesla K80", 11441, 300, 0)
+PRESENT = GpuState(True, (K80,), "470.57", (11, 4))
+
+
+def test_mosaic_without_opencv(work):
+    cfg = YOLOV4.with_net(mosaic=1)
+    assert codes(check(work, darknet=replace(ALEXEYAB, opencv=False), cfg=cfg)) == ["mosaic-without-opencv"]
+    assert codes(check(work, darknet=replace(ALEXEYAB, opencv=True), cfg=cfg)) == []
+    assert codes(check(work, darknet=replace(ALEXEYAB, opencv=False), cfg=YOLOV4.with_net(mosaic=0))) == []
+
+
+def test_a_build_that_ends_in_nan(work):
+    fast = replace(ALEXEYAB, gpu=False, fast_math=True)
+    assert codes(check(work, darknet=fast, cfg=YOLOV4)) == ["fast-math"]
+    assert codes(check(work, darknet=fast)) == [], "yolov3-tiny measures boxes another way"
+    assert codes(check(work, darknet=replace(fast, gpu=True, cudnn="8"), cfg=YOLOV4, gpus=PRESENT)) == []
+
+
+def test_how_such_a_build_is_told(tmp_path):
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler on this machine")
+    source = tmp_path / "x.c"
+    source.write_text(
+        "#include <math.h>\n#include <stddef.h>\n"
+        "void fix_nan_and_inf_cpu(float *a, size_t n) { for (size_t i = 0; i < n; ++i) "
+        "if (isnan(a[i]) || isinf(a[i])) a[i] = 1.0f / (i + 1); }\nint main(void) { return 0; }\n"
+    )
+    for flag, lost in (("-Ofast", True), ("-O3", False)):
+        program = tmp_path / flag[1:]
+        subprocess.run([compiler, flag, "-w", "-rdynamic", str(source), "-o", str(program)], check=True)
+        assert loses_nan_checks(program) is lost
+        data = program.read_bytes()
+        for cut in range(0, len(data), 997):  # a program that is cut short is none, and no reason to fail
+            program.write_bytes(data[:cut])
+            loses_nan_checks(program)
+    assert loses_nan_checks(source) is None
+    assert loses_nan_checks(tmp_path / "missing") is None
+
+
+@pytest.mark.parametrize(
+    ("darknet", "gpus", "nvcc", "found"),
+    [
+        (FOR_GPU, PRESENT, None, []),
+        (FOR_GPU, NO_GPU, None, ["gpu-unknown"]),
+        (FOR_GPU, GpuState(True, error="No devices were found"), None, ["no-gpu"]),
+        (FOR_GPU, replace(PRESENT, cuda=(10, 2)), None, ["driver-too-old"]),
+        (FOR_GPU, PRESENT, (12, 1), ["other-cuda"]),
+        (replace(FOR_GPU, cudnn=""), PRESENT, (11, 8), ["no-cudnn"]),
+        (FOR_GPU, replace(PRESENT, gpus=(replace(K80, used=9000),)), None, ["gpu-busy"]),
+        (replace(ALEXEYAB, gpu=False), PRESENT, None, ["gpu-unused"]),
+        (replace(ALEXEYAB, gpu=False), NO_GPU, None, []),
+    ],
+)
+def test_gpu_and_driver(work, darknet, gpus, nvcc, found):
+    assert codes(check(work, darknet=darknet, gpus=gpus, nvcc=nvcc)) == found
+
+
+@pytest.fixture
+def on_path(tmp_path, monkeypatch):
+    """Makes programs that are the only ones on PATH."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    return lambda name, code: write_program(folder / name, code)
+
+
+def test_nvidia_smi(on_path):
+    assert read_gpus() == GpuState(asked=False)
+    on_path(
+        "nvidia-smi",
+        "import sys\nif len(sys.argv) == 1: print('| Driver Version: 470.57  CUDA Version: 11.4  |')"
+        "\nelse: print('Tesla K80, 11441, 300, 12, 470.57\\nTesla K80, 11441, 0, [N/A], 470.57')\n",
+    )
+    assert read_gpus() == GpuState(
+        True, (Gpu("Tesla K80", 11441, 300, 12), Gpu("Tesla K80", 11441, 0, None)), "470.57", (11, 4)
+    )
+    on_path("nvidia-smi", "import sys\nprint('NVIDIA-SMI has failed because it could not')\nsys.exit(9)\n")
+    assert read_gpus() == GpuState(True, error="NVIDIA-SMI has failed because it could not")
+    on_path("nvidia-smi", "print('No devices were found')\n")
+    assert read_gpus().error == "No devices were found"
+
+
+def test_nvcc(on_path):
+    assert read_nvcc() is None
+    on_path("nvcc", "print('Cuda compilation tools, release 11.8, V11.8.89')\n")
+    assert read_nvcc() == (11, 8)
+    on_path("nvcc", "print('something else')\n")
+    assert read_nvcc() is None
+
+
+# ---- where a run goes on ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def run(work):
+    from annotator.darknet.runs import RunFolder
+
+    return RunFolder.create(work, network="yolov3-tiny", cfg=CFG, darknet=DEBIAN)
+
+
+def test_an_iteration_that_is_reached_already(work):
+    assert codes(check(work, from_iteration=199)) == []
+    assert codes(check(work, from_iteration=200)) == ["max-batches-reached"]
+
+
+def test_a_backup_folder_that_is_gone(work, run):
+    assert codes(check(work, runs=run.path)) == []
+    run.backup.rmdir()
+    (issue,) = check(work, runs=run.path)
+    assert (issue.code, issue.path) == ("read-only", run.backup)
+    run.backup.write_text("a file where the folder should be")
+    assert codes(check(work, runs=run.path)) == ["read-only"]
+
+
+def test_blanks_in_the_paths_of_a_data_file(work, run):
+    run.data.write_text("classes = 2\ntrain = my data/train.txt\nvalid = val.txt\nbackup = backup\n")
+    (issue,) = check(work, runs=run.path)
+    assert (issue.code, issue.line) == ("blank-in-path", 2)
+    assert codes(check(work, runs=run.path, darknet=Darknet(Path("hank"), "hank"))) == []
+
+
+# ---- the command --------------------------------------------------------------------------------------
+
+SMALL = ["--network", "yolov3-tiny", "--width", "32", "--height", "32", "--batch", "2", "--max-batches", "9"]
+OLD = "import sys; print('Not an option: version', file=sys.stderr)"
+
+
+def test_check_says_everything_and_writes_no_run(work, tmp_path, capsys):
+    darknet = str(write_program(tmp_path / "darknet", OLD))
+    assert main(["check", str(work.root), *SMALL, "--darknet", darknet]) == 0
+    (work.obj / "p3.txt").unlink()
+    (work.obj / "p2.txt").write_text("9 0.5 0.5 0.1 0.1\n")
+    assert main(["check", str(work.root), *SMALL, "--darknet", darknet, "--json"]) == 1
+    out = capsys.readouterr().out
+    said = json.loads(out[out.index("{") :])
+    assert [(one["code"], one["fix"], one["image"]) for one in said["findings"]] == [
+        ("bad-class-id", "show-picture", "obj/p2.png"),
+        ("label-missing", "show-picture", "obj/p3.png"),
+    ]
+    assert said["errors"] == 2
+    assert not work.runs.exists()
+
+
+def test_check_goes_on_without_a_darknet(work, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("DARKNET", raising=False)
+    (work.obj / "p3.txt").unlink()
+    assert main(["check", str(work.root), *SMALL]) == 1
+    out = capsys.readouterr().out
+    assert "[no-darknet]" in out and "[label-missing]" in out
+
+
+def test_check_names_a_network_that_the_darknet_runs_wrong(work, tmp_path, capsys):
+    darknet = str(write_program(tmp_path / "darknet", OLD))
+    wanted = ["--network", "yolov4-tiny", *SMALL[2:]]
+    assert main(["check", str(work.root), *wanted, "--darknet", darknet, "--json"]) == 1
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    assert [(one["code"], one["fix"]) for one in findings] == [("unknown-network", "choose-network")]
+
+
+def test_check_of_a_run(run, tmp_path, capsys):
+    darknet = str(write_program(tmp_path / "darknet", OLD))
+    write_weights(run.backup / "net_final.weights", 400, parameter_count(CFG))
+    assert main(["check", str(run.path), "--darknet", darknet]) == 1
+    assert "[max-batches-reached]" in capsys.readouterr().out
+    assert main(["check", str(run.path), "--darknet", darknet, "--max-batches", "300"]) == 0
+
+
+def test_each_finding_has_a_button_or_is_a_plain_sentence():
+    assert all(code and fix for code, fix in FIXES.items())
+    report = check_training(Path("nowhere"), {}, ("a",), ALEXEYAB, CFG, runs=Path("/"), gpus=NO_GPU)
+    assert {fix_of(issue) for issue in report} <= {"", *FIXES.values()}

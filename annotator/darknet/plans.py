@@ -1,0 +1,148 @@
+"""What a training is going to be: a new one by its options, or a run that goes on; checked, then made."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from annotator.darknet.cfg import Cfg, write_cfg
+from annotator.darknet.dialect import Darknet
+from annotator.darknet.network_cli import make_network
+from annotator.darknet.networks import default_max_batches, extended
+from annotator.darknet.preflight import check_training
+from annotator.darknet.runs import RunFolder, SavedWeights, read_list
+from annotator.darknet.trainer import Start
+from annotator.darknet.weights_cli import find_weights
+from converters.model import Split
+from converters.report import Report
+from converters.work import WorkFolder, read_names, write_lists
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """A new training.
+
+    Attributes:
+        work: The data set.
+        darknet: Who will train.
+        network: Name of the network.
+        cfg: The network.
+        class_names: In the order of their ids.
+        lists: Pictures of each split.
+        weights: Where it starts from, None for random weights.
+        seed: Kept with the run.
+    """
+
+    work: WorkFolder
+    darknet: Darknet
+    network: str
+    cfg: Cfg
+    class_names: Sequence[str]
+    lists: Mapping[Split, Sequence[str]]
+    weights: Path | None
+    seed: int | None
+
+    def check(self) -> Report:
+        """Everything that would make it fail."""
+        return check_training(
+            self.work.root,
+            self.lists,
+            self.class_names,
+            self.darknet,
+            self.cfg,
+            weights=self.weights,
+            runs=self.work.runs,
+        )
+
+    def create(self) -> RunFolder:
+        """Make its folder. Raises as :meth:`RunFolder.create`."""
+        return RunFolder.create(
+            self.work,
+            network=self.network,
+            cfg=self.cfg,
+            darknet=self.darknet,
+            seed=self.seed,
+            weights=self.weights,
+        )
+
+
+def plan_run(args: argparse.Namespace, work: WorkFolder, darknet: Darknet) -> RunPlan:
+    """The plan that the options of ``train-cli run`` ask for; the lists are derived anew.
+
+    Raises:
+        UsageError: The Darknet does not know the network, or an option is impossible.
+        FormatError: The data set's lists or names cannot be read.
+        WriteError: The lists cannot be written.
+    """
+    if args.cfg is None:
+        darknet.require(args.network)
+    write_lists(work)
+    lists = {split: read_list(work.list_of(split)) for split in Split}
+    names = read_names(work.names)
+    if args.max_batches is None:
+        args.max_batches = default_max_batches(len(names), len(lists[Split.TRAIN]))
+    network, cfg = make_network(args, work, darknet, names)
+    weights = find_weights(args.weights) if args.weights is not None else None
+    return RunPlan(work, darknet, network, cfg, names, lists, weights, args.seed)
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """The continuation of a run.
+
+    Attributes:
+        run: The run.
+        darknet: Who will train.
+        newest: The newest sound weights, None where nothing was saved yet.
+        wanted: Train up to this iteration.
+    """
+
+    run: RunFolder
+    darknet: Darknet
+    newest: SavedWeights | None
+    wanted: int
+
+    @property
+    def iteration(self) -> int:
+        """The iteration from which it goes on."""
+        return self.newest.iteration if self.newest else 0
+
+    def check(self) -> Report:
+        """Everything that would make it fail. Raises FormatError where the run cannot be read."""
+        run = self.run
+        return check_training(
+            run.path,
+            {split: run.read_list(split) for split in Split},
+            run.info.class_names,
+            self.darknet,
+            self._cfg(),
+            weights=self._weights(),
+            runs=run.path,
+            from_iteration=self.iteration,
+        )
+
+    def prepare(self) -> Start:
+        """Make the run folder ready; returns where to start from.
+
+        Raises:
+            FormatError: The run's cfg cannot be read.
+            WriteError: The run folder cannot be written.
+        """
+        if self.wanted != self.run.info.max_batches:
+            write_cfg(self.run.cfg, self._cfg())
+            self.run.update(max_batches=self.wanted)
+        self.run.keep_best()
+        newest = self.run.newest_weights()
+        self.run.forget_metrics_after(self.iteration)
+        return Start(newest.path if newest else self._weights(), newest is None, self.iteration)
+
+    def _cfg(self) -> Cfg:
+        cfg = self.run.read_cfg()
+        return cfg if self.wanted == self.run.info.max_batches else extended(cfg, self.wanted)
+
+    def _weights(self) -> Path | None:
+        if self.newest:
+            return self.newest.path
+        return Path(self.run.info.weights) if self.run.info.weights else None

@@ -1,0 +1,228 @@
+"""Before a training: Darknet, the GPU, the weights to start from, and room on the disk."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from itertools import accumulate
+from pathlib import Path
+
+from annotator.darknet.blocks import layers, parameter_count
+from annotator.darknet.cfg import Cfg
+from annotator.darknet.dialect import Darknet
+from annotator.darknet.gpu import GpuState, Version
+from annotator.darknet.weights import read_weights_header
+from converters.errors import DataError, FormatError
+from converters.report import Report
+from converters.work import read_names
+
+_LOG_ROOM = 100_000_000
+_MOST_TAKEN = 0.5
+"""A GPU of which more memory is taken already is said to be busy."""
+_NAN_LOSSES = ("iou", "giou", "diou", "ciou")
+
+
+def check_darknet(darknet: Darknet, cfg: Cfg, gpus: GpuState, nvcc: Version | None, report: Report) -> None:
+    """What the Darknet cannot do, or does badly, with this network on this machine.
+
+    Args:
+        darknet: Who will train.
+        cfg: What it will train.
+        gpus: What nvidia-smi says.
+        nvcc: The CUDA whose compiler is on PATH.
+        report: What is found is added.
+    """
+    if cfg.net.get_int("mosaic") and darknet.opencv is False and darknet.dialect == "alexeyab":
+        report.error(
+            "mosaic-without-opencv",
+            "mosaic=1 needs a Darknet that is built with OpenCV, and this one is not.",
+            path=darknet.path,
+            hint="Set mosaic=0, or build it with OPENCV=1.",
+        )
+    if darknet.gpu is not True and darknet.fast_math and _has_iou_loss(cfg):
+        report.warning(
+            "fast-math",
+            "this Darknet is compiled with -Ofast, which leaves out its checks for NaN: on a CPU most "
+            "trainings of such builds end in NaN with sound pictures.",
+            path=darknet.path,
+            hint="Build it with -O3 instead of -Ofast (in its Makefile), or train yolov3-tiny.",
+        )
+    if darknet.gpu is False:
+        if gpus.gpus:
+            report.warning(
+                "gpu-unused",
+                f"there is a GPU ({gpus.gpus[0].name}), and this Darknet is built for the CPU, which is "
+                "slower by some 50 times.",
+                path=darknet.path,
+                hint="Build it with GPU=1 (and CUDNN=1).",
+            )
+        return
+    if darknet.gpu:
+        _check_gpu(darknet, gpus, nvcc, report)
+
+
+def _has_iou_loss(cfg: Cfg) -> bool:
+    return any(section.get("iou_loss") in _NAN_LOSSES for section in cfg.layer_sections)
+
+
+def _check_gpu(darknet: Darknet, gpus: GpuState, nvcc: Version | None, report: Report) -> None:
+    if not gpus.asked:
+        report.warning(
+            "gpu-unknown",
+            "this Darknet is built for the GPU, and there is no nvidia-smi to ask whether one is here.",
+            path=darknet.path,
+        )
+        return
+    if not gpus.gpus:
+        report.error(
+            "no-gpu",
+            f"this Darknet is built for the GPU, and nvidia-smi finds none: {gpus.error.rstrip('.')}.",
+            path=darknet.path,
+            hint="Install or reload the driver (often a restart is enough), or take a Darknet for the CPU.",
+        )
+        return
+    built = darknet.cuda
+    if built and gpus.cuda and built[0] > gpus.cuda[0]:  # within a major version they fit together
+        report.error(
+            "driver-too-old",
+            f"this Darknet is built with CUDA {_dotted(built)}, and driver {gpus.driver} can do "
+            f"{_dotted(gpus.cuda)} at most.",
+            path=darknet.path,
+            hint="Install a newer driver, or build Darknet with an older CUDA.",
+        )
+    elif built and nvcc and built[0] != nvcc[0]:
+        report.warning(
+            "other-cuda",
+            f"this Darknet is built with CUDA {_dotted(built)}, and CUDA {_dotted(nvcc)} is installed now.",
+            path=darknet.path,
+            hint="Where it does not start, build it anew.",
+        )
+    if darknet.cudnn == "":
+        report.warning(
+            "no-cudnn",
+            "this Darknet is built without cuDNN: it takes about twice the time.",
+            path=darknet.path,
+            hint="Build it with CUDNN=1.",
+        )
+    first = gpus.gpus[0]
+    if first.used > _MOST_TAKEN * first.memory:
+        report.warning(
+            "gpu-busy",
+            f"{first.used / 1024:.1f} of the {first.memory / 1024:.1f} GB of the {first.name} are taken "
+            "already: the training may not find enough.",
+            hint="End what else runs on it (nvidia-smi names it), or queue the training.",
+        )
+
+
+def _dotted(version: Version) -> str:
+    return f"{version[0]}.{version[1]}"
+
+
+def check_weights(weights: Path, cfg: Cfg, report: Report) -> None:
+    """Whether weights can be of this network.
+
+    Args:
+        weights: The file.
+        cfg: The network.
+        report: What is found is added.
+    """
+    try:
+        header = read_weights_header(weights)
+        wanted = parameter_count(cfg)
+    except FormatError as error:
+        report.add_exception(error)
+        return
+    if header.parameters == 0:
+        report.error("bad-weights", "the weights file is cut short: it holds no weights.", path=weights)
+    elif header.parameters > wanted:
+        report.error(
+            "bad-weights",
+            f"holds {header.parameters:,} weights, the network has {wanted:,}: it is of another network or "
+            "another number of classes.",
+            path=weights,
+        )
+    elif header.parameters < wanted and header.parameters not in _cuts(cfg):
+        # Of another network, whose numbers Darknet would pour into these layers without a word.
+        report.error(
+            "bad-weights",
+            f"holds {header.parameters:,} weights, and no number of this network's layers has as many: it is "
+            "of another network, or cut short.",
+            path=weights,
+            hint="Take weights for this network (train-cli weights), or none.",
+        )
+    elif header.parameters < wanted:
+        # Weights for the first layers only are how a training usually starts.
+        report.warning(
+            "partial-weights",
+            f"holds {header.parameters:,} of the network's {wanted:,} weights; the rest starts at random.",
+            path=weights,
+        )
+
+
+def _cuts(cfg: Cfg) -> set[int]:
+    """How many weights the first layers have together, for each number of layers."""
+    return set(accumulate(layer.parameters for layer in layers(cfg)))
+
+
+def check_names_of(weights: Path, cfg: Cfg, class_names: Sequence[str], report: Report) -> None:
+    """Weights of a whole network know classes by their number only: other names would be other things."""
+    names = weights.parent.parent / "obj.names"  # of the run that they are from
+    try:
+        if not names.is_file() or read_weights_header(weights).parameters != parameter_count(cfg):
+            return
+        trained = read_names(names)
+    except DataError:
+        return  # said elsewhere, or no names file of ours
+    if tuple(trained) != tuple(class_names):
+        report.error(
+            "weights-names",
+            f"were trained on the classes {', '.join(trained)}, and this set has {', '.join(class_names)} in "
+            "this order: each class would begin as another one.",
+            path=weights,
+            hint="Bring the classes into that order (convert-cli --classes), or start from other weights.",
+        )
+
+
+def check_room(runs: Path, cfg: Cfg, darknet: Darknet, report: Report) -> None:
+    """Whether the run folder can be written, and the disk has room for all weights that will be kept.
+
+    Args:
+        runs: Folder the run is, or will be, made in; or the run's own.
+        cfg: The network.
+        darknet: Who will train.
+        report: What is found is added.
+    """
+    folder = runs
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    backup = runs / "backup"
+    places = [folder] + ([backup] if (runs / "run.json").is_file() else [])
+    for place in places:
+        if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+            missing = place == backup and not os.path.lexists(place)
+            report.error(
+                "read-only",
+                "is missing: Darknet would end at the first weights it saves." if missing
+                else "cannot be written.",
+                path=runs if place == folder else place,
+                hint="Make the folder." if missing else "Allow writing there.",
+            )  # fmt: skip
+            return
+    needed = (20 + 4 * parameter_count(cfg)) * kept_files(cfg, darknet) + _LOG_ROOM
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        report.error(
+            "disk-full",
+            f"the training's weights need {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free.",
+            path=runs,
+            hint="Free some space, or train for fewer iterations.",
+        )
+
+
+def kept_files(cfg: Cfg, darknet: Darknet) -> int:
+    """How many weights files a training leaves behind."""
+    total = cfg.net.get_int("max_batches", 1)
+    if darknet.dialect == "pjreddie":  # each 100 below 1000, each 10000, the newest, the final ones
+        return min(total, 999) // 100 + total // 10_000 + 2
+    return total // (1000 if total < 10_000 else 10_000) + 3  # those, the newest, the best, the final ones
