@@ -48,8 +48,8 @@ $(VENV)/.dev: pyproject.toml | system-test $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet -e '.[dev]'
 	@touch $@ $(VENV)/.run
 
-bench: $(VENV)/.run
-	@$(BIN)/python -m benchmarks $(if $(DATA),--archive "$(DATA)") $(BENCH)
+bench: system-test $(VENV)/.run
+	@QT_QPA_PLATFORM=xcb xvfb-run -a -s "-screen 0 1366x768x24" $(BIN)/python -m benchmarks $(if $(DATA),--archive "$(DATA)") $(BENCH)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

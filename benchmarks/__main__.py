@@ -13,7 +13,7 @@ from typing import Any
 
 import platformdirs
 
-from benchmarks import augmenting, converting, sets
+from benchmarks import augmenting, converting, labelling, sets
 from benchmarks.measuring import CommandFailedError
 
 Section = Callable[[], tuple[list[str], dict[str, Any]]]
@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-_NAMES = ("starts", "formats", "formats-large", "splits", "baking", "augmenting")
+_NAMES = ("starts", "formats", "formats-large", "splits", "baking", "augmenting", "labelling")
 
 
 def _sections(given: argparse.Namespace, room: Path) -> dict[str, Section]:
@@ -88,6 +88,7 @@ def _sections(given: argparse.Namespace, room: Path) -> dict[str, Section]:
         "splits": lambda: converting.measure_splits(runs),
         "baking": lambda: converting.measure_baking(archive(), room, runs),
         "augmenting": lambda: augmenting.measure(archive(), room, peers, runs),
+        "labelling": lambda: labelling.measure(archive(), room, peers, runs),
     }
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 REQUIREMENTS = {
     "imaug": ("imaug==0.4.3",),
     "albumentations": ("albumentations==2.0.8",),
+    "labelImg": ("labelImg==1.8.6",),
+    "labelme": ("labelme==6.3.1",),
     "labels": ("globox==2.9.0", "panlabel==0.7.0"),
 }
 """What is installed in which environment. Versions are those of benchmarks/README.md."""
