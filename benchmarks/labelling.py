@@ -69,8 +69,8 @@ def measure(archive: Path, room: Path, environments: Path, runs: int) -> tuple[l
         )
         lines += [f"{count:,} pictures:", "", *_table(results), ""]
         numbers[str(count)] = {
-            name: [{"first": one.first, "steps": one.steps, "memory": one.memory} for one in rounds]
-            for name, rounds in results.items()
+            name: [{"first": one.first, "steps": one.steps, "memory": one.memory} for one in found]
+            for name, found in results.items()
         }
     return lines, numbers
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from PyQt5.QtCore import Qt
 from PyQt5.QtGui import (
@@ -25,20 +26,16 @@ from annotator.qt.dialogs.classes_menu import show_classes
 from annotator.qt.dialogs.dropping import drop
 from annotator.qt.finding_visits import Visits
 from annotator.qt.gallery_visit import GalleryVisit
+from annotator.qt.later_pages import LaterPages
 from annotator.qt.loader import ImageLoader
 from annotator.qt.message_bar import MessageBar
 from annotator.qt.network_opinion import NetworkOpinion
 from annotator.qt.opening import Opening
-from annotator.qt.pages.augment import AugmentPage
-from annotator.qt.pages.balance import BalancePage
 from annotator.qt.pages.findings import FindingsPage
 from annotator.qt.pages.gallery import GalleryPage
 from annotator.qt.pages.label import LabelPage
 from annotator.qt.pages.page import PlainPage
-from annotator.qt.pages.predict import PredictPage
-from annotator.qt.pages.split import SplitPage
 from annotator.qt.pages.start import StartPage
-from annotator.qt.pages.train import TrainPage
 from annotator.qt.picture_actions import PictureActions
 from annotator.qt.review_progress import ReviewProgress
 from annotator.qt.saving import Saving
@@ -48,6 +45,10 @@ from annotator.qt.typing_guard import TypingGuard
 from annotator.qt.undo import UndoStack
 from annotator.settings import Settings
 from converters.balance_plan import BalancePlan
+
+if TYPE_CHECKING:
+    from annotator.qt.pages.balance import BalancePage
+    from annotator.qt.pages.train import TrainPage
 
 
 class MainWindow(QMainWindow):
@@ -71,6 +72,7 @@ class MainWindow(QMainWindow):
         self._asks = True
         self.page_names: dict[str, QWidget] = {}
         self.pages: list[PlainPage] = []
+        self.later = LaterPages(self)
         self._build()
         self.pictures = PictureActions(self)
         self.keys = Actions(self)
@@ -109,25 +111,33 @@ class MainWindow(QMainWindow):
         self.label = LabelPage(self.loader, self.undo_stack)
         self.findings = FindingsPage(self.undo_stack)
         self.gallery = GalleryPage(self.undo_stack)
-        self.balance = BalancePage()
-        self.split = SplitPage()
-        self.augment = AugmentPage()
-        self.train = TrainPage()
-        self.predict = PredictPage(self.loader)
         self._add_page("label", tr("Label"), self.label)
         self._add_page("findings", tr("Findings"), self.findings)
         self._add_page("gallery", tr("Gallery"), self.gallery)
-        self._add_page("balance", tr("Balance"), self.balance)
-        self._add_page("split", tr("Split"), self.split)
-        self._add_page("augment", tr("Augment"), self.augment)
-        self._add_page("train", tr("Train"), self.train)
-        self._add_page("predict", tr("Predictions"), self.predict)
+        later, pages = self.later, "annotator.qt.pages"
+        later.add("balance", tr("Balance"), f"{pages}.balance:BalancePage")
+        later.add("split", tr("Split"), f"{pages}.split:SplitPage")
+        later.add("augment", tr("Augment"), f"{pages}.augment:AugmentPage")
+        later.add("train", tr("Train"), f"{pages}.train:TrainPage")
+        later.add("predict", tr("Predictions"), f"{pages}.predict:PredictPage", self.loader)
+
+    def __getattr__(self, name: str) -> Any:
+        """A page that was not built yet."""
+        later = self.__dict__.get("later")
+        if later is not None and name in later:
+            return later.build(name)
+        raise AttributeError(name)
 
     def _add_page(self, name: str, title: str, page: QWidget) -> None:
         self.tabs.addTab(page, title)
         self.page_names[name] = page
         if isinstance(page, PlainPage):
-            self.pages.append(page)
+            self.page_was_built(page)
+
+    def page_was_built(self, page: PlainPage) -> None:
+        """There is one page more."""
+        self.pages.append(page)
+        page.work_changed.connect(self._work_changed)
 
     def _connect(self) -> None:
         self.start.demo_wanted.connect(self.opening.open_demo)
@@ -141,23 +151,27 @@ class MainWindow(QMainWindow):
         self.label.image_changed.connect(self._image_changed)
         self.label.status.connect(self.place_label.setText)
         self.label.canvas.mode_changed.connect(self._mode_changed)
-        self.split.save_wanted.connect(self.save)
         self.gallery_visit = GalleryVisit(self)
         self.network_opinion = NetworkOpinion(self)
         self.suggestions = Suggestions(self)
         self.visits = Visits(self)
-        self.train.run_finished.connect(self.predict.choose_run)
-        self.predict.label_wanted.connect(self.show_image_of)
-        self.balance.filter_requested.connect(self.show_only)
-        self.balance.plan_ready.connect(self.use_plan)
         self.label.canvas.viewport_changed.connect(
             lambda _: self.zoom_label.setText(f"{self.label.canvas.zoom_percent:.0f} %")
         )
         self.label.told.connect(lambda text: self.statusBar().showMessage(text, 4000))
-        self.train.size_changed.connect(self.label.boxes.set_network_size)
-        self.train.size_changed.connect(lambda *size: self.label.images.set_network(size))
-        for page in self.pages:
-            page.work_changed.connect(self._work_changed)
+        self.later.when_built("split", lambda page: page.save_wanted.connect(self.save))
+        self.later.when_built("balance", self._connect_balance)
+        self.later.when_built("train", self._connect_training)
+        self.later.when_built("predict", lambda page: page.label_wanted.connect(self.show_image_of))
+
+    def _connect_balance(self, balance: BalancePage) -> None:
+        balance.filter_requested.connect(self.show_only)
+        balance.plan_ready.connect(self.use_plan)
+
+    def _connect_training(self, train: TrainPage) -> None:
+        train.run_finished.connect(lambda *run: self.predict.choose_run(*run))
+        train.size_changed.connect(self.label.boxes.set_network_size)
+        train.size_changed.connect(lambda *size: self.label.images.set_network(size))
 
     # What is shown
 
@@ -217,7 +231,7 @@ class MainWindow(QMainWindow):
         self.augment.use_plan(plan)
 
     def _page_changed(self, index: int) -> None:
-        page = self.tabs.widget(index)
+        page = self.later.at(index)
         if self.project is not None and page in self.pages:
             page.refresh()
         if page is self.label:
@@ -230,9 +244,9 @@ class MainWindow(QMainWindow):
         if self.project is not None:
             self.project.take_over_split()
             self.label.images.refresh_filters()
-            self.train.set_project(self.project)
-            self.augment.refresh()
-            self.predict.refresh()
+            self.later.when_there("train", lambda page: page.set_project(self.project))
+            for name in ("augment", "predict"):
+                self.later.when_there(name, lambda page: page.refresh())
 
     def _image_changed(self, key: str) -> None:
         if self.project is not None:
@@ -316,7 +330,7 @@ class MainWindow(QMainWindow):
         """Save; ask where something cannot be saved or still runs. False: stay."""
         busy = [page for page in self.pages if page.is_busy()]
         if busy:
-            training = self.train in busy
+            training = self.page_names["train"] in busy
             question = (
                 tr("A training is running. Stop it?")
                 if training

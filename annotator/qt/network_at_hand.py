@@ -52,7 +52,7 @@ class NetworkAtHand(QObject):
         self._search: Task | None = None
         self.predicting = Predicting(self)
         self.mapping: dict[str, str | None] = {}
-        window.predict.predicted.connect(self._page_predicted)
+        window.later.when_built("predict", lambda page: page.predicted.connect(self._page_predicted))
 
     @property
     def network(self) -> Network | None:

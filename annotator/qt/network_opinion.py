@@ -36,8 +36,8 @@ class NetworkOpinion(QObject):
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._work_some_out)
-        window.predict.predicted.connect(self.take)
-        window.train.run_finished.connect(lambda _: self.read())
+        window.later.when_built("predict", lambda page: page.predicted.connect(self.take))
+        window.later.when_built("train", lambda page: page.run_finished.connect(lambda _: self.read()))
 
     def set_project(self, project: Project) -> None:
         """Another set was opened."""

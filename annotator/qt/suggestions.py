@@ -26,6 +26,7 @@ from converters.model import Box, Xyxy
 
 if TYPE_CHECKING:
     from annotator.qt.main_window import MainWindow
+    from annotator.qt.pages.train import TrainPage
 
 THRESHOLD, ONLY_DIFFERENT, CLASSES = (
     "suggestion_threshold",
@@ -95,7 +96,10 @@ class Suggestions(QObject):
         self._canvas.installEventFilter(self)
         self._label.class_taker = self.accept_as
         window.tabs.currentChanged.connect(lambda _: self._tell())
-        window.train.run_finished.connect(lambda _: self.network.find() if self.is_on else None)
+        window.later.when_built("train", self._follow_training)
+
+    def _follow_training(self, train: TrainPage) -> None:
+        train.run_finished.connect(lambda _: self.network.find() if self.is_on else None)
 
     def _remembered_threshold(self) -> int:
         value = self._window.settings.get(THRESHOLD, FIRST_THRESHOLD)

@@ -1,7 +1,7 @@
 """What the three windows are measured by: the first picture, then "next" by its key, picture after picture.
 
-Counted is the processor time of the window's own thread from the key to the end of the paint event that shows the
-next picture. Between two keys the window has as long to itself as a person takes to look.
+Counted is the processor time of the window's own thread from the key to the end of the paint event that shows
+the next picture. Between two keys the window has as long to itself as a person takes to look.
 """
 
 from __future__ import annotations

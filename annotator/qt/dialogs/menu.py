@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def entries(window: MainWindow) -> list[Entry]:
     """The actions of these dialogs."""
-    window.train.runs_wanted.connect(lambda: show_runs(window))
+    window.later.when_built("train", lambda page: page.runs_wanted.connect(lambda: show_runs(window)))
     return [
         Entry("add_pictures", tr("Add pictures…"), ("Ctrl+I",), "File",
               lambda: dropping.ask_for_pictures(window), SET, separated=True),
