@@ -23,7 +23,7 @@ def said_n(one: str, many: str) -> Pair:
 def templates() -> list[Pair]:
     """All of them: text (for many), and the same for one where a number decides."""
     return [*_counts(), *_edits(), *_class_edits(), *_picture_edits(), *_stages(), *_ends(), *_networks(),
-            *_policies(), *_operations(), *_plans(), *_refusals()]  # fmt: skip
+            *_policies(), *_operations(), *_plans(), *_findings(), *_refusals()]  # fmt: skip
 
 
 def _counts() -> list[Pair]:
@@ -213,6 +213,42 @@ def _plans() -> list[Pair]:
         said(
             "On the pictures with {name} stand {share} {other} boxes for each of its own; a copy adds both."
         ),
+    ]
+
+
+def _findings() -> list[Pair]:
+    """What the checks of a set find."""
+    return [
+        said("{name} box at {place} has its edges swapped."),
+        said("{name} box at {place} has no area."),
+        said("{name} box at {place} lies outside the {size} picture."),
+        said("{name} box at {place} passes the edge of the {size} picture by {over} px."),
+        said("{name} box at {place} is only {size} px."),
+        said("{name} box at {place} is only {size} px at the network's {network}."),
+        said("{name} box at {place} is {times} times as long as wide."),
+        said("{name} box {later} repeats box {first} (IoU {value})."),
+        said("{name} box {later} lies almost on {other} box {first} (IoU {value})."),
+        said("has no label file."),
+        said("none of its {what} has a label file."),
+        said("classes {names} differ only by case, blanks, - or _."),
+        said("class name {name} has blanks around it."),
+        said("class {name} is by its name no class but marks what is to be ignored."),
+        said("class {name} has no box."),
+        said("has exactly the pixels of {name}."),
+        said("shows nearly the same as {name}."),
+        said(
+            "has exactly what {name} shows, but {here} of {all} boxes here and {there} of {others} there "
+            "have no counterpart."
+        ),
+        said(
+            "shows nearly what {name} shows, but {here} of {all} boxes here and {there} of {others} there "
+            "have no counterpart."
+        ),
+        said("the picture is in no split."),
+        said("there is no picture in {split}."),
+        said("{count} pictures are missing: {names}."),
+        said("{image} ({split}) is of the same group as {other} ({where})."),
+        said("shows the same as {name}, but is in {split} and that in {where}."),
     ]
 
 

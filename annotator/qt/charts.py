@@ -32,7 +32,7 @@ from PyQt5.QtWidgets import (
 )
 
 from annotator.qt.chart_texts import describe_cell, note
-from annotator.qt.translation import tr
+from annotator.qt.translation import numbers, tr
 from converters.chart_drawing import nice_ticks
 from converters.charts import NEUTRAL, BarChart, Matrix, Row, toned
 from converters.colours import Rgb, text_on
@@ -145,14 +145,14 @@ class BarView(pg.PlotWidget):
         metrics = QFontMetricsF(self.font())
         self._names.show_rows(chart.rows, 0.32 * self.width(), metrics)
         plot = max(self.width() - self._names.taken - 4, 50)
-        ends = max(metrics.horizontalAdvance(chart.text_of(row)) for row in chart.rows) + 3 * _GAP
+        ends = max(metrics.horizontalAdvance(numbers(chart.text_of(row))) for row in chart.rows) + 3 * _GAP
         # So much of the axis that the number at the end of the longest bar has its place.
         reach = chart.extent * plot / max(plot - ends, 0.3 * plot)
         # A little below 0, or rounding hides the 0 on the axis.
         item.setXRange(-0.003 * reach, reach, padding=0)
         item.setYRange(-0.5, len(chart.rows) - 0.5, padding=0)
         ticks = nice_ticks(chart.extent, max(2, int(plot / 110)))
-        self.getAxis("bottom").setTicks([[(tick, f"{tick:,.0f}") for tick in ticks], []])
+        self.getAxis("bottom").setTicks([[(tick, numbers(f"{tick:,.0f}")) for tick in ticks], []])
         self._add_grid(ticks[1:])
         self._add_bars(chart)
         for place, row in enumerate(chart.rows):
@@ -191,7 +191,7 @@ class BarView(pg.PlotWidget):
         metrics = QFontMetricsF(self.font())
         end, hidden = float(row.mark or 0), False
         for part, start, stop in chart.segments(row):
-            text = f"{row.values[part]:,}"
+            text = numbers(f"{row.values[part]:,}")
             end = max(end, stop)
             if row.values[part] == row.total and not chart.shares:
                 continue
@@ -201,10 +201,10 @@ class BarView(pg.PlotWidget):
                 self._write(text, (first + last) / 2, place, QColor(*ink), 0.5)
             else:
                 hidden = True
-        text = chart.sum_of(row)
+        text = numbers(chart.sum_of(row))
         room = (reach - end) * scale - 2 * _GAP
         if not hidden or metrics.horizontalAdvance(text) > room:
-            text = chart.text_of(row)
+            text = numbers(chart.text_of(row))
         self._write(text, end + _GAP / scale, place, self.palette().color(QPalette.WindowText), 0.0)
 
     def _write(self, text: str, x: float, y: float, colour: QColor, anchor: float) -> None:
@@ -264,7 +264,7 @@ class BarView(pg.PlotWidget):
         if isinstance(event, QHelpEvent) and self._chart is not None:
             found = self.hit(event.pos())
             if found is not None:
-                text = self._chart.describe(*found) + "\n" + tr("Click to see these pictures.")
+                text = numbers(self._chart.describe(*found)) + "\n" + tr("Click to see these pictures.")
                 QToolTip.showText(event.globalPos(), tip(text), self)
                 return True
         return super().viewportEvent(event)
@@ -386,8 +386,8 @@ class MatrixPanel(QWidget):
         self.table.setRowCount(len(labels))
         self.table.setColumnCount(len(labels) + 3)
         # Columns are numbered as the rows are: long names need no turned text.
-        numbers = [str(number) for number in range(1, len(labels) + 1)]
-        self.table.setHorizontalHeaderLabels(["", *numbers, tr("alone"), tr("in all")])
+        titles = [str(number) for number in range(1, len(labels) + 1)]
+        self.table.setHorizontalHeaderLabels(["", *titles, tr("alone"), tr("in all")])
         for row, label in enumerate(labels):
             name = QTableWidgetItem(_icon(matrix.colours[row]), f"{row + 1}  {label}")
             name.setToolTip(tip(label))
@@ -395,7 +395,7 @@ class MatrixPanel(QWidget):
             for column in range(len(labels)):
                 self._set_cell(matrix, row, column)
             for place, value in enumerate((matrix.alone[row], matrix.images[row]), len(labels) + 1):
-                self._set_number(row, place, f"{value:,}")
+                self._set_number(row, place, numbers(f"{value:,}"))
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.Stretch)
         header.setMinimumSectionSize(34)
@@ -420,7 +420,7 @@ class MatrixPanel(QWidget):
             return
         value = matrix.together[row][column]
         share = value / matrix.images[row] if matrix.images[row] else 0.0
-        item = self._set_number(row, column + 1, f"{value:,}")
+        item = self._set_number(row, column + 1, numbers(f"{value:,}"))
         fill = _mixed(NEUTRAL, self.palette().color(QPalette.Base), 0.08 + 0.75 * share)
         item.setBackground(QColor(*fill))
         item.setForeground(QColor(*text_on(fill)))

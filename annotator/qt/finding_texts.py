@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from annotator.core.finding_files import FileWay
 from annotator.core.finding_fixes import Mending, Way
 from annotator.core.findings import Finding
+from annotator.qt.said_below import known
 from annotator.qt.translation import tr, tr_n
 
 
@@ -150,7 +151,7 @@ def what_happens(mending: Mending) -> str:
 
 def what(finding: Finding) -> str:
     """The finding in a sentence, for the table: without what other columns say."""
-    return finding.issue.message
+    return known(finding.issue.message)
 
 
 def counted_findings(number: int) -> str:

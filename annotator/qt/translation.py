@@ -6,6 +6,7 @@ of Qt's own tools, which is read as it is: no compiled file is kept.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from assets import translations_path
 
 CONTEXT = "annotator"
 """Qt's name for a group of texts; all of ours are one."""
+_NUMBER = re.compile(r"\d{1,3}(,\d{3})+")
+_COMMAS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 
 
 def tr(text: str, /, **values: Any) -> str:
@@ -37,7 +40,7 @@ def tr_n(one: str, many: str, n: int, /, **values: Any) -> str:
     Args:
         one: English, as a literal, for one thing (``"{n} box"``).
         many: The same for none or several (``"{n} boxes"``); the catalogue knows the text by this one.
-        n: The number; it takes the place of ``{n}``, with a comma after the thousands.
+        n: The number; it takes the place of ``{n}``, with a mark after the thousands.
         values: What takes the other places in braces.
     """
     return translated_n(one, many, n, values)
@@ -46,7 +49,7 @@ def tr_n(one: str, many: str, n: int, /, **values: Any) -> str:
 def translated(text: str, values: Mapping[str, Any]) -> str:
     """:func:`tr` for a text that is collected elsewhere (:mod:`annotator.qt.below_templates`)."""
     found = QCoreApplication.translate(CONTEXT, text)
-    return found.format(**values) if values else found
+    return found.format(**_in_groups(values)) if values else found
 
 
 def translated_n(one: str, many: str, n: int, values: Mapping[str, Any]) -> str:
@@ -54,7 +57,39 @@ def translated_n(one: str, many: str, n: int, values: Mapping[str, Any]) -> str:
     found = QCoreApplication.translate(CONTEXT, many, None, n)
     if found == many and n == 1:
         found = one
-    return found.format(n=f"{n:,}", **values)
+    return found.format(n=numbers(f"{n:,}"), **_in_groups(values))
+
+
+def numbers(text: str) -> str:
+    """A text whose numbers have a comma after the thousands, as the person's language writes them.
+
+    French has a blank there, and would read the comma as our point.
+    """
+    separator = _separator()
+    return text if separator == "," else _COMMAS.sub(separator, text)
+
+
+def _separator() -> str:
+    return tr("1,000")[1:-3]
+
+
+class _Grouped(int):
+    """A number in a text: ``{n:,}`` gives it as the person's language writes it."""
+
+    def __format__(self, spec: str) -> str:
+        return numbers(super().__format__(spec))
+
+
+def _in_groups(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    if not values or _separator() == ",":
+        return values
+    return {name: _in_group(value) for name, value in values.items()}
+
+
+def _in_group(value: Any) -> Any:
+    if type(value) is int:
+        return _Grouped(value)
+    return numbers(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else value
 
 
 class Translator(QTranslator):

@@ -4,8 +4,4878 @@
 <context>
     <name>annotator</name>
     <message>
-        <source>Language</source>
-        <translation>Langue</translation>
+        <source> or </source>
+        <translation> ou </translation>
+    </message>
+    <message>
+        <source>% of the boxes of the class</source>
+        <translation>% des boîtes de la classe</translation>
+    </message>
+    <message>
+        <source>%v of %m</source>
+        <translation>%v sur %m</translation>
+    </message>
+    <message>
+        <source>%v of %m copies</source>
+        <translation>%v copies sur %m</translation>
+    </message>
+    <message>
+        <source>%v of %m pictures</source>
+        <translation>%v images sur %m</translation>
+    </message>
+    <message>
+        <source>&amp;Add</source>
+        <translation>&amp;Ajouter</translation>
+    </message>
+    <message>
+        <source>&amp;Colour…</source>
+        <translation>&amp;Couleur…</translation>
+    </message>
+    <message>
+        <source>&amp;Delete these boxes, too</source>
+        <translation>&amp;Supprimer aussi ces boîtes</translation>
+    </message>
+    <message>
+        <source>&amp;Delete…</source>
+        <translation>&amp;Supprimer…</translation>
+    </message>
+    <message>
+        <source>&amp;Edit</source>
+        <translation>É&amp;dition</translation>
+    </message>
+    <message>
+        <source>&amp;File</source>
+        <translation>&amp;Fichier</translation>
+    </message>
+    <message>
+        <source>&amp;Go</source>
+        <translation>A&amp;ller</translation>
+    </message>
+    <message>
+        <source>&amp;Help</source>
+        <translation>Aid&amp;e</translation>
+    </message>
+    <message>
+        <source>&amp;Merge…</source>
+        <translation>&amp;Fusionner…</translation>
+    </message>
+    <message>
+        <source>&amp;Rename</source>
+        <translation>&amp;Renommer</translation>
+    </message>
+    <message>
+        <source>&amp;View</source>
+        <translation>Affi&amp;chage</translation>
+    </message>
+    <message numerus="yes">
+        <source>({n} more files could not be saved)</source>
+        <translation>
+            <numerusform>({n} autre fichier n’a pu être enregistré)</numerusform>
+            <numerusform>({n} autres fichiers n’ont pu être enregistrés)</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>0: no</source>
+        <translation>0 : non</translation>
+    </message>
+    <message>
+        <source>1,000</source>
+        <translation>1 000</translation>
+    </message>
+    <message>
+        <source>10 pictures back</source>
+        <translation>10 images en arrière</translation>
+    </message>
+    <message>
+        <source>10 pictures on</source>
+        <translation>10 images en avant</translation>
+    </message>
+    <message>
+        <source>100 %</source>
+        <translation>100 %</translation>
+    </message>
+    <message>
+        <source>1: yes</source>
+        <translation>1 : oui</translation>
+    </message>
+    <message>
+        <source>1…9 relabel · Del delete · Enter opens the picture, G comes back · Space shows it large · Shift or Ctrl selects several · + and − size · R refreshes</source>
+        <translation>1…9 changent la classe · Suppr supprime · Entrée ouvre l’image, G en revient · Espace l’agrandit · Maj ou Ctrl en sélectionne plusieurs · + et − taille · R actualise</translation>
+    </message>
+    <message>
+        <source>70 / 15 / 15 %</source>
+        <translation>70 / 15 / 15 %</translation>
+    </message>
+    <message>
+        <source>A Darknet data set (obj/, split.csv, lists): for training with Darknet, here or elsewhere.</source>
+        <translation>Un jeu de données Darknet (obj/, split.csv, listes) : pour l’entraînement avec Darknet, ici ou ailleurs.</translation>
+    </message>
+    <message>
+        <source>A Darknet data set takes one folder or archive at a time: drop that.</source>
+        <translation>Un jeu de données Darknet prend un dossier ou une archive à la fois : déposez-le ainsi.</translation>
+    </message>
+    <message>
+        <source>A file:</source>
+        <translation>Un fichier :</translation>
+    </message>
+    <message>
+        <source>A line for each box: for spreadsheets, TensorFlow's and Keras' tools, own scripts.</source>
+        <translation>Une ligne par boîte : pour les tableurs, les outils de TensorFlow et de Keras, vos scripts.</translation>
+    </message>
+    <message>
+        <source>A name needs at least one character that can be seen.</source>
+        <translation>Un nom doit avoir au moins un caractère visible.</translation>
+    </message>
+    <message>
+        <source>A picture cannot be pasted into a Darknet data set: paste it into its source.</source>
+        <translation>On ne peut coller une image dans un jeu de données Darknet : collez-la dans sa source.</translation>
+    </message>
+    <message>
+        <source>A picture with a rare class often shows common ones too, and a copy adds all of them. The plan says how many copies of which training picture come nearest to a target. Val and test stay as they are.</source>
+        <translation>Une image d’une classe rare montre souvent aussi des classes courantes, et une copie les ajoute toutes. Le plan dit combien de copies de quelle image d’entraînement approchent le mieux d’une cible. Val et test restent tels quels.</translation>
+    </message>
+    <message>
+        <source>A training is running. Stop it?</source>
+        <translation>Un entraînement est en cours. L’arrêter?</translation>
+    </message>
+    <message>
+        <source>About mask-annotator</source>
+        <translation>À propos de mask-annotator</translation>
+    </message>
+    <message>
+        <source>Accept all new predictions</source>
+        <translation>Accepter toutes les nouvelles prédictions</translation>
+    </message>
+    <message>
+        <source>Accept the selected prediction</source>
+        <translation>Accepter la prédiction sélectionnée</translation>
+    </message>
+    <message>
+        <source>Action</source>
+        <translation>Action</translation>
+    </message>
+    <message>
+        <source>Activations and deltas of {pictures}: {activations:.2f} GB
+Weights, gradients and momentum: {weights:.2f} GB
+Workspace of the largest convolution: {workspace:.2f} GB (cuDNN may take up to 1 GB)
+CUDA itself: {context:.1f} GB</source>
+        <translation>Activations et deltas de {pictures} : {activations:.2f} Go
+Poids, gradients et moment : {weights:.2f} Go
+Espace de travail de la plus grande convolution : {workspace:.2f} Go (cuDNN peut prendre jusqu’à 1 Go)
+CUDA : {context:.1f} Go</translation>
+    </message>
+    <message>
+        <source>Add</source>
+        <translation>Ajouter</translation>
+    </message>
+    <message>
+        <source>Add a folder of pictures…</source>
+        <translation>Ajouter un dossier d’images…</translation>
+    </message>
+    <message>
+        <source>Add class</source>
+        <translation>Ajouter une classe</translation>
+    </message>
+    <message>
+        <source>Add class…</source>
+        <translation>Ajouter une classe…</translation>
+    </message>
+    <message>
+        <source>Add it as a new class</source>
+        <translation>L’ajouter comme nouvelle classe</translation>
+    </message>
+    <message>
+        <source>Add pictures</source>
+        <translation>Ajouter des images</translation>
+    </message>
+    <message>
+        <source>Add pictures…</source>
+        <translation>Ajouter des images…</translation>
+    </message>
+    <message>
+        <source>Add the pictures of a folder</source>
+        <translation>Ajouter les images d’un dossier</translation>
+    </message>
+    <message>
+        <source>Add to this set</source>
+        <translation>Ajouter à ce jeu</translation>
+    </message>
+    <message>
+        <source>Add to {set}</source>
+        <translation>Ajouter à {set}</translation>
+    </message>
+    <message numerus="yes">
+        <source>Add {n} pictures</source>
+        <translation>
+            <numerusform>Ajouter {n} image</numerusform>
+            <numerusform>Ajouter {n} images</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Adding copies them; you see first what will happen, and can undo it.</source>
+        <translation>L’ajout les copie; vous voyez d’abord ce qui se passera et pouvez l’annuler.</translation>
+    </message>
+    <message>
+        <source>Adding {name}…</source>
+        <translation>Ajout de {name}…</translation>
+    </message>
+    <message>
+        <source>All</source>
+        <translation>Tout</translation>
+    </message>
+    <message>
+        <source>All as it was</source>
+        <translation>Tout comme avant</translation>
+    </message>
+    <message>
+        <source>All as the list says</source>
+        <translation>Tout selon la liste</translation>
+    </message>
+    <message>
+        <source>All boxes are of class {name}.</source>
+        <translation>Toutes les boîtes sont de la classe {name}.</translation>
+    </message>
+    <message>
+        <source>All boxes of {names} become:</source>
+        <translation>Toutes les boîtes de {names} deviennent :</translation>
+    </message>
+    <message>
+        <source>All changes are saved</source>
+        <translation>Tout est enregistré</translation>
+    </message>
+    <message>
+        <source>All classes have the same number of boxes.</source>
+        <translation>Toutes les classes ont le même nombre de boîtes.</translation>
+    </message>
+    <message>
+        <source>All files</source>
+        <translation>Tous les fichiers</translation>
+    </message>
+    <message>
+        <source>All pictures are reviewed.</source>
+        <translation>Toutes les images sont vérifiées.</translation>
+    </message>
+    <message numerus="yes">
+        <source>All pictures of this list are reviewed; {n} outside it are not.</source>
+        <translation>
+            <numerusform>Toutes les images de cette liste sont vérifiées; {n} hors de la liste ne l’est pas.</numerusform>
+            <numerusform>Toutes les images de cette liste sont vérifiées; {n} hors de la liste ne le sont pas.</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>All {what} with {name} has {count} copies, the most that is allowed.</source>
+        <translation>Toute {what} avec {name} a {count} copies, le maximum permis.</translation>
+    </message>
+    <message>
+        <source>All {what} with {name} have {count} copies, the most that is allowed.</source>
+        <translation>Toutes les {what} avec {name} ont {count} copies, le maximum permis.</translation>
+    </message>
+    <message>
+        <source>Also list boxes under 8 px at this size of the network</source>
+        <translation>Lister aussi les boîtes de moins de 8 px à cette taille du réseau</translation>
+    </message>
+    <message>
+        <source>Also the names of files, folders and classes</source>
+        <translation>Avec les noms des fichiers, des dossiers et des classes</translation>
+    </message>
+    <message numerus="yes">
+        <source>Also the {n} pictures that are not labelled yet, as empty</source>
+        <translation>
+            <numerusform>Aussi {n} image qui n’est pas encore étiquetée, comme vide</numerusform>
+            <numerusform>Aussi {n} images qui ne sont pas encore étiquetées, comme vides</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>Also the {n} pictures that are there already, pixel for pixel</source>
+        <translation>
+            <numerusform>Aussi {n} image qui s’y trouve déjà, au pixel près</numerusform>
+            <numerusform>Aussi {n} images qui s’y trouvent déjà, au pixel près</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>Also the {n} pictures that show nearly the same as one that is there</source>
+        <translation>
+            <numerusform>Aussi {n} image qui montre presque la même chose qu’une autre du jeu</numerusform>
+            <numerusform>Aussi {n} images qui montrent presque la même chose qu’une autre du jeu</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Also: {operations}.</source>
+        <translation>De plus : {operations}.</translation>
+    </message>
+    <message>
+        <source>Anchors</source>
+        <translation>Ancres</translation>
+    </message>
+    <message>
+        <source>Anchors are the sizes that the network guesses boxes from. They are chosen by k-means over the boxes of the training split, and only used where they fit better.</source>
+        <translation>Les ancres sont les tailles à partir desquelles le réseau devine les boîtes. Elles sont choisies par k-moyennes sur les boîtes de la partie train, et ne servent que là où elles conviennent mieux.</translation>
+    </message>
+    <message>
+        <source>Anchors: for this set</source>
+        <translation>Ancres : pour ce jeu</translation>
+    </message>
+    <message>
+        <source>Another number gives another split; the same one the same split again</source>
+        <translation>Un autre nombre donne une autre répartition; le même, encore la même</translation>
+    </message>
+    <message>
+        <source>Appearance</source>
+        <translation>Apparence</translation>
+    </message>
+    <message>
+        <source>Archives</source>
+        <translation>Archives</translation>
+    </message>
+    <message>
+        <source>As COCO counts: small below 32², large from 96² square pixels. Each picture is stretched to the network's input, as AlexeyAB's Darknet does.</source>
+        <translation>Comme COCO : petite sous 32², grande dès 96² pixels carrés. Chaque image est étirée à l’entrée du réseau, comme le fait le Darknet d’AlexeyAB.</translation>
+    </message>
+    <message>
+        <source>As it is</source>
+        <translation>Telle quelle</translation>
+    </message>
+    <message>
+        <source>As the screen needs</source>
+        <translation>Selon l’écran</translation>
+    </message>
+    <message>
+        <source>As the system</source>
+        <translation>Selon le système</translation>
+    </message>
+    <message>
+        <source>At least so much; higher is worse</source>
+        <translation>Au moins autant; plus haut est pire</translation>
+    </message>
+    <message>
+        <source>At {width} × {height}: {wide} × {high} px</source>
+        <translation>À {width} × {height} : {wide} × {high} px</translation>
+    </message>
+    <message>
+        <source>Augment</source>
+        <translation>Augmentation</translation>
+    </message>
+    <message>
+        <source>Average IoU of {boxes} with the best anchor: {before:.1f} % now, {after:.1f} % chosen.</source>
+        <translation>IoU moyenne de {boxes} avec la meilleure ancre : {before:.1f} % maintenant, {after:.1f} % avec les choisies.</translation>
+    </message>
+    <message>
+        <source>Back to the network's values</source>
+        <translation>Revenir aux valeurs du réseau</translation>
+    </message>
+    <message>
+        <source>Balance</source>
+        <translation>Équilibre</translation>
+    </message>
+    <message>
+        <source>Batch</source>
+        <translation>Lot</translation>
+    </message>
+    <message>
+        <source>Before you go</source>
+        <translation>Avant de partir</translation>
+    </message>
+    <message>
+        <source>Begin with what was learned from other pictures</source>
+        <translation>Partir de ce qui a été appris d’autres images</translation>
+    </message>
+    <message>
+        <source>Begun</source>
+        <translation>Début</translation>
+    </message>
+    <message>
+        <source>Best and last weights: {names}.</source>
+        <translation>Meilleurs et derniers poids : {names}.</translation>
+    </message>
+    <message>
+        <source>Best mAP</source>
+        <translation>Meilleure mAP</translation>
+    </message>
+    <message>
+        <source>Blanks around a class name</source>
+        <translation>Espaces autour d’un nom de classe</translation>
+    </message>
+    <message>
+        <source>Bold: changed by you. An empty field is what the network says.</source>
+        <translation>En gras : changé par vous. Un champ vide garde ce que dit le réseau.</translation>
+    </message>
+    <message>
+        <source>Both pictures with their boxes</source>
+        <translation>Les deux images avec leurs boîtes</translation>
+    </message>
+    <message>
+        <source>Box far outside the picture</source>
+        <translation>Boîte loin hors de l’image</translation>
+    </message>
+    <message>
+        <source>Box outside the picture</source>
+        <translation>Boîte hors de l’image</translation>
+    </message>
+    <message>
+        <source>Box repeated</source>
+        <translation>Boîte répétée</translation>
+    </message>
+    <message>
+        <source>Box without area</source>
+        <translation>Boîte sans surface</translation>
+    </message>
+    <message>
+        <source>Box {place} of {count}</source>
+        <translation>Boîte {place} sur {count}</translation>
+    </message>
+    <message>
+        <source>Boxes</source>
+        <translation>Boîtes</translation>
+    </message>
+    <message>
+        <source>Boxes ({count})</source>
+        <translation>Boîtes ({count})</translation>
+    </message>
+    <message>
+        <source>Boxes are hidden</source>
+        <translation>Les boîtes sont masquées</translation>
+    </message>
+    <message>
+        <source>Boxes are hidden ({key} shows them)</source>
+        <translation>Les boîtes sont masquées ({key} les affiche)</translation>
+    </message>
+    <message>
+        <source>Boxes fit the picture</source>
+        <translation>Boîtes justes pour l’image</translation>
+    </message>
+    <message>
+        <source>Boxes of each class</source>
+        <translation>Boîtes de chaque classe</translation>
+    </message>
+    <message>
+        <source>Boxes of the previous picture</source>
+        <translation>Boîtes de l’image précédente</translation>
+    </message>
+    <message>
+        <source>Boxes of this picture</source>
+        <translation>Boîtes de cette image</translation>
+    </message>
+    <message>
+        <source>Boxes on a picture</source>
+        <translation>Boîtes par image</translation>
+    </message>
+    <message>
+        <source>Bring back</source>
+        <translation>Restaurer</translation>
+    </message>
+    <message>
+        <source>Bring back the label files mended last</source>
+        <translation>Restaurer les derniers fichiers corrigés</translation>
+    </message>
+    <message>
+        <source>Built on</source>
+        <translation>Bâti sur</translation>
+    </message>
+    <message>
+        <source>By disagreement of the predictions</source>
+        <translation>Par désaccord des prédictions</translation>
+    </message>
+    <message>
+        <source>By name</source>
+        <translation>Par nom</translation>
+    </message>
+    <message>
+        <source>By number of boxes</source>
+        <translation>Par nombre de boîtes</translation>
+    </message>
+    <message>
+        <source>By smallest box</source>
+        <translation>Par plus petite boîte</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>Annuler</translation>
+    </message>
+    <message>
+        <source>Cancelled; nothing was changed.</source>
+        <translation>Annulé; rien n’a été changé.</translation>
+    </message>
+    <message>
+        <source>Cancelled; nothing was written.</source>
+        <translation>Annulé; rien n’a été écrit.</translation>
+    </message>
+    <message>
+        <source>Cancelling…</source>
+        <translation>Annulation…</translation>
+    </message>
+    <message>
+        <source>Change classes…</source>
+        <translation>Changer les classes…</translation>
+    </message>
+    <message>
+        <source>Change nothing</source>
+        <translation>Ne rien changer</translation>
+    </message>
+    <message>
+        <source>Change the keys…</source>
+        <translation>Changer les touches…</translation>
+    </message>
+    <message numerus="yes">
+        <source>Changes at most {n} label files.</source>
+        <translation>
+            <numerusform>Change au plus {n} fichier d’étiquettes.</numerusform>
+            <numerusform>Change au plus {n} fichiers d’étiquettes.</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Changing labels</source>
+        <translation>Modification des étiquettes</translation>
+    </message>
+    <message>
+        <source>Changing labels…</source>
+        <translation>Modification des étiquettes…</translation>
+    </message>
+    <message>
+        <source>Charts as a picture (PNG)…</source>
+        <translation>Graphiques en une image (PNG)…</translation>
+    </message>
+    <message>
+        <source>Check</source>
+        <translation>Contrôle</translation>
+    </message>
+    <message>
+        <source>Choose a cfg</source>
+        <translation>Choisir un cfg</translation>
+    </message>
+    <message>
+        <source>Choose a folder to write to.</source>
+        <translation>Choisissez un dossier où écrire.</translation>
+    </message>
+    <message>
+        <source>Choose anchors for this set</source>
+        <translation>Choisir des ancres pour ce jeu</translation>
+    </message>
+    <message>
+        <source>Choose the darknet program</source>
+        <translation>Choisir le programme darknet</translation>
+    </message>
+    <message>
+        <source>Choose weights</source>
+        <translation>Choisir des poids</translation>
+    </message>
+    <message>
+        <source>Choose…</source>
+        <translation>Choisir…</translation>
+    </message>
+    <message>
+        <source>Choosing anchors…</source>
+        <translation>Choix des ancres…</translation>
+    </message>
+    <message>
+        <source>Class</source>
+        <translation>Classe</translation>
+    </message>
+    <message>
+        <source>Class balance</source>
+        <translation>Équilibre des classes</translation>
+    </message>
+    <message>
+        <source>Class in the set</source>
+        <translation>Classe dans le jeu</translation>
+    </message>
+    <message>
+        <source>Class names alike</source>
+        <translation>Noms de classes semblables</translation>
+    </message>
+    <message>
+        <source>Class not in the list</source>
+        <translation>Classe absente de la liste</translation>
+    </message>
+    <message>
+        <source>Class of the selected boxes, else of the next box</source>
+        <translation>Classe des boîtes sélectionnées, sinon de la prochaine</translation>
+    </message>
+    <message>
+        <source>Class of the selected boxes, else of the next box you draw</source>
+        <translation>Classe des boîtes sélectionnées, sinon de la prochaine que vous tracerez</translation>
+    </message>
+    <message>
+        <source>Class of the selected crops</source>
+        <translation>Classe des vignettes sélectionnées</translation>
+    </message>
+    <message>
+        <source>Class that is no object</source>
+        <translation>Classe qui n’est pas un objet</translation>
+    </message>
+    <message>
+        <source>Class weights for Darknet, once these copies are made</source>
+        <translation>Poids des classes pour Darknet, une fois ces copies faites</translation>
+    </message>
+    <message>
+        <source>Class without a box</source>
+        <translation>Classe sans boîte</translation>
+    </message>
+    <message>
+        <source>Class {number}</source>
+        <translation>Classe {number}</translation>
+    </message>
+    <message>
+        <source>Classes</source>
+        <translation>Classes</translation>
+    </message>
+    <message>
+        <source>Classes are called by their ids; nothing is written</source>
+        <translation>Les classes portent leurs numéros comme noms; rien n’est écrit</translation>
+    </message>
+    <message>
+        <source>Classes of the network</source>
+        <translation>Classes du réseau</translation>
+    </message>
+    <message>
+        <source>Classes of the network…</source>
+        <translation>Classes du réseau…</translation>
+    </message>
+    <message>
+        <source>Classes that meet most</source>
+        <translation>Classes le plus souvent ensemble</translation>
+    </message>
+    <message>
+        <source>Classes that the set does not know</source>
+        <translation>Classes que le jeu ne connaît pas</translation>
+    </message>
+    <message>
+        <source>Classes to show</source>
+        <translation>Classes à afficher</translation>
+    </message>
+    <message>
+        <source>Classes: {names}. Batch {batch} / {subdivisions}.</source>
+        <translation>Classes : {names}. Lot {batch} / {subdivisions}.</translation>
+    </message>
+    <message>
+        <source>Classes…</source>
+        <translation>Classes…</translation>
+    </message>
+    <message>
+        <source>Clear</source>
+        <translation>Effacer</translation>
+    </message>
+    <message>
+        <source>Click a bar, or double-click a row, to see these pictures in the list.</source>
+        <translation>Cliquez sur une barre, ou double-cliquez sur une ligne, pour voir ces images dans la liste.</translation>
+    </message>
+    <message>
+        <source>Click a box, or press Tab</source>
+        <translation>Cliquez sur une boîte ou appuyez sur Tab</translation>
+    </message>
+    <message>
+        <source>Click here and press a key to add it</source>
+        <translation>Cliquez ici et appuyez sur une touche pour l’ajouter</translation>
+    </message>
+    <message>
+        <source>Click to see these pictures.</source>
+        <translation>Cliquez pour voir ces images.</translation>
+    </message>
+    <message>
+        <source>Click: the next picture that is not reviewed (PgDn)</source>
+        <translation>Clic : la prochaine image non vérifiée (Page bas)</translation>
+    </message>
+    <message>
+        <source>Close</source>
+        <translation>Fermer</translation>
+    </message>
+    <message>
+        <source>Close this message</source>
+        <translation>Fermer ce message</translation>
+    </message>
+    <message>
+        <source>Collecting</source>
+        <translation>Collecte</translation>
+    </message>
+    <message>
+        <source>Colour</source>
+        <translation>Couleur</translation>
+    </message>
+    <message>
+        <source>Colour of {name}</source>
+        <translation>Couleur de {name}</translation>
+    </message>
+    <message>
+        <source>Colours:</source>
+        <translation>Couleurs :</translation>
+    </message>
+    <message>
+        <source>Command</source>
+        <translation>Commande</translation>
+    </message>
+    <message>
+        <source>Compare the pictures</source>
+        <translation>Comparer les images</translation>
+    </message>
+    <message>
+        <source>Compare them side by side, and take over the better boxes.</source>
+        <translation>Comparez-les côte à côte et reprenez les meilleures boîtes.</translation>
+    </message>
+    <message>
+        <source>Comparing crops: %v of %m pictures</source>
+        <translation>Comparaison des vignettes : %v images sur %m</translation>
+    </message>
+    <message>
+        <source>Confidence from</source>
+        <translation>Confiance dès</translation>
+    </message>
+    <message>
+        <source>Copies</source>
+        <translation>Copies</translation>
+    </message>
+    <message>
+        <source>Copy</source>
+        <translation>Copier</translation>
+    </message>
+    <message>
+        <source>Copy boxes</source>
+        <translation>Copier les boîtes</translation>
+    </message>
+    <message numerus="yes">
+        <source>Copy the paths</source>
+        <translation>
+            <numerusform>Copier le chemin</numerusform>
+            <numerusform>Copier les chemins</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Copy the versions</source>
+        <translation>Copier les versions</translation>
+    </message>
+    <message>
+        <source>Copy them</source>
+        <translation>Les copier</translation>
+    </message>
+    <message>
+        <source>Copying</source>
+        <translation>Copie</translation>
+    </message>
+    <message>
+        <source>Copying into {name}…</source>
+        <translation>Copie dans {name}…</translation>
+    </message>
+    <message>
+        <source>Counting…</source>
+        <translation>Décompte…</translation>
+    </message>
+    <message>
+        <source>Counts</source>
+        <translation>Nombres</translation>
+    </message>
+    <message>
+        <source>Crosshair while drawing</source>
+        <translation>Réticule pendant le tracé</translation>
+    </message>
+    <message>
+        <source>Ctrl+K finds every action, also those without a key.</source>
+        <translation>Ctrl+K trouve chaque action, même celles sans touche.</translation>
+    </message>
+    <message>
+        <source>Ctrl+wheel</source>
+        <translation>Ctrl+molette</translation>
+    </message>
+    <message>
+        <source>Cut to the picture</source>
+        <translation>Rogner à l’image</translation>
+    </message>
+    <message>
+        <source>Cutting it to the picture is right nearly always.</source>
+        <translation>La rogner à l’image est presque toujours juste.</translation>
+    </message>
+    <message>
+        <source>Damaged label file</source>
+        <translation>Fichier d’étiquettes endommagé</translation>
+    </message>
+    <message>
+        <source>Damaged label file (JSON)</source>
+        <translation>Fichier d’étiquettes endommagé (JSON)</translation>
+    </message>
+    <message>
+        <source>Dark</source>
+        <translation>Sombre</translation>
+    </message>
+    <message>
+        <source>Darknet is being stopped…</source>
+        <translation>Arrêt de Darknet…</translation>
+    </message>
+    <message>
+        <source>Darknet is starting…</source>
+        <translation>Démarrage de Darknet…</translation>
+    </message>
+    <message>
+        <source>Darknet is stopped; what it saved last is kept and can be resumed</source>
+        <translation>Darknet est arrêté; ce qu’il a enregistré en dernier est gardé, et on peut reprendre</translation>
+    </message>
+    <message>
+        <source>Darknet networks (*.cfg);;All (*)</source>
+        <translation>Réseaux Darknet (*.cfg);;Tous (*)</translation>
+    </message>
+    <message>
+        <source>Dashed, grey: the network's own. Red: chosen for this set. Dots: the boxes.</source>
+        <translation>Tirets gris : celles du réseau. Rouge : choisies pour ce jeu. Points : les boîtes.</translation>
+    </message>
+    <message>
+        <source>Decode every picture once and find those that show the same</source>
+        <translation>Décoder chaque image une fois et trouver celles qui montrent la même chose</translation>
+    </message>
+    <message>
+        <source>Delete boxes</source>
+        <translation>Supprimer les boîtes</translation>
+    </message>
+    <message>
+        <source>Delete class</source>
+        <translation>Supprimer la classe</translation>
+    </message>
+    <message>
+        <source>Delete for good</source>
+        <translation>Supprimer à jamais</translation>
+    </message>
+    <message>
+        <source>Delete for good…</source>
+        <translation>Supprimer à jamais…</translation>
+    </message>
+    <message>
+        <source>Delete only spare weights…</source>
+        <translation>Supprimer les poids superflus…</translation>
+    </message>
+    <message>
+        <source>Delete the box</source>
+        <translation>Supprimer la boîte</translation>
+    </message>
+    <message>
+        <source>Delete the boxes of the selected crops</source>
+        <translation>Supprimer les boîtes des vignettes sélectionnées</translation>
+    </message>
+    <message>
+        <source>Delete the chosen pictures for ever (Del)</source>
+        <translation>Supprimer à jamais les images choisies (Suppr)</translation>
+    </message>
+    <message>
+        <source>Delete the chosen runs with all their weights (Del)</source>
+        <translation>Supprimer les entraînements choisis avec tous leurs poids (Suppr)</translation>
+    </message>
+    <message>
+        <source>Delete the class</source>
+        <translation>Supprimer la classe</translation>
+    </message>
+    <message>
+        <source>Delete the other box</source>
+        <translation>Supprimer l’autre boîte</translation>
+    </message>
+    <message>
+        <source>Delete the runs…</source>
+        <translation>Supprimer…</translation>
+    </message>
+    <message>
+        <source>Delete the smaller box</source>
+        <translation>Supprimer la plus petite boîte</translation>
+    </message>
+    <message numerus="yes">
+        <source>Delete {n} pictures for good?</source>
+        <translation>
+            <numerusform>Supprimer {n} image à jamais?</numerusform>
+            <numerusform>Supprimer {n} images à jamais?</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>Delete {n} runs with their weights?</source>
+        <translation>
+            <numerusform>Supprimer {n} entraînement avec ses poids?</numerusform>
+            <numerusform>Supprimer {n} entraînements avec leurs poids?</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>Delete {n} spare weights files?</source>
+        <translation>
+            <numerusform>Supprimer {n} fichier de poids superflu?</numerusform>
+            <numerusform>Supprimer {n} fichiers de poids superflus?</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Deletes the class and {boxes}. Undo brings all back.</source>
+        <translation>Supprime la classe et {boxes}. Annuler ramène tout.</translation>
+    </message>
+    <message>
+        <source>Deleting</source>
+        <translation>Suppression</translation>
+    </message>
+    <message>
+        <source>Details</source>
+        <translation>Détails</translation>
+    </message>
+    <message>
+        <source>Details…</source>
+        <translation>Détails…</translation>
+    </message>
+    <message>
+        <source>Dismiss the selected prediction</source>
+        <translation>Écarter la prédiction sélectionnée</translation>
+    </message>
+    <message>
+        <source>Do not list it any more, unless it changes (R); it can be brought back</source>
+        <translation>Ne plus la lister, sauf si elle change (R); on peut la faire revenir</translation>
+    </message>
+    <message>
+        <source>Do not tell it any more, unless it changes</source>
+        <translation>Ne plus le dire, sauf si cela change</translation>
+    </message>
+    <message>
+        <source>Done.</source>
+        <translation>Terminé.</translation>
+    </message>
+    <message>
+        <source>Done: {what} Ctrl+Z takes it back.</source>
+        <translation>Fait : {what} Ctrl+Z l’annule.</translation>
+    </message>
+    <message>
+        <source>Double click for another colour</source>
+        <translation>Double-cliquez pour une autre couleur</translation>
+    </message>
+    <message>
+        <source>Draw a box</source>
+        <translation>Tracer une boîte</translation>
+    </message>
+    <message>
+        <source>Draw a box, while drawing</source>
+        <translation>Tracer une boîte, en mode tracé</translation>
+    </message>
+    <message>
+        <source>Draw boxes of a class, and stay in drawing</source>
+        <translation>Tracer des boîtes d’une classe, et rester en mode tracé</translation>
+    </message>
+    <message>
+        <source>Draw boxes of class {number}</source>
+        <translation>Tracer des boîtes de la classe {number}</translation>
+    </message>
+    <message>
+        <source>Drawing boxes (Esc: stop)</source>
+        <translation>Tracé de boîtes (Échap : arrêter)</translation>
+    </message>
+    <message>
+        <source>Drawing one box (W again: keep drawing, Esc: stop)</source>
+        <translation>Tracé d’une boîte (encore W : continuer, Échap : arrêter)</translation>
+    </message>
+    <message>
+        <source>Drawn from: {operations}.</source>
+        <translation>Tirées parmi : {operations}.</translation>
+    </message>
+    <message>
+        <source>Duplicate boxes</source>
+        <translation>Dupliquer les boîtes</translation>
+    </message>
+    <message>
+        <source>Each copy with room has {count} pasted boxes already.</source>
+        <translation>Chaque copie qui a de la place porte déjà {count} boîtes collées.</translation>
+    </message>
+    <message>
+        <source>Each of its {what} that can be cut out is pasted {count} times already.</source>
+        <translation>Chacune de ses {what} qu’on peut découper est déjà collée {count} fois.</translation>
+    </message>
+    <message>
+        <source>Each training picture is copied; every copy gets different random operations. Validation and test pictures are never touched. The same seed gives the same copies.</source>
+        <translation>Chaque image d’entraînement est copiée; chaque copie subit d’autres opérations au hasard. Les images de validation et de test ne sont jamais touchées. La même graine donne les mêmes copies.</translation>
+    </message>
+    <message>
+        <source>Edges counted from 0, as labelImg does</source>
+        <translation>Bords comptés dès 0, comme labelImg</translation>
+    </message>
+    <message>
+        <source>Edges exchanged</source>
+        <translation>Bords inversés</translation>
+    </message>
+    <message>
+        <source>Empty on purpose</source>
+        <translation>Vide, c’est voulu</translation>
+    </message>
+    <message>
+        <source>Empty on purpose, and next</source>
+        <translation>Vide (c’est voulu), et suivante</translation>
+    </message>
+    <message>
+        <source>Empty the trash…</source>
+        <translation>Vider la corbeille…</translation>
+    </message>
+    <message>
+        <source>Enter renames the class of {amount}.</source>
+        <translation>Entrée renomme la classe de {amount}.</translation>
+    </message>
+    <message>
+        <source>Estimates from the number of operations and published speeds; point at a line to see which. Loading pictures and measuring mAP come on top.</source>
+        <translation>Estimations d’après le nombre d’opérations et des vitesses publiées; pointez une ligne pour voir lesquelles. La lecture des images et la mesure de la mAP s’y ajoutent.</translation>
+    </message>
+    <message>
+        <source>Every picture is in the set already; nothing is left to add.</source>
+        <translation>Chaque image est déjà dans le jeu; il ne reste rien à ajouter.</translation>
+    </message>
+    <message>
+        <source>Exchange swapped edges, cut to the picture, take boxes without area away</source>
+        <translation>Échanger les bords inversés, rogner à l’image, enlever les boîtes sans surface</translation>
+    </message>
+    <message>
+        <source>Exchange the edges</source>
+        <translation>Échanger les bords</translation>
+    </message>
+    <message>
+        <source>Export</source>
+        <translation>Exporter</translation>
+    </message>
+    <message>
+        <source>Export {set}</source>
+        <translation>Exporter {set}</translation>
+    </message>
+    <message>
+        <source>Export…</source>
+        <translation>Exporter…</translation>
+    </message>
+    <message>
+        <source>Fetch</source>
+        <translation>Télécharger</translation>
+    </message>
+    <message>
+        <source>Fetch the chosen weights; what was begun earlier goes on where it stopped</source>
+        <translation>Télécharger les poids choisis; ce qui a été commencé reprend où il s’était arrêté</translation>
+    </message>
+    <message>
+        <source>Fetching {name}</source>
+        <translation>Téléchargement de {name}</translation>
+    </message>
+    <message>
+        <source>Fewer predictions (surer ones)</source>
+        <translation>Moins de prédictions (plus sûres)</translation>
+    </message>
+    <message>
+        <source>Files of this set hold class ids ({format}): another order is written into every file that it concerns, as one step that can be undone.</source>
+        <translation>Les fichiers de ce jeu contiennent des numéros de classe ({format}) : un autre ordre est écrit dans chaque fichier concerné, en une étape qu’on peut annuler.</translation>
+    </message>
+    <message>
+        <source>Fill in a quick trial</source>
+        <translation>Remplir pour un essai rapide</translation>
+    </message>
+    <message>
+        <source>Filter</source>
+        <translation>Filtre</translation>
+    </message>
+    <message>
+        <source>Filters</source>
+        <translation>Filtres</translation>
+    </message>
+    <message>
+        <source>Filter…</source>
+        <translation>Filtrer…</translation>
+    </message>
+    <message>
+        <source>Find an action</source>
+        <translation>Trouver une action</translation>
+    </message>
+    <message>
+        <source>Find an action…</source>
+        <translation>Trouver une action…</translation>
+    </message>
+    <message>
+        <source>Find the plan</source>
+        <translation>Trouver le plan</translation>
+    </message>
+    <message>
+        <source>Finding {number} of {count}: {what}</source>
+        <translation>Anomalie {number} sur {count} : {what}</translation>
+    </message>
+    <message>
+        <source>Findings</source>
+        <translation>Anomalies</translation>
+    </message>
+    <message>
+        <source>First and last pixel counted from 1, as in the VOC challenge</source>
+        <translation>Premier et dernier pixel comptés dès 1, comme au défi VOC</translation>
+    </message>
+    <message>
+        <source>First picture</source>
+        <translation>Première image</translation>
+    </message>
+    <message>
+        <source>Fit the picture</source>
+        <translation>Ajuster à l’image</translation>
+    </message>
+    <message>
+        <source>Fix</source>
+        <translation>Corriger</translation>
+    </message>
+    <message>
+        <source>Fix all that have one right answer…</source>
+        <translation>Corriger ce qui est évident…</translation>
+    </message>
+    <message>
+        <source>Fix all…</source>
+        <translation>Corriger tout…</translation>
+    </message>
+    <message>
+        <source>Fix the selected findings</source>
+        <translation>Corriger les anomalies sélectionnées</translation>
+    </message>
+    <message>
+        <source>Fix what was found in this picture</source>
+        <translation>Corriger ce qui a été trouvé sur cette image</translation>
+    </message>
+    <message>
+        <source>Fix {findings}, each by its one right answer?</source>
+        <translation>Corriger {findings}, chacune de la seule bonne façon?</translation>
+    </message>
+    <message>
+        <source>Folder</source>
+        <translation>Dossier</translation>
+    </message>
+    <message>
+        <source>Folder for the export</source>
+        <translation>Dossier de l’exportation</translation>
+    </message>
+    <message>
+        <source>Folder for the training set</source>
+        <translation>Dossier du jeu d’entraînement</translation>
+    </message>
+    <message>
+        <source>For</source>
+        <translation>Pour</translation>
+    </message>
+    <message>
+        <source>For each [yolo] section of a cfg: losses are then multiplied by {losses}.</source>
+        <translation>Pour chaque section [yolo] d’un cfg : les pertes sont alors multipliées par {losses}.</translation>
+    </message>
+    <message>
+        <source>For each {small} box there are {ratio} {large} boxes.</source>
+        <translation>Pour chaque boîte {small}, il y a {ratio} boîtes {large}.</translation>
+    </message>
+    <message>
+        <source>Forget all that was changed here</source>
+        <translation>Oublier tout ce qui a été changé ici</translation>
+    </message>
+    <message>
+        <source>Forget this step</source>
+        <translation>Oublier cette étape</translation>
+    </message>
+    <message>
+        <source>Format</source>
+        <translation>Format</translation>
+    </message>
+    <message>
+        <source>Format of new labels</source>
+        <translation>Format des nouvelles étiquettes</translation>
+    </message>
+    <message>
+        <source>Format of new labels…</source>
+        <translation>Format des nouvelles étiquettes…</translation>
+    </message>
+    <message>
+        <source>Found in {seconds} s.</source>
+        <translation>Trouvé en {seconds} s.</translation>
+    </message>
+    <message>
+        <source>From</source>
+        <translation>De</translation>
+    </message>
+    <message>
+        <source>From a small, unbalanced set of pictures to a detector that works. Open a folder of pictures, or a zip such as Kaggle's; it need not have labels yet. You can also drop either on this window.</source>
+        <translation>D’un petit jeu d’images déséquilibré à un détecteur qui fonctionne. Ouvrez un dossier d’images, ou un zip comme celui de Kaggle; les étiquettes ne sont pas nécessaires. Vous pouvez aussi déposer l’un ou l’autre sur cette fenêtre.</translation>
+    </message>
+    <message>
+        <source>From a small, unbalanced set of pictures to a detector that works: label, balance, split, augment, train with Darknet, look at the mistakes.
+Free software under the GNU General Public License, version 3 or later; it comes without any warranty.</source>
+        <translation>D’un petit jeu d’images déséquilibré à un détecteur qui fonctionne : étiqueter, équilibrer, répartir, augmenter, entraîner avec Darknet, regarder les erreurs.
+Logiciel libre sous licence publique générale GNU, version 3 ou ultérieure; fourni sans aucune garantie.</translation>
+    </message>
+    <message>
+        <source>From: {source}. A picture trained on is taken to cost {passes} predictions.</source>
+        <translation>De : {source}. Une image d’entraînement est comptée comme {passes} prédictions.</translation>
+    </message>
+    <message>
+        <source>Gallery</source>
+        <translation>Galerie</translation>
+    </message>
+    <message>
+        <source>Give every action its first keys again?</source>
+        <translation>Redonner à chaque action ses premières touches?</translation>
+    </message>
+    <message>
+        <source>Give these boxes &amp;another class:</source>
+        <translation>Donner à ces boîtes une &amp;autre classe :</translation>
+    </message>
+    <message>
+        <source>Gives the selected boxes this class, else the next box</source>
+        <translation>Donne cette classe aux boîtes sélectionnées, sinon à la prochaine</translation>
+    </message>
+    <message>
+        <source>Go there</source>
+        <translation>Y aller</translation>
+    </message>
+    <message>
+        <source>Go to this picture's labels (double click or Enter in the list does the same)</source>
+        <translation>Aller aux étiquettes de cette image (double-clic ou Entrée dans la liste fait de même)</translation>
+    </message>
+    <message>
+        <source>Goes to the Augment page with this plan</source>
+        <translation>Passe à la page Augmentation avec ce plan</translation>
+    </message>
+    <message>
+        <source>Ground truth (orange: missed)</source>
+        <translation>Vérité terrain (orange : manquée)</translation>
+    </message>
+    <message>
+        <source>Height in pixels; the bottom edge moves</source>
+        <translation>Hauteur en pixels; le bord inférieur bouge</translation>
+    </message>
+    <message>
+        <source>Height of the network's input; it follows the width until changed</source>
+        <translation>Hauteur de l’entrée du réseau; elle suit la largeur tant qu’on ne la change pas</translation>
+    </message>
+    <message>
+        <source>Here</source>
+        <translation>Ici</translation>
+    </message>
+    <message>
+        <source>How boxes are learned and chosen</source>
+        <translation>Comment les boîtes sont apprises et choisies</translation>
+    </message>
+    <message>
+        <source>How it learns</source>
+        <translation>Comment il apprend</translation>
+    </message>
+    <message>
+        <source>How many copies of which picture; the Balance page makes a plan of it</source>
+        <translation>Combien de copies de quelle image; la page Équilibre en fait un plan</translation>
+    </message>
+    <message>
+        <source>How pictures are changed while it learns</source>
+        <translation>Comment les images changent pendant qu’il apprend</translation>
+    </message>
+    <message>
+        <source>How the crops are sorted</source>
+        <translation>Ordre des vignettes</translation>
+    </message>
+    <message>
+        <source>Id</source>
+        <translation>N°</translation>
+    </message>
+    <message>
+        <source>Identical pictures</source>
+        <translation>Images identiques</translation>
+    </message>
+    <message>
+        <source>Ids mean what the list says now; nothing is written</source>
+        <translation>Les numéros veulent dire ce que dit la liste; rien n’est écrit</translation>
+    </message>
+    <message>
+        <source>If they mean the same, merge them.</source>
+        <translation>Si elles veulent dire la même chose, fusionnez-les.</translation>
+    </message>
+    <message>
+        <source>Images</source>
+        <translation>Images</translation>
+    </message>
+    <message>
+        <source>In copies
+boxes (images)</source>
+        <translation>Dans les copies
+boîtes (images)</translation>
+    </message>
+    <message>
+        <source>In percent</source>
+        <translation>En pour cent</translation>
+    </message>
+    <message>
+        <source>In pictures</source>
+        <translation>En images</translation>
+    </message>
+    <message>
+        <source>Is in the list</source>
+        <translation>Dans la liste</translation>
+    </message>
+    <message>
+        <source>It can be begun again.</source>
+        <translation>On peut le recommencer.</translation>
+    </message>
+    <message>
+        <source>It is one step, which Ctrl+Z takes back.</source>
+        <translation>C’est une seule étape, que Ctrl+Z annule.</translation>
+    </message>
+    <message>
+        <source>It is right</source>
+        <translation>C’est juste</translation>
+    </message>
+    <message>
+        <source>It is running: stop it before you delete it.</source>
+        <translation>Il est en cours : arrêtez-le avant de le supprimer.</translation>
+    </message>
+    <message>
+        <source>It is {name}</source>
+        <translation>C’est {name}</translation>
+    </message>
+    <message>
+        <source>Iteration</source>
+        <translation>Itération</translation>
+    </message>
+    <message>
+        <source>Iteration {done} of {total}</source>
+        <translation>Itération {done} sur {total}</translation>
+    </message>
+    <message>
+        <source>Iterations</source>
+        <translation>Itérations</translation>
+    </message>
+    <message>
+        <source>Iterations at which the learning rate falls; usually at 80 and 90 % of all</source>
+        <translation>Itérations où le taux d’apprentissage baisse; d’ordinaire à 80 et 90 % de toutes</translation>
+    </message>
+    <message>
+        <source>Iterations of the whole training; the rule is max(2000 × classes, pictures, 6000)</source>
+        <translation>Itérations de tout l’entraînement; la règle est max(2000 × classes, images, 6000)</translation>
+    </message>
+    <message>
+        <source>Keep both, with these boxes</source>
+        <translation>Garder les deux, avec ces boîtes</translation>
+    </message>
+    <message>
+        <source>Keep one, or keep both in the same split (a conversion does).</source>
+        <translation>Gardez-en une, ou gardez les deux dans la même partie (une conversion le fait).</translation>
+    </message>
+    <message>
+        <source>Keep the one with more boxes</source>
+        <translation>Garder celle qui a le plus de boîtes</translation>
+    </message>
+    <message>
+        <source>Keep the one with more boxes: pictures seen twice make results too good.</source>
+        <translation>Gardez celle qui a le plus de boîtes : des images vues deux fois embellissent les résultats.</translation>
+    </message>
+    <message>
+        <source>Keep the zoom from picture to picture</source>
+        <translation>Garder le zoom d’une image à l’autre</translation>
+    </message>
+    <message>
+        <source>Keep this one, the other to the trash</source>
+        <translation>Garder celle-ci, l’autre à la corbeille</translation>
+    </message>
+    <message>
+        <source>Kept: {names}.</source>
+        <translation>Gardés : {names}.</translation>
+    </message>
+    <message>
+        <source>Key</source>
+        <translation>Touche</translation>
+    </message>
+    <message>
+        <source>Keys</source>
+        <translation>Touches</translation>
+    </message>
+    <message>
+        <source>Keys of “{action}”:</source>
+        <translation>Touches de « {action} » :</translation>
+    </message>
+    <message>
+        <source>Kind</source>
+        <translation>Genre</translation>
+    </message>
+    <message>
+        <source>Known weights, which others trained for days:</source>
+        <translation>Poids connus, que d’autres ont entraînés pendant des jours :</translation>
+    </message>
+    <message>
+        <source>Label</source>
+        <translation>Étiquetage</translation>
+    </message>
+    <message>
+        <source>Label file is no text</source>
+        <translation>Le fichier d’étiquettes n’est pas du texte</translation>
+    </message>
+    <message>
+        <source>Label file names another picture</source>
+        <translation>Le fichier d’étiquettes nomme une autre image</translation>
+    </message>
+    <message>
+        <source>Label files of {name} hold class ids that its list of names does not reach.</source>
+        <translation>Des fichiers d’étiquettes de {name} contiennent des numéros de classe au-delà de sa liste de noms.</translation>
+    </message>
+    <message>
+        <source>Label the picture anew</source>
+        <translation>Réétiqueter l’image</translation>
+    </message>
+    <message>
+        <source>Labelling</source>
+        <translation>Étiquetage</translation>
+    </message>
+    <message>
+        <source>Labels</source>
+        <translation>Étiquettes</translation>
+    </message>
+    <message>
+        <source>Labels of another size</source>
+        <translation>Étiquettes d’une autre taille</translation>
+    </message>
+    <message>
+        <source>Labels were saved since it was made: if boxes changed, make it again on the Split page.</source>
+        <translation>Des étiquettes ont été enregistrées depuis : si des boîtes ont changé, refaites-le à la page Répartition.</translation>
+    </message>
+    <message>
+        <source>Labels without a picture</source>
+        <translation>Étiquettes sans image</translation>
+    </message>
+    <message>
+        <source>Language:</source>
+        <translation>Langue :</translation>
+    </message>
+    <message>
+        <source>Large
+≥ 96²</source>
+        <translation>Grandes
+≥ 96²</translation>
+    </message>
+    <message>
+        <source>Larger crops</source>
+        <translation>Vignettes plus grandes</translation>
+    </message>
+    <message>
+        <source>Largest first, Z to A</source>
+        <translation>Les plus grandes d’abord, de Z à A</translation>
+    </message>
+    <message>
+        <source>Largest to smallest class in training: {before} without the copies, {after} with them.</source>
+        <translation>De la plus grande à la plus petite classe, à l’entraînement : {before} sans les copies, {after} avec elles.</translation>
+    </message>
+    <message>
+        <source>Largest to smallest class: {before} now, {after} then.</source>
+        <translation>De la plus grande à la plus petite classe : {before} maintenant, {after} ensuite.</translation>
+    </message>
+    <message>
+        <source>Last picture</source>
+        <translation>Dernière image</translation>
+    </message>
+    <message>
+        <source>Layers and costs</source>
+        <translation>Couches et coûts</translation>
+    </message>
+    <message>
+        <source>Learning rate, changes to the pictures, losses: everything that a cfg can say</source>
+        <translation>Taux d’apprentissage, changements des images, pertes : tout ce qu’un cfg peut dire</translation>
+    </message>
+    <message>
+        <source>Leave and lose them</source>
+        <translation>Partir et les perdre</translation>
+    </message>
+    <message>
+        <source>Leave its boxes out</source>
+        <translation>Laisser ses boîtes de côté</translation>
+    </message>
+    <message>
+        <source>Left edge in pixels; the box moves</source>
+        <translation>Bord gauche en pixels; la boîte bouge</translation>
+    </message>
+    <message>
+        <source>Left out: {unlabelled} without a label file, {unreadable} unreadable.</source>
+        <translation>Laissées de côté : {unlabelled} sans fichier d’étiquettes, {unreadable} illisibles.</translation>
+    </message>
+    <message>
+        <source>Licence</source>
+        <translation>Licence</translation>
+    </message>
+    <message>
+        <source>Light</source>
+        <translation>Clair</translation>
+    </message>
+    <message>
+        <source>Line that says no box</source>
+        <translation>Ligne qui ne dit aucune boîte</translation>
+    </message>
+    <message>
+        <source>Link them (no room needed; both names are one file)</source>
+        <translation>Les lier (sans prendre de place; les deux noms sont un seul fichier)</translation>
+    </message>
+    <message>
+        <source>List it again (R)</source>
+        <translation>La lister de nouveau (R)</translation>
+    </message>
+    <message>
+        <source>List not as split.csv says</source>
+        <translation>Liste différente de split.csv</translation>
+    </message>
+    <message>
+        <source>Look again</source>
+        <translation>Chercher de nouveau</translation>
+    </message>
+    <message>
+        <source>Looking at boxes, classes and label files…</source>
+        <translation>Examen des boîtes, des classes et des fichiers d’étiquettes…</translation>
+    </message>
+    <message>
+        <source>Looking at the class ids…</source>
+        <translation>Examen des numéros de classe…</translation>
+    </message>
+    <message>
+        <source>Looking at the runs</source>
+        <translation>Examen des entraînements</translation>
+    </message>
+    <message>
+        <source>Looking for Darknet…</source>
+        <translation>Recherche de Darknet…</translation>
+    </message>
+    <message>
+        <source>Looking for free names</source>
+        <translation>Recherche de noms libres</translation>
+    </message>
+    <message>
+        <source>Looking for the best plan…</source>
+        <translation>Recherche du meilleur plan…</translation>
+    </message>
+    <message>
+        <source>Looking through {n} pictures…</source>
+        <translation>Examen de {n} images…</translation>
+    </message>
+    <message>
+        <source>Looking…</source>
+        <translation>Examen…</translation>
+    </message>
+    <message>
+        <source>Lost: {what}</source>
+        <translation>Perdu : {what}</translation>
+    </message>
+    <message>
+        <source>Machine</source>
+        <translation>Machine</translation>
+    </message>
+    <message>
+        <source>Make the copies</source>
+        <translation>Faire les copies</translation>
+    </message>
+    <message>
+        <source>Make the training set</source>
+        <translation>Faire le jeu d’entraînement</translation>
+    </message>
+    <message>
+        <source>Make the training set again</source>
+        <translation>Refaire le jeu d’entraînement</translation>
+    </message>
+    <message>
+        <source>Make these copies…</source>
+        <translation>Faire ces copies…</translation>
+    </message>
+    <message>
+        <source>Makes {boxes} “{into}” and deletes the class. Undo brings all back.</source>
+        <translation>Donne à {boxes} la classe « {into} » et supprime l’autre. Annuler ramène tout.</translation>
+    </message>
+    <message>
+        <source>Making examples…</source>
+        <translation>Exemples en cours…</translation>
+    </message>
+    <message>
+        <source>Means</source>
+        <translation>Signifie</translation>
+    </message>
+    <message>
+        <source>Medium</source>
+        <translation>Moyennes</translation>
+    </message>
+    <message>
+        <source>Mend all that are listed; what will happen is said before</source>
+        <translation>Corriger tout ce qui est listé; on vous dit d’abord ce qui se passera</translation>
+    </message>
+    <message numerus="yes">
+        <source>Mend what has one right answer: {n} findings ({key})</source>
+        <translation>
+            <numerusform>Corriger ce qui est évident : {n} anomalie ({key})</numerusform>
+            <numerusform>Corriger ce qui est évident : {n} anomalies ({key})</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Mend what is clear</source>
+        <translation>Corriger l’évident</translation>
+    </message>
+    <message>
+        <source>Merge</source>
+        <translation>Fusionner</translation>
+    </message>
+    <message>
+        <source>Merge classes</source>
+        <translation>Fusionner des classes</translation>
+    </message>
+    <message>
+        <source>Merge the classes</source>
+        <translation>Fusionner les classes</translation>
+    </message>
+    <message>
+        <source>Messages</source>
+        <translation>Messages</translation>
+    </message>
+    <message>
+        <source>Mistakes first</source>
+        <translation>Erreurs d’abord</translation>
+    </message>
+    <message>
+        <source>More likely a slip of the hand than an object: look, then delete or keep it.</source>
+        <translation>Plutôt un faux mouvement qu’un objet : regardez, puis supprimez-la ou gardez-la.</translation>
+    </message>
+    <message>
+        <source>More predictions (less sure ones)</source>
+        <translation>Plus de prédictions (moins sûres)</translation>
+    </message>
+    <message>
+        <source>Mouse</source>
+        <translation>Souris</translation>
+    </message>
+    <message>
+        <source>Move &amp;up</source>
+        <translation>&amp;Monter</translation>
+    </message>
+    <message>
+        <source>Move a box, or an edge of it</source>
+        <translation>Déplacer une boîte, ou un de ses bords</translation>
+    </message>
+    <message>
+        <source>Move d&amp;own</source>
+        <translation>&amp;Descendre</translation>
+    </message>
+    <message>
+        <source>Move the left or top edge</source>
+        <translation>Déplacer le bord gauche ou supérieur</translation>
+    </message>
+    <message>
+        <source>Move the left or top edge by 10 px</source>
+        <translation>Déplacer le bord gauche ou supérieur de 10 px</translation>
+    </message>
+    <message>
+        <source>Move the picture</source>
+        <translation>Déplacer l’image</translation>
+    </message>
+    <message>
+        <source>Move the right or bottom edge</source>
+        <translation>Déplacer le bord droit ou inférieur</translation>
+    </message>
+    <message>
+        <source>Move the right or bottom edge by 10 px</source>
+        <translation>Déplacer le bord droit ou inférieur de 10 px</translation>
+    </message>
+    <message>
+        <source>Move the selected boxes by 1 px</source>
+        <translation>Déplacer les boîtes sélectionnées de 1 px</translation>
+    </message>
+    <message>
+        <source>Move the selected boxes by 10 px</source>
+        <translation>Déplacer les boîtes sélectionnées de 10 px</translation>
+    </message>
+    <message>
+        <source>Move to the trash</source>
+        <translation>Mettre à la corbeille</translation>
+    </message>
+    <message>
+        <source>Name</source>
+        <translation>Nom</translation>
+    </message>
+    <message>
+        <source>Name for training (click to change)</source>
+        <translation>Nom pour l’entraînement (cliquer pour changer)</translation>
+    </message>
+    <message>
+        <source>Name in the export (click to change)</source>
+        <translation>Nom à l’exportation (cliquer pour changer)</translation>
+    </message>
+    <message>
+        <source>Name of class {id}</source>
+        <translation>Nom de la classe {id}</translation>
+    </message>
+    <message>
+        <source>Name of the class:</source>
+        <translation>Nom de la classe :</translation>
+    </message>
+    <message>
+        <source>Names of the study (mask, no_mask, chin_diaper)</source>
+        <translation>Noms de l’étude (mask, no_mask, chin_diaper)</translation>
+    </message>
+    <message>
+        <source>Nearly identical pictures</source>
+        <translation>Images presque identiques</translation>
+    </message>
+    <message>
+        <source>Network</source>
+        <translation>Réseau</translation>
+    </message>
+    <message>
+        <source>Network {size}</source>
+        <translation>Réseau {size}</translation>
+    </message>
+    <message>
+        <source>Network's input in pixels:</source>
+        <translation>Entrée du réseau en pixels :</translation>
+    </message>
+    <message>
+        <source>New class</source>
+        <translation>Nouvelle classe</translation>
+    </message>
+    <message>
+        <source>New training</source>
+        <translation>Nouvel entraînement</translation>
+    </message>
+    <message>
+        <source>Next box</source>
+        <translation>Boîte suivante</translation>
+    </message>
+    <message>
+        <source>Next box: {name}</source>
+        <translation>Prochaine boîte : {name}</translation>
+    </message>
+    <message>
+        <source>Next finding</source>
+        <translation>Anomalie suivante</translation>
+    </message>
+    <message>
+        <source>Next in the whole set, filter or not</source>
+        <translation>Suivante de tout le jeu, filtre ou non</translation>
+    </message>
+    <message>
+        <source>Next not reviewed</source>
+        <translation>Suivante non vérifiée</translation>
+    </message>
+    <message>
+        <source>Next picture</source>
+        <translation>Image suivante</translation>
+    </message>
+    <message>
+        <source>Next that fits the filter now</source>
+        <translation>Suivante qui correspond au filtre</translation>
+    </message>
+    <message>
+        <source>No Darknet was found. Install Debian's for the CPU (apt install darknet), or build AlexeyAB's or hank-ai's with CUDA for the GPU; then put it on PATH and press Look again, or choose the program.</source>
+        <translation>Aucun Darknet n’a été trouvé. Installez celui de Debian pour le processeur (apt install darknet), ou compilez celui d’AlexeyAB ou de hank-ai avec CUDA pour la carte graphique; mettez-le ensuite dans PATH et appuyez sur Chercher de nouveau, ou choisissez le programme.</translation>
+    </message>
+    <message>
+        <source>No box at all of: {names}.</source>
+        <translation>Aucune boîte de : {names}.</translation>
+    </message>
+    <message>
+        <source>No box is like that. Choose another class, split or size.</source>
+        <translation>Aucune boîte n’est ainsi. Choisissez une autre classe, une autre partie ou une autre taille.</translation>
+    </message>
+    <message>
+        <source>No box was copied yet</source>
+        <translation>Aucune boîte n’a encore été copiée</translation>
+    </message>
+    <message>
+        <source>No boxes</source>
+        <translation>Aucune boîte</translation>
+    </message>
+    <message>
+        <source>No class's share of boxes is off by more than {percent} % ({name} in {split}).</source>
+        <translation>Aucune classe n’a une part de boîtes qui s’écarte de plus de {percent} % ({name} dans {split}).</translation>
+    </message>
+    <message>
+        <source>No copies yet.</source>
+        <translation>Aucune copie encore.</translation>
+    </message>
+    <message>
+        <source>No file changes.</source>
+        <translation>Aucun fichier ne change.</translation>
+    </message>
+    <message>
+        <source>No file of weights is chosen.</source>
+        <translation>Aucun fichier de poids n’est choisi.</translation>
+    </message>
+    <message>
+        <source>No labels were found beside the pictures: press W and draw the first box. What you draw is written as {format}, beside each picture (File &gt; Format of new labels…).</source>
+        <translation>Aucune étiquette n’a été trouvée près des images : appuyez sur W et tracez la première boîte. Vos tracés sont écrits en {format}, à côté de chaque image (Fichier &gt; Format des nouvelles étiquettes…).</translation>
+    </message>
+    <message>
+        <source>No network</source>
+        <translation>Aucun réseau</translation>
+    </message>
+    <message>
+        <source>No picture before this one fits the filter.</source>
+        <translation>Aucune image avant celle-ci ne correspond au filtre.</translation>
+    </message>
+    <message>
+        <source>No picture further on fits the filter.</source>
+        <translation>Aucune image plus loin ne correspond au filtre.</translation>
+    </message>
+    <message>
+        <source>No picture of the open set: {what}.</source>
+        <translation>Aucune image du jeu ouvert : {what}.</translation>
+    </message>
+    <message>
+        <source>No picture of the set is in a split</source>
+        <translation>Aucune image du jeu n’est dans une partie</translation>
+    </message>
+    <message>
+        <source>No prediction to accept in this picture</source>
+        <translation>Aucune prédiction à accepter sur cette image</translation>
+    </message>
+    <message>
+        <source>No prediction was dismissed in this picture</source>
+        <translation>Aucune prédiction n’a été écartée sur cette image</translation>
+    </message>
+    <message>
+        <source>No program that shows folders was found. It is {path}</source>
+        <translation>Aucun programme pour montrer des dossiers n’a été trouvé. C’est {path}</translation>
+    </message>
+    <message>
+        <source>No set was opened yet. The demo set is a good beginning: 1 draw and correct boxes, 2 look at the balance of the classes, 3 split, 4 augment, 5 train, 6 look at the mistakes. Ctrl+K finds every action, F1 shows the keys.</source>
+        <translation>Aucun jeu n’a encore été ouvert. Le jeu de démonstration est un bon début : 1 tracer et corriger des boîtes, 2 regarder l’équilibre des classes, 3 répartir, 4 augmenter, 5 entraîner, 6 regarder les erreurs. Ctrl+K trouve chaque action, F1 montre les touches.</translation>
+    </message>
+    <message>
+        <source>No size in the label file</source>
+        <translation>Pas de taille dans le fichier d’étiquettes</translation>
+    </message>
+    <message>
+        <source>No training box of {name}: copies cannot add any.</source>
+        <translation>Aucune boîte d’entraînement de {name} : les copies ne peuvent en ajouter.</translation>
+    </message>
+    <message>
+        <source>No training is running.</source>
+        <translation>Aucun entraînement n’est en cours.</translation>
+    </message>
+    <message>
+        <source>None of its {what} can be cut out: they are small, at the edge, not whole, or beside another face.</source>
+        <translation>Aucune de ses {what} ne peut être découpée : elles sont petites, au bord, incomplètes ou contre un autre visage.</translation>
+    </message>
+    <message>
+        <source>None of the known weights is chosen.</source>
+        <translation>Aucun des poids connus n’est choisi.</translation>
+    </message>
+    <message>
+        <source>None: begin at random</source>
+        <translation>Aucun : partir du hasard</translation>
+    </message>
+    <message>
+        <source>Not a finite number</source>
+        <translation>Pas un nombre fini</translation>
+    </message>
+    <message>
+        <source>Not a number</source>
+        <translation>Pas un nombre</translation>
+    </message>
+    <message>
+        <source>Not checked.</source>
+        <translation>Non contrôlé.</translation>
+    </message>
+    <message>
+        <source>Not labelled yet</source>
+        <translation>Pas encore étiquetée</translation>
+    </message>
+    <message>
+        <source>Not reviewed</source>
+        <translation>Non vérifiée</translation>
+    </message>
+    <message>
+        <source>Not saved: {problem}</source>
+        <translation>Non enregistré : {problem}</translation>
+    </message>
+    <message>
+        <source>Not there now. Del takes it from this list.</source>
+        <translation>N’est plus là. Suppr l’ôte de cette liste.</translation>
+    </message>
+    <message>
+        <source>Note</source>
+        <translation>Remarque</translation>
+    </message>
+    <message>
+        <source>Nothing can be mended in this way.</source>
+        <translation>Rien ne peut être corrigé de cette façon.</translation>
+    </message>
+    <message>
+        <source>Nothing found.</source>
+        <translation>Rien trouvé.</translation>
+    </message>
+    <message>
+        <source>Nothing found. What was looked at:</source>
+        <translation>Rien trouvé. Ce qui a été examiné :</translation>
+    </message>
+    <message>
+        <source>Nothing is changed yet.</source>
+        <translation>Rien n’est encore changé.</translation>
+    </message>
+    <message>
+        <source>Nothing labelled</source>
+        <translation>Rien d’étiqueté</translation>
+    </message>
+    <message>
+        <source>Nothing of this kind is left.</source>
+        <translation>Il n’en reste aucune de ce genre.</translation>
+    </message>
+    <message>
+        <source>Nothing that this set has is lost.</source>
+        <translation>Rien de ce que ce jeu contient n’est perdu.</translation>
+    </message>
+    <message>
+        <source>Nothing to do: the training boxes are as asked for already.</source>
+        <translation>Rien à faire : les boîtes d’entraînement sont déjà comme demandé.</translation>
+    </message>
+    <message>
+        <source>Nothing was found so far</source>
+        <translation>Rien trouvé jusqu’ici</translation>
+    </message>
+    <message>
+        <source>Nothing was said yet.</source>
+        <translation>Rien n’a encore été dit.</translation>
+    </message>
+    <message>
+        <source>Nothing was saved yet (Darknet saves every 100 iterations): it would have to begin anew.</source>
+        <translation>Rien n’est encore enregistré (Darknet enregistre toutes les 100 itérations) : il faudrait tout recommencer.</translation>
+    </message>
+    <message>
+        <source>Notice of findings on the picture</source>
+        <translation>Avis d’anomalies sur l’image</translation>
+    </message>
+    <message>
+        <source>Now</source>
+        <translation>Maintenant</translation>
+    </message>
+    <message>
+        <source>Number</source>
+        <translation>Nombre</translation>
+    </message>
+    <message>
+        <source>Of the chosen runs keep the best and the last weights, and delete the others</source>
+        <translation>Garder des entraînements choisis les meilleurs et les derniers poids, et supprimer les autres</translation>
+    </message>
+    <message>
+        <source>Old runs and their weights: how much room they take, and deleting them</source>
+        <translation>Anciens entraînements et leurs poids : la place qu’ils prennent, et leur suppression</translation>
+    </message>
+    <message>
+        <source>On the pictures with {name} stand {share} {other} boxes for each of its own; a copy adds both.</source>
+        <translation>Sur les images avec {name}, il y a {share} boîtes {other} pour chacune des siennes; une copie ajoute les deux.</translation>
+    </message>
+    <message>
+        <source>One JSON file and its labelling setup: to import into Label Studio.</source>
+        <translation>Un fichier JSON et sa configuration d’étiquetage : à importer dans Label Studio.</translation>
+    </message>
+    <message>
+        <source>One JSON file for each picture: to go on in labelme or X-AnyLabeling.</source>
+        <translation>Un fichier JSON par image : pour continuer dans labelme ou X-AnyLabeling.</translation>
+    </message>
+    <message>
+        <source>One JSON file for each split: Detectron2, MMDetection, torchvision, FiftyOne, CVAT.</source>
+        <translation>Un fichier JSON par partie : Detectron2, MMDetection, torchvision, FiftyOne, CVAT.</translation>
+    </message>
+    <message>
+        <source>One XML file for each picture. labelImg, many older detectors, and this tool's own choice.</source>
+        <translation>Un fichier XML par image. labelImg, bien des détecteurs plus anciens, et le choix de cet outil-ci.</translation>
+    </message>
+    <message>
+        <source>One XML file: to import into CVAT (as “CVAT for images”).</source>
+        <translation>Un fichier XML : à importer dans CVAT (comme « CVAT for images »).</translation>
+    </message>
+    <message>
+        <source>One moment</source>
+        <translation>Un instant</translation>
+    </message>
+    <message>
+        <source>One object labelled twice, or two that overlap? Delete one, or keep both.</source>
+        <translation>Un objet étiqueté deux fois, ou deux qui se chevauchent? Supprimez-en une, ou gardez les deux.</translation>
+    </message>
+    <message>
+        <source>Only predictions that differ from the labels</source>
+        <translation>Seulement les prédictions qui diffèrent des étiquettes</translation>
+    </message>
+    <message>
+        <source>Open</source>
+        <translation>Ouvrir</translation>
+    </message>
+    <message>
+        <source>Open a folder of pictures</source>
+        <translation>Ouvrir un dossier d’images</translation>
+    </message>
+    <message>
+        <source>Open a folder…</source>
+        <translation>Ouvrir un dossier…</translation>
+    </message>
+    <message>
+        <source>Open a zip</source>
+        <translation>Ouvrir un zip</translation>
+    </message>
+    <message>
+        <source>Open a zip…</source>
+        <translation>Ouvrir un zip…</translation>
+    </message>
+    <message>
+        <source>Open as it is</source>
+        <translation>Ouvrir tel quel</translation>
+    </message>
+    <message>
+        <source>Open folder…</source>
+        <translation>Ouvrir un dossier…</translation>
+    </message>
+    <message>
+        <source>Open in Label</source>
+        <translation>Voir l’étiquetage</translation>
+    </message>
+    <message>
+        <source>Open in an editor</source>
+        <translation>Ouvrir dans un éditeur</translation>
+    </message>
+    <message>
+        <source>Open it</source>
+        <translation>L’ouvrir</translation>
+    </message>
+    <message>
+        <source>Open the demo set</source>
+        <translation>Ouvrir la démonstration</translation>
+    </message>
+    <message>
+        <source>Open the folder</source>
+        <translation>Ouvrir le dossier</translation>
+    </message>
+    <message>
+        <source>Open the label file in the editor of the system; F5 reads the set again</source>
+        <translation>Ouvrir le fichier d’étiquettes dans l’éditeur du système; F5 relit le jeu</translation>
+    </message>
+    <message>
+        <source>Open the picture</source>
+        <translation>Ouvrir l’image</translation>
+    </message>
+    <message>
+        <source>Open the text…</source>
+        <translation>Ouvrir le texte…</translation>
+    </message>
+    <message>
+        <source>Open zip…</source>
+        <translation>Ouvrir un zip…</translation>
+    </message>
+    <message>
+        <source>Open {name}, or add its pictures to this set?</source>
+        <translation>Ouvrir {name}, ou ajouter ses images à ce jeu?</translation>
+    </message>
+    <message>
+        <source>Opening</source>
+        <translation>Ouverture</translation>
+    </message>
+    <message>
+        <source>Opening {name}…</source>
+        <translation>Ouverture de {name}…</translation>
+    </message>
+    <message>
+        <source>Operations</source>
+        <translation>Opérations</translation>
+    </message>
+    <message>
+        <source>Options</source>
+        <translation>Options</translation>
+    </message>
+    <message>
+        <source>Options: {changed}</source>
+        <translation>Options : {changed}</translation>
+    </message>
+    <message>
+        <source>Order of the list</source>
+        <translation>Ordre de la liste</translation>
+    </message>
+    <message>
+        <source>Output</source>
+        <translation>Sortie</translation>
+    </message>
+    <message>
+        <source>Overwrite changed files</source>
+        <translation>Écraser les fichiers changés</translation>
+    </message>
+    <message>
+        <source>Parameters</source>
+        <translation>Paramètres</translation>
+    </message>
+    <message>
+        <source>Parts</source>
+        <translation>Parties</translation>
+    </message>
+    <message>
+        <source>Parts of a batch worked on at once; more needs less memory</source>
+        <translation>Parties d’un lot traitées à la fois; plus il y en a, moins il faut de mémoire</translation>
+    </message>
+    <message>
+        <source>Paste a picture</source>
+        <translation>Coller une image</translation>
+    </message>
+    <message>
+        <source>Paste boxes</source>
+        <translation>Coller les boîtes</translation>
+    </message>
+    <message>
+        <source>Pasted
+of these</source>
+        <translation>Dont
+collées</translation>
+    </message>
+    <message>
+        <source>Pasting</source>
+        <translation>Collage</translation>
+    </message>
+    <message>
+        <source>Picture</source>
+        <translation>Image</translation>
+    </message>
+    <message>
+        <source>Picture cut short</source>
+        <translation>Image tronquée</translation>
+    </message>
+    <message>
+        <source>Picture missing</source>
+        <translation>Image manquante</translation>
+    </message>
+    <message>
+        <source>Picture or file</source>
+        <translation>Image ou fichier</translation>
+    </message>
+    <message>
+        <source>Picture without labels</source>
+        <translation>Image sans étiquettes</translation>
+    </message>
+    <message>
+        <source>Pictures</source>
+        <translation>Images</translation>
+    </message>
+    <message>
+        <source>Pictures a second</source>
+        <translation>Images par seconde</translation>
+    </message>
+    <message>
+        <source>Pictures are scaled to this size; larger finds smaller faces and is slower</source>
+        <translation>Les images sont mises à cette taille; plus grande, elle trouve de plus petits visages et va moins vite</translation>
+    </message>
+    <message>
+        <source>Pictures in one iteration</source>
+        <translation>Images par itération</translation>
+    </message>
+    <message>
+        <source>Pictures that show two classes</source>
+        <translation>Images qui montrent deux classes</translation>
+    </message>
+    <message>
+        <source>Pictures to try everything on: a copy that you may change</source>
+        <translation>Des images pour tout essayer : une copie que vous pouvez modifier</translation>
+    </message>
+    <message>
+        <source>Pictures with each class</source>
+        <translation>Images avec chaque classe</translation>
+    </message>
+    <message>
+        <source>Pictures with such boxes are left out; nothing is written</source>
+        <translation>Les images avec de telles boîtes sont laissées de côté; rien n’est écrit</translation>
+    </message>
+    <message>
+        <source>Pictures without any labels get a label file beside each, in this format.
+Sets that have labels keep the format they have; Export writes any other one.</source>
+        <translation>Les images sans étiquettes reçoivent un fichier d’étiquettes à côté d’elles, dans ce format.
+Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</translation>
+    </message>
+    <message>
+        <source>Pictures: {sizes}.</source>
+        <translation>Images : {sizes}.</translation>
+    </message>
+    <message>
+        <source>Plan</source>
+        <translation>Plan</translation>
+    </message>
+    <message>
+        <source>Policies</source>
+        <translation>Stratégies</translation>
+    </message>
+    <message>
+        <source>Policy</source>
+        <translation>Stratégie</translation>
+    </message>
+    <message>
+        <source>Predict</source>
+        <translation>Prédire</translation>
+    </message>
+    <message>
+        <source>Predict all pictures of the list</source>
+        <translation>Prédire toutes les images de la liste</translation>
+    </message>
+    <message>
+        <source>Prediction (✓ right, ✗ wrong)</source>
+        <translation>Prédiction (✓ juste, ✗ fausse)</translation>
+    </message>
+    <message>
+        <source>Predictions</source>
+        <translation>Prédictions</translation>
+    </message>
+    <message>
+        <source>Predictions from {percent} %</source>
+        <translation>Prédictions dès {percent} %</translation>
+    </message>
+    <message>
+        <source>Predictions from {percent} %: {what}</source>
+        <translation>Prédictions dès {percent} % : {what}</translation>
+    </message>
+    <message>
+        <source>Predictions of a network</source>
+        <translation>Prédictions d’un réseau</translation>
+    </message>
+    <message>
+        <source>Press Predict to let the network look at the pictures.</source>
+        <translation>Appuyez sur Prédire pour que le réseau regarde les images.</translation>
+    </message>
+    <message>
+        <source>Press W to draw a box</source>
+        <translation>Appuyez sur W pour tracer une boîte</translation>
+    </message>
+    <message>
+        <source>Press the key now (Esc: none)</source>
+        <translation>Appuyez maintenant sur la touche (Échap : aucune)</translation>
+    </message>
+    <message>
+        <source>Previous box</source>
+        <translation>Boîte précédente</translation>
+    </message>
+    <message>
+        <source>Previous finding</source>
+        <translation>Anomalie précédente</translation>
+    </message>
+    <message>
+        <source>Previous in the whole set, filter or not</source>
+        <translation>Précédente de tout le jeu, filtre ou non</translation>
+    </message>
+    <message>
+        <source>Previous not reviewed</source>
+        <translation>Précédente non vérifiée</translation>
+    </message>
+    <message>
+        <source>Previous picture</source>
+        <translation>Image précédente</translation>
+    </message>
+    <message>
+        <source>Previous that fits the filter now</source>
+        <translation>Précédente qui correspond au filtre</translation>
+    </message>
+    <message>
+        <source>Put the chosen pictures back in their places with their boxes (Enter)</source>
+        <translation>Remettre les images choisies à leur place avec leurs boîtes (Entrée)</translation>
+    </message>
+    <message>
+        <source>Put the label file aside; the picture is listed without labels</source>
+        <translation>Mettre le fichier d’étiquettes de côté; l’image est listée sans étiquettes</translation>
+    </message>
+    <message>
+        <source>Quit</source>
+        <translation>Quitter</translation>
+    </message>
+    <message>
+        <source>Ratio</source>
+        <translation>Rapport</translation>
+    </message>
+    <message>
+        <source>Read the set again</source>
+        <translation>Relire le jeu</translation>
+    </message>
+    <message>
+        <source>Reading</source>
+        <translation>Lecture</translation>
+    </message>
+    <message>
+        <source>Reading the label files…</source>
+        <translation>Lecture des fichiers d’étiquettes…</translation>
+    </message>
+    <message>
+        <source>Reading the set</source>
+        <translation>Lecture du jeu</translation>
+    </message>
+    <message>
+        <source>Reading the set: {done} of {total}</source>
+        <translation>Lecture du jeu : {done} sur {total}</translation>
+    </message>
+    <message numerus="yes">
+        <source>Reading the set: {n} pictures</source>
+        <translation>
+            <numerusform>Lecture du jeu : {n} image</numerusform>
+            <numerusform>Lecture du jeu : {n} images</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Reading the trash</source>
+        <translation>Lecture de la corbeille</translation>
+    </message>
+    <message>
+        <source>Recent sets</source>
+        <translation>Jeux récents</translation>
+    </message>
+    <message>
+        <source>Redo</source>
+        <translation>Rétablir</translation>
+    </message>
+    <message>
+        <source>Redo: {what}</source>
+        <translation>Rétablir : {what}</translation>
+    </message>
+    <message>
+        <source>Redo: {what} (Ctrl+Shift+Z)</source>
+        <translation>Rétablir : {what} (Ctrl+Maj+Z)</translation>
+    </message>
+    <message>
+        <source>Relabel as {name}</source>
+        <translation>Donner la classe {name}</translation>
+    </message>
+    <message>
+        <source>Relabel crops: class {number}</source>
+        <translation>Vignettes : donner la classe {number}</translation>
+    </message>
+    <message>
+        <source>Remove from the list (Del)</source>
+        <translation>Ôter de la liste (Suppr)</translation>
+    </message>
+    <message>
+        <source>Removed</source>
+        <translation>Enlevée</translation>
+    </message>
+    <message>
+        <source>Report to send to someone (HTML)…</source>
+        <translation>Rapport à envoyer à quelqu’un (HTML)…</translation>
+    </message>
+    <message>
+        <source>Reset all…</source>
+        <translation>Tout réinitialiser…</translation>
+    </message>
+    <message>
+        <source>Reset this one</source>
+        <translation>Réinitialiser</translation>
+    </message>
+    <message>
+        <source>Resume the chosen run</source>
+        <translation>Reprendre l’entraînement choisi</translation>
+    </message>
+    <message>
+        <source>Review</source>
+        <translation>Vérification</translation>
+    </message>
+    <message>
+        <source>Reviewed</source>
+        <translation>Vérifiée</translation>
+    </message>
+    <message>
+        <source>Reviewed or not</source>
+        <translation>Vérifiée ou non</translation>
+    </message>
+    <message>
+        <source>Reviewed, and next</source>
+        <translation>Vérifiée, et suivante</translation>
+    </message>
+    <message>
+        <source>Right as they are</source>
+        <translation>Justes telles quelles</translation>
+    </message>
+    <message>
+        <source>Run</source>
+        <translation>Entraînement</translation>
+    </message>
+    <message>
+        <source>Runs and weights</source>
+        <translation>Entraînements et poids</translation>
+    </message>
+    <message>
+        <source>Runs and weights…</source>
+        <translation>Entraînements et poids…</translation>
+    </message>
+    <message>
+        <source>Runs…</source>
+        <translation>Gérer…</translation>
+    </message>
+    <message>
+        <source>Same picture in two splits</source>
+        <translation>Même image dans deux parties</translation>
+    </message>
+    <message>
+        <source>Same picture, other boxes</source>
+        <translation>Même image, autres boîtes</translation>
+    </message>
+    <message>
+        <source>Save and read again</source>
+        <translation>Enregistrer et relire</translation>
+    </message>
+    <message>
+        <source>Save diagnostics</source>
+        <translation>Enregistrer un diagnostic</translation>
+    </message>
+    <message>
+        <source>Save diagnostics…</source>
+        <translation>Enregistrer un diagnostic…</translation>
+    </message>
+    <message>
+        <source>Save now</source>
+        <translation>Enregistrer</translation>
+    </message>
+    <message>
+        <source>Save plan…</source>
+        <translation>Enregistrer…</translation>
+    </message>
+    <message>
+        <source>Save the plan</source>
+        <translation>Enregistrer le plan</translation>
+    </message>
+    <message>
+        <source>Saved at</source>
+        <translation>Enregistré à</translation>
+    </message>
+    <message>
+        <source>Save…</source>
+        <translation>Enregistrer…</translation>
+    </message>
+    <message>
+        <source>Scale the boxes</source>
+        <translation>Ajuster les boîtes</translation>
+    </message>
+    <message>
+        <source>Scaled-YOLOv4: about as accurate as yolov4 with a sixth less work</source>
+        <translation>Scaled-YOLOv4 : à peu près aussi précis que yolov4 avec un sixième de travail en moins</translation>
+    </message>
+    <message>
+        <source>Search and filter</source>
+        <translation>Chercher et filtrer</translation>
+    </message>
+    <message>
+        <source>Search by name</source>
+        <translation>Chercher par nom</translation>
+    </message>
+    <message>
+        <source>Search for an action or a key</source>
+        <translation>Chercher une action ou une touche</translation>
+    </message>
+    <message>
+        <source>Seed</source>
+        <translation>Graine</translation>
+    </message>
+    <message>
+        <source>Select a box; again: the one under it</source>
+        <translation>Sélectionner une boîte; encore : celle du dessous</translation>
+    </message>
+    <message>
+        <source>Select a prediction first ({key}, or a click)</source>
+        <translation>Sélectionnez d’abord une prédiction ({key}, ou un clic)</translation>
+    </message>
+    <message>
+        <source>Select all boxes</source>
+        <translation>Sélectionner toutes les boîtes</translation>
+    </message>
+    <message>
+        <source>Select all crops</source>
+        <translation>Sélectionner toutes les vignettes</translation>
+    </message>
+    <message>
+        <source>Select crops first: click, drag a frame, or press Ctrl+A.</source>
+        <translation>Sélectionnez d’abord des vignettes : cliquez, tirez un cadre ou appuyez sur Ctrl+A.</translation>
+    </message>
+    <message>
+        <source>Selected</source>
+        <translation>Sélectionnées</translation>
+    </message>
+    <message>
+        <source>Settings</source>
+        <translation>Paramètres</translation>
+    </message>
+    <message>
+        <source>Settings…</source>
+        <translation>Paramètres…</translation>
+    </message>
+    <message>
+        <source>Show</source>
+        <translation>Afficher</translation>
+    </message>
+    <message>
+        <source>Show again</source>
+        <translation>Réafficher</translation>
+    </message>
+    <message>
+        <source>Show all pictures</source>
+        <translation>Voir toutes les images</translation>
+    </message>
+    <message>
+        <source>Show dismissed predictions again</source>
+        <translation>Réafficher les prédictions écartées</translation>
+    </message>
+    <message>
+        <source>Show examples</source>
+        <translation>Voir des exemples</translation>
+    </message>
+    <message>
+        <source>Show it on the labelling page (Enter). F8 goes on to the next from there.</source>
+        <translation>La montrer à la page Étiquetage (Entrée). De là, F8 passe à la suivante.</translation>
+    </message>
+    <message>
+        <source>Show no such notice (View brings it back)</source>
+        <translation>Ne plus afficher cet avis (Affichage le fait revenir)</translation>
+    </message>
+    <message>
+        <source>Show only boxes whose shorter side is at least so long</source>
+        <translation>N’afficher que les boîtes dont le petit côté est au moins aussi long</translation>
+    </message>
+    <message>
+        <source>Show only pictures with these words in their path (Ctrl+F)</source>
+        <translation>N’afficher que les images dont le chemin contient ces mots (Ctrl+F)</translation>
+    </message>
+    <message>
+        <source>Show only some pictures</source>
+        <translation>N’afficher que certaines images</translation>
+    </message>
+    <message>
+        <source>Show only the boxes of a split</source>
+        <translation>N’afficher que les boîtes d’une partie</translation>
+    </message>
+    <message>
+        <source>Show the folder</source>
+        <translation>Montrer le dossier</translation>
+    </message>
+    <message>
+        <source>Show the label file at this line; it can be corrected there (Enter)</source>
+        <translation>Montrer le fichier d’étiquettes à cette ligne; on peut l’y corriger (Entrée)</translation>
+    </message>
+    <message>
+        <source>Show the predictions of a network first ({key}).</source>
+        <translation>Affichez d’abord les prédictions d’un réseau ({key}).</translation>
+    </message>
+    <message>
+        <source>Side by side…</source>
+        <translation>Côte à côte…</translation>
+    </message>
+    <message>
+        <source>Six training pictures and what becomes of them, with their boxes</source>
+        <translation>Six images d’entraînement et ce qu’elles deviennent, avec leurs boîtes</translation>
+    </message>
+    <message>
+        <source>Size</source>
+        <translation>Taille</translation>
+    </message>
+    <message>
+        <source>Size of the crops (Ctrl+wheel, + and −)</source>
+        <translation>Taille des vignettes (Ctrl+molette, + et −)</translation>
+    </message>
+    <message>
+        <source>Size of the text:</source>
+        <translation>Taille du texte :</translation>
+    </message>
+    <message>
+        <source>Sizes</source>
+        <translation>Tailles</translation>
+    </message>
+    <message>
+        <source>Sizes as a network of {width} × {height} px sees them</source>
+        <translation>Tailles comme les voit un réseau de {width} × {height} px</translation>
+    </message>
+    <message>
+        <source>Sizes in the pictures as they are</source>
+        <translation>Tailles dans les images telles quelles</translation>
+    </message>
+    <message>
+        <source>Sizes that boxes are guessed from, chosen for this set</source>
+        <translation>Tailles à partir desquelles les boîtes sont devinées, choisies pour ce jeu</translation>
+    </message>
+    <message>
+        <source>Small
+&lt; 32²</source>
+        <translation>Petites
+&lt; 32²</translation>
+    </message>
+    <message>
+        <source>Small numbers that go through in minutes on a processor: to see the loop, not to use it</source>
+        <translation>De petits nombres qui passent en quelques minutes sur un processeur : pour voir la boucle, pas pour s’en servir</translation>
+    </message>
+    <message>
+        <source>Smaller crops</source>
+        <translation>Vignettes plus petites</translation>
+    </message>
+    <message>
+        <source>Smallest box</source>
+        <translation>Plus petite boîte</translation>
+    </message>
+    <message>
+        <source>Smallest first, A to Z</source>
+        <translation>Les plus petites d’abord, de A à Z</translation>
+    </message>
+    <message>
+        <source>So that the network does not learn the same few boxes by heart.</source>
+        <translation>Pour que le réseau n’apprenne pas par cœur les mêmes quelques boîtes.</translation>
+    </message>
+    <message>
+        <source>Some changes could not be saved and would be lost.</source>
+        <translation>Certaines modifications n’ont pu être enregistrées et seraient perdues.</translation>
+    </message>
+    <message>
+        <source>Some headings follow with the next start of the window.</source>
+        <translation>Certains titres suivront au prochain démarrage de la fenêtre.</translation>
+    </message>
+    <message>
+        <source>Some of them</source>
+        <translation>Quelques-unes</translation>
+    </message>
+    <message>
+        <source>Some pictures could not be copied: {summary}.</source>
+        <translation>Certaines images n’ont pu être copiées : {summary}.</translation>
+    </message>
+    <message>
+        <source>Some pictures could not be read: {summary}.</source>
+        <translation>Certaines images n’ont pu être lues : {summary}.</translation>
+    </message>
+    <message>
+        <source>Something is still being made. Stop it?</source>
+        <translation>Un travail est encore en cours. L’arrêter?</translation>
+    </message>
+    <message>
+        <source>Something went wrong inside the tool. Your boxes are kept.</source>
+        <translation>Un problème est survenu dans l’outil. Vos boîtes sont gardées.</translation>
+    </message>
+    <message>
+        <source>Something went wrong inside the tool. Your boxes are kept; the details are in {path}.</source>
+        <translation>Un problème est survenu dans l’outil. Vos boîtes sont gardées; les détails sont dans {path}.</translation>
+    </message>
+    <message>
+        <source>Sort</source>
+        <translation>Trier</translation>
+    </message>
+    <message>
+        <source>Sort and filter again as the labels are now (R)</source>
+        <translation>Trier et filtrer de nouveau selon les étiquettes actuelles (R)</translation>
+    </message>
+    <message>
+        <source>Sort and filter the gallery again</source>
+        <translation>Trier et filtrer de nouveau la galerie</translation>
+    </message>
+    <message>
+        <source>Spare weights: {files}, {size}.</source>
+        <translation>Poids superflus : {files}, {size}.</translation>
+    </message>
+    <message>
+        <source>Split</source>
+        <translation>Répartition</translation>
+    </message>
+    <message>
+        <source>Split: {split}</source>
+        <translation>Partie : {split}</translation>
+    </message>
+    <message>
+        <source>Splits are those of the list; the command knows none that were set in this window.</source>
+        <translation>Les parties sont celles de la liste; la commande n’en connaît aucune fixée dans cette fenêtre.</translation>
+    </message>
+    <message>
+        <source>Spot</source>
+        <translation>Zone</translation>
+    </message>
+    <message>
+        <source>Standard colour</source>
+        <translation>Couleur standard</translation>
+    </message>
+    <message>
+        <source>Start training</source>
+        <translation>Lancer l’entraînement</translation>
+    </message>
+    <message>
+        <source>State</source>
+        <translation>État</translation>
+    </message>
+    <message>
+        <source>Stay</source>
+        <translation>Rester</translation>
+    </message>
+    <message>
+        <source>Stop</source>
+        <translation>Arrêter</translation>
+    </message>
+    <message>
+        <source>Stop drawing, deselect</source>
+        <translation>Cesser de tracer, désélectionner</translation>
+    </message>
+    <message>
+        <source>Stop it</source>
+        <translation>L’arrêter</translation>
+    </message>
+    <message>
+        <source>Stopped. Fetch goes on from here the next time.</source>
+        <translation>Arrêté. Télécharger reprendra d’ici la prochaine fois.</translation>
+    </message>
+    <message>
+        <source>Stronger colour: a larger part of the row's pictures.</source>
+        <translation>Couleur plus forte : une plus grande part des images de la ligne.</translation>
+    </message>
+    <message>
+        <source>Subdivisions</source>
+        <translation>Subdivisions</translation>
+    </message>
+    <message>
+        <source>Subdivisions for smaller cards: {cards}.</source>
+        <translation>Subdivisions pour de plus petites cartes : {cards}.</translation>
+    </message>
+    <message>
+        <source>Table</source>
+        <translation>Tableau</translation>
+    </message>
+    <message>
+        <source>Table of all boxes (CSV)…</source>
+        <translation>Tableau de toutes les boîtes (CSV)…</translation>
+    </message>
+    <message>
+        <source>Table of the classes (CSV)…</source>
+        <translation>Tableau des classes (CSV)…</translation>
+    </message>
+    <message>
+        <source>Take out of the file what cannot be read, and keep the rest</source>
+        <translation>Ôter du fichier ce qui ne peut être lu, et garder le reste</translation>
+    </message>
+    <message>
+        <source>Take the blanks away</source>
+        <translation>Ôter les espaces</translation>
+    </message>
+    <message>
+        <source>Take the copies away</source>
+        <translation>Enlever les copies</translation>
+    </message>
+    <message>
+        <source>Take the filter away</source>
+        <translation>Enlever le filtre</translation>
+    </message>
+    <message>
+        <source>Take the good boxes</source>
+        <translation>Prendre les bonnes boîtes</translation>
+    </message>
+    <message>
+        <source>Take this key away</source>
+        <translation>Enlever cette touche</translation>
+    </message>
+    <message>
+        <source>Target</source>
+        <translation>Cible</translation>
+    </message>
+    <message>
+        <source>That was the first finding: on with the last.</source>
+        <translation>C’était la première anomalie : on continue par la dernière.</translation>
+    </message>
+    <message>
+        <source>That was the last finding: on with the first.</source>
+        <translation>C’était la dernière anomalie : on continue par la première.</translation>
+    </message>
+    <message numerus="yes">
+        <source>That was the last picture of the list; {n} of the set are not reviewed yet (PgDn).</source>
+        <translation>
+            <numerusform>C’était la dernière image de la liste; {n} du jeu n’est pas encore vérifiée (Page bas).</numerusform>
+            <numerusform>C’était la dernière image de la liste; {n} du jeu ne sont pas encore vérifiées (Page bas).</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>That was the last picture; all are reviewed.</source>
+        <translation>C’était la dernière image; toutes sont vérifiées.</translation>
+    </message>
+    <message>
+        <source>That was the last prediction of this picture</source>
+        <translation>C’était la dernière prédiction de cette image</translation>
+    </message>
+    <message>
+        <source>The boxes were drawn on a picture of the size in the file: scale them</source>
+        <translation>Les boîtes ont été tracées sur une image de la taille du fichier : les mettre à l’échelle</translation>
+    </message>
+    <message>
+        <source>The boxes were drawn on the picture as it is: correct the size in the file</source>
+        <translation>Les boîtes ont été tracées sur l’image telle quelle : corriger la taille dans le fichier</translation>
+    </message>
+    <message>
+        <source>The chosen run is done (raise Iterations to go on)</source>
+        <translation>L’entraînement choisi est fini (augmentez Itérations pour continuer)</translation>
+    </message>
+    <message>
+        <source>The class whose boxes are shown</source>
+        <translation>La classe dont les boîtes sont affichées</translation>
+    </message>
+    <message>
+        <source>The class {name} needs a name for training.</source>
+        <translation>La classe {name} a besoin d’un nom pour l’entraînement.</translation>
+    </message>
+    <message>
+        <source>The class “{name}” exists already. Merge the two classes instead.</source>
+        <translation>La classe « {name} » existe déjà. Fusionnez plutôt les deux classes.</translation>
+    </message>
+    <message>
+        <source>The diagnostics are in {path}.</source>
+        <translation>Le diagnostic est dans {path}.</translation>
+    </message>
+    <message>
+        <source>The file's encoding ({name}) has no {text}.</source>
+        <translation>L’encodage du fichier ({name}) n’a pas {text}.</translation>
+    </message>
+    <message>
+        <source>The files as they were are kept in .annotator/originals.</source>
+        <translation>Les fichiers d’origine sont gardés dans .annotator/originals.</translation>
+    </message>
+    <message>
+        <source>The format never keeps: {what}.</source>
+        <translation>Le format ne garde jamais : {what}.</translation>
+    </message>
+    <message>
+        <source>The label files of {name} hold class ids, and no file says what they mean.</source>
+        <translation>Les fichiers d’étiquettes de {name} contiennent des numéros de classe, et aucun fichier ne dit ce qu’ils signifient.</translation>
+    </message>
+    <message>
+        <source>The language changes with the next start of the window.</source>
+        <translation>La langue change au prochain démarrage de la fenêtre.</translation>
+    </message>
+    <message>
+        <source>The list of names of {name} is another one than when the set was last open: its ids would mean something else.</source>
+        <translation>La liste de noms de {name} n’est plus celle d’avant : ses numéros signifieraient autre chose.</translation>
+    </message>
+    <message>
+        <source>The message at the bottom says why. Stay to save them again.</source>
+        <translation>Le message du bas dit pourquoi. Restez pour les enregistrer encore.</translation>
+    </message>
+    <message>
+        <source>The network hardly sees it: train at a larger size, or delete it.</source>
+        <translation>Le réseau la voit à peine : entraînez à une plus grande taille, ou supprimez-la.</translation>
+    </message>
+    <message>
+        <source>The network has looked at all pictures of the list</source>
+        <translation>Le réseau a regardé toutes les images de la liste</translation>
+    </message>
+    <message>
+        <source>The network {name} was trained with other classes than this set has. Say which class each of them is here; what is left out is not shown.</source>
+        <translation>Le réseau {name} a été entraîné avec d’autres classes que celles de ce jeu. Dites ce qu’est ici chacune d’elles; ce qui est laissé de côté n’est pas affiché.</translation>
+    </message>
+    <message>
+        <source>The open set is a Darknet data set already; its split stands in split.csv.</source>
+        <translation>Le jeu ouvert est déjà un jeu de données Darknet; sa répartition est dans split.csv.</translation>
+    </message>
+    <message>
+        <source>The original is kept, and the set is read again.</source>
+        <translation>L’original est gardé, et le jeu est relu.</translation>
+    </message>
+    <message>
+        <source>The originals are in {folder}. Edit › Bring back the label files mended last undoes it.</source>
+        <translation>Les originaux sont dans {folder}. Édition › Restaurer les derniers fichiers corrigés les ramène.</translation>
+    </message>
+    <message>
+        <source>The picture from the clipboard was added as {name}.</source>
+        <translation>L’image du presse-papiers a été ajoutée sous le nom {name}.</translation>
+    </message>
+    <message>
+        <source>The picture in the clipboard cannot be written.</source>
+        <translation>L’image du presse-papiers ne peut être écrite.</translation>
+    </message>
+    <message>
+        <source>The pictures have not been compared with each other.</source>
+        <translation>Les images n’ont pas été comparées entre elles.</translation>
+    </message>
+    <message>
+        <source>The plan lies in {path}; augment-cli {folder} --plan carries it out.</source>
+        <translation>Le plan est dans {path}; augment-cli {folder} --plan l’exécute.</translation>
+    </message>
+    <message>
+        <source>The previous picture has no box that is not here</source>
+        <translation>L’image précédente n’a aucune boîte qui ne soit pas ici</translation>
+    </message>
+    <message>
+        <source>The same in a terminal, for the record</source>
+        <translation>La même chose dans un terminal, pour mémoire</translation>
+    </message>
+    <message>
+        <source>The same picture twice</source>
+        <translation>La même image deux fois</translation>
+    </message>
+    <message>
+        <source>The search ended after {seconds} s with the best plan so far; another machine may find another one.</source>
+        <translation>La recherche a pris fin après {seconds} s avec le meilleur plan jusque-là; une autre machine peut en trouver un autre.</translation>
+    </message>
+    <message>
+        <source>The set is divided into train, val and test, each class with its share in each, and written as a Darknet data set beside it. Pictures that show nearly the same stay together. Your set itself is not changed.</source>
+        <translation>Le jeu est divisé en train, val et test, chaque classe avec sa part dans chacun, et écrit à côté comme jeu de données Darknet. Les images qui montrent presque la même chose restent ensemble. Votre jeu lui-même n’est pas modifié.</translation>
+    </message>
+    <message>
+        <source>The set is not split yet: the Split page divides it into train, val and test.</source>
+        <translation>Le jeu n’est pas encore réparti : la page Répartition le divise en train, val et test.</translation>
+    </message>
+    <message>
+        <source>The set is still being read ({done} of {total}); boxes can be edited once it is there.</source>
+        <translation>Le jeu est encore en lecture ({done} sur {total}); on pourra modifier les boîtes ensuite.</translation>
+    </message>
+    <message>
+        <source>The split adds up to {total} %, not to 100 %.</source>
+        <translation>La répartition totalise {total} %, et non 100 %.</translation>
+    </message>
+    <message>
+        <source>The split leaves nothing to train on.</source>
+        <translation>La répartition ne laisse rien pour l’entraînement.</translation>
+    </message>
+    <message>
+        <source>The system knows no program that opens {name}.</source>
+        <translation>Le système ne connaît aucun programme qui ouvre {name}.</translation>
+    </message>
+    <message>
+        <source>The target cannot be reached: no copy brings the training boxes nearer to it.</source>
+        <translation>La cible ne peut être atteinte : aucune copie n’en rapproche les boîtes d’entraînement.</translation>
+    </message>
+    <message>
+        <source>The target cannot be reached; nearest to it with {copies}.</source>
+        <translation>La cible ne peut être atteinte; au plus près avec {copies}.</translation>
+    </message>
+    <message>
+        <source>The target is reached with {copies}.</source>
+        <translation>La cible est atteinte avec {copies}.</translation>
+    </message>
+    <message>
+        <source>The training is finished. Its predictions are on the next page.</source>
+        <translation>L’entraînement est terminé. Ses prédictions sont à la page suivante.</translation>
+    </message>
+    <message>
+        <source>The training set lies in {folder}.</source>
+        <translation>Le jeu d’entraînement est dans {folder}.</translation>
+    </message>
+    <message>
+        <source>The training set lies in {folder}. Labels were saved since it was made: if boxes changed, make it again.</source>
+        <translation>Le jeu d’entraînement est dans {folder}. Des étiquettes ont été enregistrées depuis : si des boîtes ont changé, refaites-le.</translation>
+    </message>
+    <message>
+        <source>The training set, with its copies</source>
+        <translation>Le jeu d’entraînement, avec ses copies</translation>
+    </message>
+    <message>
+        <source>The training whose network looks at the pictures</source>
+        <translation>L’entraînement dont le réseau regarde les images</translation>
+    </message>
+    <message>
+        <source>The trash is empty. Ctrl+Shift+Del on the labelling page moves a picture here.</source>
+        <translation>La corbeille est vide. Ctrl+Maj+Suppr à la page Étiquetage y met une image.</translation>
+    </message>
+    <message>
+        <source>The weights of iteration {iteration} are kept, and it can be resumed from there.</source>
+        <translation>Les poids de l’itération {iteration} sont gardés, et on peut reprendre de là.</translation>
+    </message>
+    <message>
+        <source>The {shown} largest of {classes} classes; the others have {number} together and stand in the table.</source>
+        <translation>Les {shown} plus grandes de {classes} classes; les autres en ont {number} ensemble et sont dans le tableau.</translation>
+    </message>
+    <message>
+        <source>There are no boxes yet: press W on the Label page and draw the first one.</source>
+        <translation>Il n’y a pas encore de boîtes : appuyez sur W à la page Étiquetage et tracez la première.</translation>
+    </message>
+    <message>
+        <source>There are no findings about pictures.</source>
+        <translation>Il n’y a pas d’anomalies d’images.</translation>
+    </message>
+    <message>
+        <source>There are no pictures in {folder} yet: drop some on the window (pictures, a folder, or a zip). They are copied there, and the set opens.</source>
+        <translation>Il n’y a pas encore d’images dans {folder} : déposez-en sur la fenêtre (images, dossier ou zip). Elles y sont copiées, et le jeu s’ouvre.</translation>
+    </message>
+    <message>
+        <source>There are no predictions yet: train and evaluate a network</source>
+        <translation>Il n’y a pas encore de prédictions : entraînez et évaluez un réseau</translation>
+    </message>
+    <message>
+        <source>There are no {pictures}.</source>
+        <translation>Il n’y a pas d’{pictures}.</translation>
+    </message>
+    <message>
+        <source>There is no box in the set.</source>
+        <translation>Il n’y a aucune boîte dans le jeu.</translation>
+    </message>
+    <message>
+        <source>There is no class yet: type the name of the first below.</source>
+        <translation>Il n’y a pas encore de classe : écrivez ci-dessous le nom de la première.</translation>
+    </message>
+    <message>
+        <source>There is no class {number}; the set has {count}.</source>
+        <translation>Il n’y a pas de classe {number}; le jeu en a {count}.</translation>
+    </message>
+    <message numerus="yes">
+        <source>There is no class {number}; the set has {n} classes.</source>
+        <translation>
+            <numerusform>Il n’y a pas de classe {number}; le jeu a {n} classe.</numerusform>
+            <numerusform>Il n’y a pas de classe {number}; le jeu a {n} classes.</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>There is no picture in the clipboard.</source>
+        <translation>Il n’y a pas d’image dans le presse-papiers.</translation>
+    </message>
+    <message>
+        <source>There is no trained network of this set yet, so nothing is predicted. Train one on the Train page ({key}).</source>
+        <translation>Il n’y a pas encore de réseau entraîné pour ce jeu, donc rien n’est prédit. Entraînez-en un à la page Entraînement ({key}).</translation>
+    </message>
+    <message>
+        <source>There is no training set yet, and so no run: make it on the Split page first.</source>
+        <translation>Il n’y a pas encore de jeu d’entraînement, donc aucun entraînement : faites-le d’abord à la page Répartition.</translation>
+    </message>
+    <message>
+        <source>There is no training set yet.</source>
+        <translation>Il n’y a pas encore de jeu d’entraînement.</translation>
+    </message>
+    <message>
+        <source>There is no training set yet: make it on the Split page first.</source>
+        <translation>Il n’y a pas encore de jeu d’entraînement : faites-le d’abord à la page Répartition.</translation>
+    </message>
+    <message>
+        <source>There is no training set yet: the Split page divides the pictures into train, val and test, and only those of train are ever copied.</source>
+        <translation>Il n’y a pas encore de jeu d’entraînement : la page Répartition divise les images en train, val et test, et seules celles de train sont copiées.</translation>
+    </message>
+    <message>
+        <source>There is no training yet.</source>
+        <translation>Il n’y a pas encore d’entraînement.</translation>
+    </message>
+    <message>
+        <source>There is nothing in it</source>
+        <translation>Il n’y a rien dessus</translation>
+    </message>
+    <message>
+        <source>There is nothing in this picture that has one right answer.</source>
+        <translation>Rien sur cette image ne se corrige d’une seule bonne façon.</translation>
+    </message>
+    <message>
+        <source>There is this class already: it is chosen.</source>
+        <translation>Cette classe existe déjà : elle est choisie.</translation>
+    </message>
+    <message>
+        <source>These findings cannot be mended together in one way: choose one kind.</source>
+        <translation>Ces anomalies ne se corrigent pas ensemble d’une même façon : choisissez un genre.</translation>
+    </message>
+    <message>
+        <source>They fit no better: the network's own stay.</source>
+        <translation>Elles ne conviennent pas mieux : celles du réseau restent.</translation>
+    </message>
+    <message>
+        <source>They have no labels yet.</source>
+        <translation>Elles n’ont pas encore d’étiquettes.</translation>
+    </message>
+    <message>
+        <source>This box was deleted. Ctrl+Z brings it back.</source>
+        <translation>Cette boîte a été supprimée. Ctrl+Z la ramène.</translation>
+    </message>
+    <message>
+        <source>This finding is right as it is</source>
+        <translation>Cette anomalie n’en est pas une</translation>
+    </message>
+    <message>
+        <source>This is all that the file will hold. No picture is in it. Nothing is sent anywhere: you save a zip file, and send it if you want to.</source>
+        <translation>C’est tout ce que le fichier contiendra. Aucune image n’y est. Rien n’est envoyé : vous enregistrez un fichier zip, et l’envoyez si vous le voulez.</translation>
+    </message>
+    <message>
+        <source>This is right</source>
+        <translation>C’est correct</translation>
+    </message>
+    <message>
+        <source>This is the only picture in the list that is not reviewed.</source>
+        <translation>C’est la seule image de la liste qui n’est pas vérifiée.</translation>
+    </message>
+    <message>
+        <source>This picture is not in the open set.</source>
+        <translation>Cette image n’est pas dans le jeu ouvert.</translation>
+    </message>
+    <message>
+        <source>This set is open in another window (process {number}): edit it in one of them only. Neither overwrites what the other changed, or shows it before F5.</source>
+        <translation>Ce jeu est ouvert dans une autre fenêtre (processus {number}) : modifiez-le dans une seule. Aucune n’écrase ce que l’autre a changé, ni ne le montre avant F5.</translation>
+    </message>
+    <message>
+        <source>This training</source>
+        <translation>Cet entraînement</translation>
+    </message>
+    <message>
+        <source>Thumbnails in the list</source>
+        <translation>Miniatures dans la liste</translation>
+    </message>
+    <message>
+        <source>Tiny box</source>
+        <translation>Boîte minuscule</translation>
+    </message>
+    <message>
+        <source>Tiny for the network</source>
+        <translation>Minuscule pour le réseau</translation>
+    </message>
+    <message>
+        <source>Top edge in pixels; the box moves</source>
+        <translation>Bord supérieur en pixels; la boîte bouge</translation>
+    </message>
+    <message>
+        <source>Train</source>
+        <translation>Entraînement</translation>
+    </message>
+    <message>
+        <source>Train a network on the Train page first: its predictions are shown here beside the ground truth.</source>
+        <translation>Entraînez d’abord un réseau à la page Entraînement : ses prédictions sont montrées ici à côté de la vérité terrain.</translation>
+    </message>
+    <message>
+        <source>Train the chosen run on to {count} iterations</source>
+        <translation>Poursuivre l’entraînement choisi jusqu’à {count} itérations</translation>
+    </message>
+    <message>
+        <source>Training boxes now</source>
+        <translation>Boîtes d’entraînement actuelles</translation>
+    </message>
+    <message>
+        <source>Training boxes with the plan</source>
+        <translation>Boîtes d’entraînement avec le plan</translation>
+    </message>
+    <message>
+        <source>Training set: {folder}.</source>
+        <translation>Jeu d’entraînement : {folder}.</translation>
+    </message>
+    <message>
+        <source>Training takes about {total:.1f} GB of a GPU's memory with {pictures} at once.</source>
+        <translation>L’entraînement prend environ {total:.1f} Go de mémoire de la carte graphique avec {pictures} à la fois.</translation>
+    </message>
+    <message>
+        <source>Trash of {set}</source>
+        <translation>Corbeille de {set}</translation>
+    </message>
+    <message>
+        <source>Trash…</source>
+        <translation>Corbeille…</translation>
+    </message>
+    <message>
+        <source>Two boxes on one spot</source>
+        <translation>Deux boîtes au même endroit</translation>
+    </message>
+    <message>
+        <source>Two pictures of one name</source>
+        <translation>Deux images du même nom</translation>
+    </message>
+    <message>
+        <source>U&amp;ndo</source>
+        <translation>A&amp;nnuler</translation>
+    </message>
+    <message>
+        <source>Undo</source>
+        <translation>Annuler</translation>
+    </message>
+    <message>
+        <source>Undo: {what}</source>
+        <translation>Annuler : {what}</translation>
+    </message>
+    <message>
+        <source>Undo: {what} (Ctrl+Z)</source>
+        <translation>Annuler : {what} (Ctrl+Z)</translation>
+    </message>
+    <message>
+        <source>Undoable (Ctrl+Enter)</source>
+        <translation>Peut être annulé (Ctrl+Entrée)</translation>
+    </message>
+    <message>
+        <source>Unknown class</source>
+        <translation>Classe inconnue</translation>
+    </message>
+    <message>
+        <source>Unreadable picture</source>
+        <translation>Image illisible</translation>
+    </message>
+    <message>
+        <source>Update</source>
+        <translation>Actualiser</translation>
+    </message>
+    <message>
+        <source>Use another darknet program</source>
+        <translation>Utiliser un autre programme darknet</translation>
+    </message>
+    <message>
+        <source>Use these meanings</source>
+        <translation>Utiliser ces sens</translation>
+    </message>
+    <message>
+        <source>VOC edges</source>
+        <translation>Bords VOC</translation>
+    </message>
+    <message>
+        <source>Version</source>
+        <translation>Version</translation>
+    </message>
+    <message>
+        <source>Very long or flat box</source>
+        <translation>Boîte très longue ou plate</translation>
+    </message>
+    <message>
+        <source>Wanted (empty: any)</source>
+        <translation>Voulu (vide : au choix)</translation>
+    </message>
+    <message>
+        <source>Was</source>
+        <translation>Était</translation>
+    </message>
+    <message>
+        <source>Web page</source>
+        <translation>Page web</translation>
+    </message>
+    <message>
+        <source>Weights</source>
+        <translation>Poids</translation>
+    </message>
+    <message>
+        <source>Weights (*.weights *.backup *.conv.*);;All (*)</source>
+        <translation>Poids (*.weights *.backup *.conv.*);;Tous (*)</translation>
+    </message>
+    <message>
+        <source>Weights to start from</source>
+        <translation>Poids de départ</translation>
+    </message>
+    <message>
+        <source>Weights were saved at iteration {iteration}.</source>
+        <translation>Des poids ont été enregistrés à l’itération {iteration}.</translation>
+    </message>
+    <message>
+        <source>Weights: {name}</source>
+        <translation>Poids : {name}</translation>
+    </message>
+    <message>
+        <source>What</source>
+        <translation>Quoi</translation>
+    </message>
+    <message>
+        <source>What can be done here</source>
+        <translation>Ce qu’on peut faire ici</translation>
+    </message>
+    <message>
+        <source>What do the class ids mean?</source>
+        <translation>Que signifient les numéros de classe?</translation>
+    </message>
+    <message>
+        <source>What stands for the class in files that hold numbers; pinned</source>
+        <translation>Ce qui désigne la classe dans les fichiers à numéros; fixe</translation>
+    </message>
+    <message>
+        <source>What the network is made of, how much memory it needs and how fast it will be</source>
+        <translation>De quoi le réseau est fait, la mémoire qu’il demande et sa vitesse</translation>
+    </message>
+    <message>
+        <source>What the training says appears here.</source>
+        <translation>Ce que dit l’entraînement apparaît ici.</translation>
+    </message>
+    <message>
+        <source>What the training set shall be like</source>
+        <translation>Ce que doit devenir le jeu d’entraînement</translation>
+    </message>
+    <message>
+        <source>What would you like to do?</source>
+        <translation>Que voulez-vous faire?</translation>
+    </message>
+    <message>
+        <source>Where</source>
+        <translation>Où</translation>
+    </message>
+    <message>
+        <source>Where the smallest box's shorter side is measured</source>
+        <translation>Où se mesure le petit côté de la plus petite boîte</translation>
+    </message>
+    <message>
+        <source>Width and height exchanged</source>
+        <translation>Largeur et hauteur inversées</translation>
+    </message>
+    <message>
+        <source>Width and height of the network's input, such as 416 or 608 × 416</source>
+        <translation>Largeur et hauteur de l’entrée du réseau, comme 416 ou 608 × 416</translation>
+    </message>
+    <message>
+        <source>Width in pixels; the right edge moves</source>
+        <translation>Largeur en pixels; le bord droit bouge</translation>
+    </message>
+    <message>
+        <source>With
+the plan</source>
+        <translation>Avec
+le plan</translation>
+    </message>
+    <message>
+        <source>With a box of</source>
+        <translation>Avec une boîte de</translation>
+    </message>
+    <message>
+        <source>With pasted boxes (boxes of a class cut out and pasted on copies) up to: {list}, each class by itself.</source>
+        <translation>Avec des boîtes collées (boîtes d’une classe découpées et collées sur des copies) jusqu’à : {list}, chaque classe à elle seule.</translation>
+    </message>
+    <message>
+        <source>Without its tick a class is left out: its boxes are not written</source>
+        <translation>Sans sa coche, une classe est laissée de côté : ses boîtes ne sont pas écrites</translation>
+    </message>
+    <message>
+        <source>Without the tick there is no name of a file, folder, class or person in it</source>
+        <translation>Sans la coche, aucun nom de fichier, de dossier, de classe ou de personne n’y est</translation>
+    </message>
+    <message>
+        <source>Work them out</source>
+        <translation>Les calculer</translation>
+    </message>
+    <message>
+        <source>Writes the list of names: {names}.</source>
+        <translation>Écrit la liste de noms : {names}.</translation>
+    </message>
+    <message>
+        <source>Writing label files…</source>
+        <translation>Écriture des fichiers d’étiquettes…</translation>
+    </message>
+    <message>
+        <source>Written to {path}.</source>
+        <translation>Écrit dans {path}.</translation>
+    </message>
+    <message>
+        <source>YOLOv2's small network, to compare with, or for very weak machines</source>
+        <translation>le petit réseau de YOLOv2, pour comparer, ou pour de très faibles machines</translation>
+    </message>
+    <message>
+        <source>YOLOv4's forerunner: as heavy, less accurate; every Darknet knows it</source>
+        <translation>le prédécesseur de YOLOv4 : aussi lourd, moins précis; chaque Darknet le connaît</translation>
+    </message>
+    <message>
+        <source>Your labels, as they are now</source>
+        <translation>Vos étiquettes, telles qu’elles sont</translation>
+    </message>
+    <message>
+        <source>Your own cfg…</source>
+        <translation>Votre propre cfg…</translation>
+    </message>
+    <message>
+        <source>Your own network, adapted to the set's classes.</source>
+        <translation>Votre propre réseau, adapté aux classes du jeu.</translation>
+    </message>
+    <message>
+        <source>Your own: {name}</source>
+        <translation>Le vôtre : {name}</translation>
+    </message>
+    <message>
+        <source>Zip files</source>
+        <translation>Fichiers zip</translation>
+    </message>
+    <message>
+        <source>Zoom at the pointer</source>
+        <translation>Zoomer sous le pointeur</translation>
+    </message>
+    <message>
+        <source>Zoom in</source>
+        <translation>Zoom avant</translation>
+    </message>
+    <message>
+        <source>Zoom out</source>
+        <translation>Zoom arrière</translation>
+    </message>
+    <message>
+        <source>Zoom to the box before</source>
+        <translation>Zoomer sur la boîte d’avant</translation>
+    </message>
+    <message>
+        <source>Zoom to the selected box, then to the next</source>
+        <translation>Zoomer sur la boîte sélectionnée, puis la suivante</translation>
+    </message>
+    <message>
+        <source>a class name needs at least one character and no line break.</source>
+        <translation>un nom de classe doit avoir au moins un caractère et aucun saut de ligne.</translation>
+    </message>
+    <message>
+        <source>a number of boxes for each class</source>
+        <translation>un nombre de boîtes par classe</translation>
+    </message>
+    <message>
+        <source>a ratio of your own</source>
+        <translation>un rapport de votre choix</translation>
+    </message>
+    <message>
+        <source>about {time} left</source>
+        <translation>encore environ {time}</translation>
+    </message>
+    <message>
+        <source>add the class {name}</source>
+        <translation>ajouter la classe {name}</translation>
+    </message>
+    <message>
+        <source>add {name} box</source>
+        <translation>ajouter une boîte {name}</translation>
+    </message>
+    <message numerus="yes">
+        <source>add {n} classes</source>
+        <translation>
+            <numerusform>ajouter {n} classe</numerusform>
+            <numerusform>ajouter {n} classes</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>add {what}</source>
+        <translation>ajouter {what}</translation>
+    </message>
+    <message>
+        <source>adds up to {total} %, not 100 %</source>
+        <translation>le total est {total} %, et non 100 %</translation>
+    </message>
+    <message>
+        <source>all</source>
+        <translation>toutes</translation>
+    </message>
+    <message>
+        <source>all classes ({count})</source>
+        <translation>toutes les classes ({count})</translation>
+    </message>
+    <message>
+        <source>all splits</source>
+        <translation>toutes les parties</translation>
+    </message>
+    <message>
+        <source>alone</source>
+        <translation>seule</translation>
+    </message>
+    <message>
+        <source>any</source>
+        <translation>peu importe</translation>
+    </message>
+    <message>
+        <source>any of the ticked classes</source>
+        <translation>l’une des classes cochées</translation>
+    </message>
+    <message>
+        <source>any size</source>
+        <translation>toute taille</translation>
+    </message>
+    <message>
+        <source>as a network of {size} sees it</source>
+        <translation>comme le voit un réseau de {size}</translation>
+    </message>
+    <message>
+        <source>as the balance plan says: {what}</source>
+        <translation>selon le plan d’équilibre : {what}</translation>
+    </message>
+    <message>
+        <source>at iteration {iteration}</source>
+        <translation>à l’itération {iteration}</translation>
+    </message>
+    <message>
+        <source>at most {number} on a copy</source>
+        <translation>au plus {number} par copie</translation>
+    </message>
+    <message>
+        <source>average loss</source>
+        <translation>perte moyenne</translation>
+    </message>
+    <message>
+        <source>average {loss}</source>
+        <translation>moyenne {loss}</translation>
+    </message>
+    <message>
+        <source>backup</source>
+        <translation>sauvegarde</translation>
+    </message>
+    <message>
+        <source>becomes {name}</source>
+        <translation>devient {name}</translation>
+    </message>
+    <message>
+        <source>before the first iteration</source>
+        <translation>avant la première itération</translation>
+    </message>
+    <message>
+        <source>best</source>
+        <translation>meilleurs</translation>
+    </message>
+    <message>
+        <source>blur</source>
+        <translation>flou</translation>
+    </message>
+    <message>
+        <source>both</source>
+        <translation>les deux</translation>
+    </message>
+    <message>
+        <source>box</source>
+        <translation>boîte</translation>
+    </message>
+    <message>
+        <source>boxes</source>
+        <translation>boîtes</translation>
+    </message>
+    <message>
+        <source>boxes under 8 px at the network's {size}</source>
+        <translation>boîtes de moins de 8 px à la taille {size} du réseau</translation>
+    </message>
+    <message>
+        <source>boxes: outside the picture, tiny, without area, exchanged edges, very long, on each other</source>
+        <translation>boîtes : hors de l’image, minuscules, sans surface, bords inversés, très longues, l’une sur l’autre</translation>
+    </message>
+    <message>
+        <source>boxes: {range}</source>
+        <translation>boîtes : {range}</translation>
+    </message>
+    <message>
+        <source>brightness</source>
+        <translation>luminosité</translation>
+    </message>
+    <message>
+        <source>bring back {what}</source>
+        <translation>restaurer {what}</translation>
+    </message>
+    <message>
+        <source>by {signal}</source>
+        <translation>par {signal}</translation>
+    </message>
+    <message>
+        <source>class name {name} has blanks around it.</source>
+        <translation>le nom de classe {name} est entouré d’espaces.</translation>
+    </message>
+    <message>
+        <source>class {name} has no box.</source>
+        <translation>la classe {name} n’a aucune boîte.</translation>
+    </message>
+    <message>
+        <source>class {name} is by its name no class but marks what is to be ignored.</source>
+        <translation>la classe {name}, d’après son nom, n’en est pas une mais marque ce qui est à ignorer.</translation>
+    </message>
+    <message>
+        <source>classes {names} differ only by case, blanks, - or _.</source>
+        <translation>les classes {names} ne diffèrent que par la casse, les espaces, - ou _.</translation>
+    </message>
+    <message>
+        <source>classes: names that hardly differ, classes without a box</source>
+        <translation>classes : noms qui diffèrent à peine, classes sans boîte</translation>
+    </message>
+    <message>
+        <source>click</source>
+        <translation>clic</translation>
+    </message>
+    <message>
+        <source>comparing</source>
+        <translation>comparaison</translation>
+    </message>
+    <message>
+        <source>comparing with the pictures that are there</source>
+        <translation>comparaison avec les images du jeu</translation>
+    </message>
+    <message>
+        <source>contrast</source>
+        <translation>contraste</translation>
+    </message>
+    <message>
+        <source>copy paste</source>
+        <translation>copier-coller</translation>
+    </message>
+    <message>
+        <source>copying pictures</source>
+        <translation>copie des images</translation>
+    </message>
+    <message>
+        <source>crop</source>
+        <translation>rognage</translation>
+    </message>
+    <message>
+        <source>crowd</source>
+        <translation>foule</translation>
+    </message>
+    <message>
+        <source>cut box to the picture</source>
+        <translation>rogner une boîte à l’image</translation>
+    </message>
+    <message>
+        <source>cut {what} to the picture</source>
+        <translation>rogner {what} à l’image</translation>
+    </message>
+    <message>
+        <source>cut {what} to their pictures</source>
+        <translation>rogner {what} à leurs images</translation>
+    </message>
+    <message>
+        <source>cutmix</source>
+        <translation>cutmix</translation>
+    </message>
+    <message>
+        <source>cutout</source>
+        <translation>cutout</translation>
+    </message>
+    <message>
+        <source>delete box</source>
+        <translation>supprimer une boîte</translation>
+    </message>
+    <message>
+        <source>delete the class {name}</source>
+        <translation>supprimer la classe {name}</translation>
+    </message>
+    <message>
+        <source>delete the class {name} and {what}</source>
+        <translation>supprimer la classe {name} et {what}</translation>
+    </message>
+    <message>
+        <source>delete the class {name}, {what} to {other}</source>
+        <translation>supprimer la classe {name}, {what} vers {other}</translation>
+    </message>
+    <message>
+        <source>delete {what}</source>
+        <translation>supprimer {what}</translation>
+    </message>
+    <message>
+        <source>deleted; Ctrl+Z brings it back</source>
+        <translation>supprimée; Ctrl+Z la ramène</translation>
+    </message>
+    <message>
+        <source>difficult</source>
+        <translation>difficile</translation>
+    </message>
+    <message>
+        <source>disagreement from {score}</source>
+        <translation>désaccord dès {score}</translation>
+    </message>
+    <message>
+        <source>disagreement {value} %</source>
+        <translation>désaccord {value} %</translation>
+    </message>
+    <message>
+        <source>down</source>
+        <translation>bas</translation>
+    </message>
+    <message>
+        <source>drag</source>
+        <translation>glisser</translation>
+    </message>
+    <message>
+        <source>duplicate</source>
+        <translation>dupliquer</translation>
+    </message>
+    <message>
+        <source>each box at most {number} times</source>
+        <translation>chaque boîte au plus {number} fois</translation>
+    </message>
+    <message>
+        <source>each of the ticked classes</source>
+        <translation>chacune des classes cochées</translation>
+    </message>
+    <message>
+        <source>empty</source>
+        <translation>vide</translation>
+    </message>
+    <message>
+        <source>empty on purpose</source>
+        <translation>vide, c’est voulu</translation>
+    </message>
+    <message>
+        <source>empty: nothing to label in it</source>
+        <translation>vide : rien à étiqueter dessus</translation>
+    </message>
+    <message>
+        <source>equal: as many boxes of each class</source>
+        <translation>égale : autant de boîtes de chaque classe</translation>
+    </message>
+    <message>
+        <source>every copy is a dark place</source>
+        <translation>chaque copie est un lieu sombre</translation>
+    </message>
+    <message>
+        <source>everywhere</source>
+        <translation>partout</translation>
+    </message>
+    <message>
+        <source>exchange the edges of {what}</source>
+        <translation>échanger les bords de {what}</translation>
+    </message>
+    <message>
+        <source>exposure</source>
+        <translation>exposition</translation>
+    </message>
+    <message>
+        <source>failed</source>
+        <translation>échoué</translation>
+    </message>
+    <message>
+        <source>files: labels without a picture, pictures without labels, label files that cannot be read</source>
+        <translation>fichiers : étiquettes sans image, images sans étiquettes, fichiers d’étiquettes illisibles</translation>
+    </message>
+    <message>
+        <source>final</source>
+        <translation>finaux</translation>
+    </message>
+    <message>
+        <source>finished</source>
+        <translation>terminé</translation>
+    </message>
+    <message>
+        <source>finished: {count} iterations; the weights are {path}</source>
+        <translation>terminé : {count} itérations; les poids sont {path}</translation>
+    </message>
+    <message>
+        <source>finished: {count} iterations; the weights are {path} (they are whole; Darknet itself then ended {how})</source>
+        <translation>terminé : {count} itérations; les poids sont {path} (ils sont entiers; Darknet lui-même s’est ensuite arrêté {how})</translation>
+    </message>
+    <message>
+        <source>flip</source>
+        <translation>miroir</translation>
+    </message>
+    <message>
+        <source>for the GPU</source>
+        <translation>pour la carte graphique</translation>
+    </message>
+    <message>
+        <source>from</source>
+        <translation>dès</translation>
+    </message>
+    <message>
+        <source>from a file…</source>
+        <translation>d’un fichier…</translation>
+    </message>
+    <message>
+        <source>grid mask</source>
+        <translation>masque en grille</translation>
+    </message>
+    <message>
+        <source>h</source>
+        <translation>h</translation>
+    </message>
+    <message>
+        <source>has exactly the pixels of {name}.</source>
+        <translation>a exactement les pixels de {name}.</translation>
+    </message>
+    <message>
+        <source>has exactly what {name} shows, but {here} of {all} boxes here and {there} of {others} there have no counterpart.</source>
+        <translation>montre exactement la même chose que {name}, mais {here} boîtes sur {all} ici et {there} sur {others} là n’ont pas de pendant.</translation>
+    </message>
+    <message>
+        <source>has no label file.</source>
+        <translation>n’a pas de fichier d’étiquettes.</translation>
+    </message>
+    <message>
+        <source>height</source>
+        <translation>hauteur</translation>
+    </message>
+    <message>
+        <source>hide and seek</source>
+        <translation>cache-cache</translation>
+    </message>
+    <message>
+        <source>hue</source>
+        <translation>teinte</translation>
+    </message>
+    <message>
+        <source>images/, labels/ and data.yaml: for YOLOv5, YOLOv8 and others of Ultralytics.</source>
+        <translation>images/, labels/ et data.yaml : pour YOLOv5, YOLOv8 et autres d’Ultralytics.</translation>
+    </message>
+    <message>
+        <source>in</source>
+        <translation>dans</translation>
+    </message>
+    <message>
+        <source>in all</source>
+        <translation>en tout</translation>
+    </message>
+    <message>
+        <source>in copies of train</source>
+        <translation>dans les copies de train</translation>
+    </message>
+    <message>
+        <source>in the picture</source>
+        <translation>dans l’image</translation>
+    </message>
+    <message>
+        <source>iteration</source>
+        <translation>itération</translation>
+    </message>
+    <message>
+        <source>iteration {iteration} ({kind})</source>
+        <translation>itération {iteration} ({kind})</translation>
+    </message>
+    <message>
+        <source>iteration {iteration} is saved; go on with: train-cli resume {path}</source>
+        <translation>l’itération {iteration} est enregistrée; continuer avec : train-cli resume {path}</translation>
+    </message>
+    <message>
+        <source>jpeg</source>
+        <translation>jpeg</translation>
+    </message>
+    <message>
+        <source>large (from 96² px)</source>
+        <translation>grande (dès 96² px)</translation>
+    </message>
+    <message>
+        <source>large {name}</source>
+        <translation>grandes {name}</translation>
+    </message>
+    <message>
+        <source>largest first</source>
+        <translation>grandes d’abord</translation>
+    </message>
+    <message>
+        <source>last</source>
+        <translation>derniers</translation>
+    </message>
+    <message>
+        <source>leave it out</source>
+        <translation>la laisser de côté</translation>
+    </message>
+    <message>
+        <source>left</source>
+        <translation>gauche</translation>
+    </message>
+    <message>
+        <source>looking…</source>
+        <translation>examen…</translation>
+    </message>
+    <message>
+        <source>loss</source>
+        <translation>perte</translation>
+    </message>
+    <message>
+        <source>loss {loss}</source>
+        <translation>perte {loss}</translation>
+    </message>
+    <message>
+        <source>low light</source>
+        <translation>faible lumière</translation>
+    </message>
+    <message>
+        <source>mAP@0.50 on the validation pictures</source>
+        <translation>mAP@0.50 sur les images de validation</translation>
+    </message>
+    <message>
+        <source>mark box as not {flag}</source>
+        <translation>marquer une boîte comme non {flag}</translation>
+    </message>
+    <message>
+        <source>mark box as {flag}</source>
+        <translation>marquer une boîte comme {flag}</translation>
+    </message>
+    <message>
+        <source>mark {what} as empty</source>
+        <translation>marquer {what} comme vide</translation>
+    </message>
+    <message>
+        <source>mark {what} as not labelled yet</source>
+        <translation>marquer {what} comme pas encore étiquetée</translation>
+    </message>
+    <message>
+        <source>mark {what} as not reviewed</source>
+        <translation>marquer {what} comme non vérifiée</translation>
+    </message>
+    <message>
+        <source>mark {what} as not {flag}</source>
+        <translation>marquer {what} comme non {flag}</translation>
+    </message>
+    <message>
+        <source>mark {what} as reviewed</source>
+        <translation>marquer {what} comme vérifiée</translation>
+    </message>
+    <message>
+        <source>mark {what} as {flag}</source>
+        <translation>marquer {what} comme {flag}</translation>
+    </message>
+    <message>
+        <source>medium</source>
+        <translation>moyenne</translation>
+    </message>
+    <message>
+        <source>medium {name}</source>
+        <translation>moyennes {name}</translation>
+    </message>
+    <message>
+        <source>mend box</source>
+        <translation>corriger une boîte</translation>
+    </message>
+    <message>
+        <source>mend {what}</source>
+        <translation>corriger {what}</translation>
+    </message>
+    <message>
+        <source>merge {names} into {into}</source>
+        <translation>fusionner {names} dans {into}</translation>
+    </message>
+    <message>
+        <source>middle button, drag</source>
+        <translation>bouton du milieu, glisser</translation>
+    </message>
+    <message>
+        <source>mixup</source>
+        <translation>mixup</translation>
+    </message>
+    <message>
+        <source>more with the copies</source>
+        <translation>de plus avec les copies</translation>
+    </message>
+    <message>
+        <source>mosaic</source>
+        <translation>mosaïque</translation>
+    </message>
+    <message>
+        <source>most</source>
+        <translation>la plus grande</translation>
+    </message>
+    <message>
+        <source>motion blur</source>
+        <translation>flou de bougé</translation>
+    </message>
+    <message>
+        <source>move box</source>
+        <translation>déplacer une boîte</translation>
+    </message>
+    <message>
+        <source>move {what}</source>
+        <translation>déplacer {what}</translation>
+    </message>
+    <message>
+        <source>move {what} into {split}</source>
+        <translation>mettre {what} dans {split}</translation>
+    </message>
+    <message>
+        <source>move {what} out of the split</source>
+        <translation>sortir {what} de la répartition</translation>
+    </message>
+    <message>
+        <source>nearly the same as {name}</source>
+        <translation>presque comme {name}</translation>
+    </message>
+    <message>
+        <source>no findings</source>
+        <translation>aucune anomalie</translation>
+    </message>
+    <message>
+        <source>no labels</source>
+        <translation>sans étiquettes</translation>
+    </message>
+    <message>
+        <source>no set is open</source>
+        <translation>aucun jeu n’est ouvert</translation>
+    </message>
+    <message>
+        <source>no split</source>
+        <translation>aucune partie</translation>
+    </message>
+    <message>
+        <source>noise</source>
+        <translation>bruit</translation>
+    </message>
+    <message>
+        <source>none</source>
+        <translation>aucune</translation>
+    </message>
+    <message>
+        <source>none of its {what} has a label file.</source>
+        <translation>aucune de ses {what} n’a de fichier d’étiquettes.</translation>
+    </message>
+    <message>
+        <source>not labelled</source>
+        <translation>non étiquetées</translation>
+    </message>
+    <message>
+        <source>not labelled yet</source>
+        <translation>pas encore étiquetée</translation>
+    </message>
+    <message>
+        <source>not reviewed</source>
+        <translation>non vérifiée</translation>
+    </message>
+    <message>
+        <source>not set</source>
+        <translation>non fixé</translation>
+    </message>
+    <message>
+        <source>not split</source>
+        <translation>non réparti</translation>
+    </message>
+    <message>
+        <source>not started yet</source>
+        <translation>pas encore démarré</translation>
+    </message>
+    <message>
+        <source>nothing found</source>
+        <translation>rien trouvé</translation>
+    </message>
+    <message>
+        <source>nothing that differs</source>
+        <translation>rien qui diffère</translation>
+    </message>
+    <message>
+        <source>nothing was saved yet: Darknet saves every {count} iterations</source>
+        <translation>rien n’a encore été enregistré : Darknet enregistre toutes les {count} itérations</translation>
+    </message>
+    <message>
+        <source>now</source>
+        <translation>maintenant</translation>
+    </message>
+    <message>
+        <source>nudge box</source>
+        <translation>décaler une boîte</translation>
+    </message>
+    <message>
+        <source>nudge edge</source>
+        <translation>décaler un bord</translation>
+    </message>
+    <message>
+        <source>occluded</source>
+        <translation>occulté</translation>
+    </message>
+    <message>
+        <source>of 2016, to look at: no Darknet trains it on classes of one's own</source>
+        <translation>de 2016, à regarder : aucun Darknet ne l’entraîne sur vos propres classes</translation>
+    </message>
+    <message>
+        <source>of 2017, to compare with: one detection layer of 32 pixels a cell, poor at small things</source>
+        <translation>de 2017, pour comparer : une couche de détection à 32 pixels par case, faible pour les petites choses</translation>
+    </message>
+    <message>
+        <source>on</source>
+        <translation>sur</translation>
+    </message>
+    <message>
+        <source>on the CPU</source>
+        <translation>sur le processeur</translation>
+    </message>
+    <message>
+        <source>on the page {page}</source>
+        <translation>à la page {page}</translation>
+    </message>
+    <message>
+        <source>only {name}</source>
+        <translation>seulement {name}</translation>
+    </message>
+    <message>
+        <source>opened on {date}</source>
+        <translation>ouvert le {date}</translation>
+    </message>
+    <message>
+        <source>opened today, {time}</source>
+        <translation>ouvert aujourd’hui, {time}</translation>
+    </message>
+    <message>
+        <source>opened yesterday</source>
+        <translation>ouvert hier</translation>
+    </message>
+    <message numerus="yes">
+        <source>opened {n} days ago</source>
+        <translation>
+            <numerusform>ouvert il y a {n} jour</numerusform>
+            <numerusform>ouvert il y a {n} jours</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>parts of every copy are hidden</source>
+        <translation>des parties de chaque copie sont cachées</translation>
+    </message>
+    <message>
+        <source>paste</source>
+        <translation>coller</translation>
+    </message>
+    <message>
+        <source>paste boxes of rare classes on copies, where copies alone do not do</source>
+        <translation>coller des boîtes de classes rares sur les copies, là où les copies ne suffisent pas</translation>
+    </message>
+    <message>
+        <source>pasted</source>
+        <translation>collées</translation>
+    </message>
+    <message>
+        <source>picture</source>
+        <translation>image</translation>
+    </message>
+    <message>
+        <source>pictures</source>
+        <translation>images</translation>
+    </message>
+    <message>
+        <source>pictures that show the same, and whether their boxes agree</source>
+        <translation>images qui montrent la même chose, et l’accord de leurs boîtes</translation>
+    </message>
+    <message>
+        <source>pictures with both</source>
+        <translation>images avec les deux</translation>
+    </message>
+    <message>
+        <source>pictures with so many boxes</source>
+        <translation>images avec autant de boîtes</translation>
+    </message>
+    <message>
+        <source>pixels</source>
+        <translation>pixels</translation>
+    </message>
+    <message>
+        <source>predictions disagree by</source>
+        <translation>prédictions en désaccord de</translation>
+    </message>
+    <message>
+        <source>predictions disagree first</source>
+        <translation>prédictions en désaccord d’abord</translation>
+    </message>
+    <message>
+        <source>props</source>
+        <translation>accessoires</translation>
+    </message>
+    <message>
+        <source>random erase</source>
+        <translation>effacement au hasard</translation>
+    </message>
+    <message>
+        <source>reading labels</source>
+        <translation>lecture des étiquettes</translation>
+    </message>
+    <message>
+        <source>relabel box as {name}</source>
+        <translation>donner à une boîte la classe {name}</translation>
+    </message>
+    <message>
+        <source>relabel {what} as {name}</source>
+        <translation>donner à {what} la classe {name}</translation>
+    </message>
+    <message>
+        <source>remove {what}</source>
+        <translation>enlever {what}</translation>
+    </message>
+    <message>
+        <source>remove {what} that others show as well</source>
+        <translation>enlever {what} que d’autres montrent aussi</translation>
+    </message>
+    <message>
+        <source>rename {old} to {new}</source>
+        <translation>renommer {old} en {new}</translation>
+    </message>
+    <message>
+        <source>reorder the classes</source>
+        <translation>réordonner les classes</translation>
+    </message>
+    <message>
+        <source>resize box</source>
+        <translation>redimensionner une boîte</translation>
+    </message>
+    <message>
+        <source>reviewed</source>
+        <translation>vérifiée</translation>
+    </message>
+    <message>
+        <source>right</source>
+        <translation>droite</translation>
+    </message>
+    <message>
+        <source>right button</source>
+        <translation>bouton droit</translation>
+    </message>
+    <message>
+        <source>rotation</source>
+        <translation>rotation</translation>
+    </message>
+    <message>
+        <source>running</source>
+        <translation>en cours</translation>
+    </message>
+    <message>
+        <source>saturation</source>
+        <translation>saturation</translation>
+    </message>
+    <message>
+        <source>saved at {iteration}</source>
+        <translation>enregistré à {iteration}</translation>
+    </message>
+    <message>
+        <source>scale</source>
+        <translation>échelle</translation>
+    </message>
+    <message>
+        <source>seed</source>
+        <translation>graine</translation>
+    </message>
+    <message>
+        <source>several…</source>
+        <translation>plusieurs…</translation>
+    </message>
+    <message>
+        <source>shear</source>
+        <translation>cisaillement</translation>
+    </message>
+    <message>
+        <source>shows nearly the same as {name}.</source>
+        <translation>montre presque la même chose que {name}.</translation>
+    </message>
+    <message>
+        <source>shows nearly what {name} shows, but {here} of {all} boxes here and {there} of {others} there have no counterpart.</source>
+        <translation>montre presque la même chose que {name}, mais {here} boîtes sur {all} ici et {there} sur {others} là n’ont pas de pendant.</translation>
+    </message>
+    <message>
+        <source>shows the same as {name}, but is in {split} and that in {where}.</source>
+        <translation>montre la même chose que {name}, mais est dans {split} et l’autre dans {where}.</translation>
+    </message>
+    <message>
+        <source>small (under 32² px)</source>
+        <translation>petite (sous 32² px)</translation>
+    </message>
+    <message>
+        <source>small and fast with YOLOv4's losses; 8 to 10 times lighter than yolov4</source>
+        <translation>petit et rapide avec les pertes de YOLOv4; 8 à 10 fois plus léger que yolov4</translation>
+    </message>
+    <message>
+        <source>small and fast; every Darknet knows it, also Debian's on a CPU</source>
+        <translation>petit et rapide; chaque Darknet le connaît, même celui de Debian sur un processeur</translation>
+    </message>
+    <message>
+        <source>small {name}</source>
+        <translation>petites {name}</translation>
+    </message>
+    <message>
+        <source>smallest box: {range} px</source>
+        <translation>plus petite boîte : {range} px</translation>
+    </message>
+    <message>
+        <source>smallest first</source>
+        <translation>petites d’abord</translation>
+    </message>
+    <message>
+        <source>sorted by</source>
+        <translation>triées par</translation>
+    </message>
+    <message>
+        <source>split: {split}</source>
+        <translation>partie : {split}</translation>
+    </message>
+    <message>
+        <source>splitting</source>
+        <translation>répartition</translation>
+    </message>
+    <message>
+        <source>steps are two rising iterations with a comma between them, as 4800,5400.</source>
+        <translation>steps sont deux itérations croissantes séparées par une virgule, comme 4800,5400.</translation>
+    </message>
+    <message>
+        <source>stopped</source>
+        <translation>arrêté</translation>
+    </message>
+    <message>
+        <source>stopped {where}; {kept}</source>
+        <translation>arrêté {where}; {kept}</translation>
+    </message>
+    <message>
+        <source>take over {what}</source>
+        <translation>reprendre {what}</translation>
+    </message>
+    <message>
+        <source>target</source>
+        <translation>cible</translation>
+    </message>
+    <message>
+        <source>the most accurate of the study: three detection layers, for a GPU</source>
+        <translation>le plus précis de l’étude : trois couches de détection, pour une carte graphique</translation>
+    </message>
+    <message>
+        <source>the picture cannot be read</source>
+        <translation>l’image ne peut être lue</translation>
+    </message>
+    <message>
+        <source>the picture is in no split.</source>
+        <translation>l’image n’est dans aucune partie.</translation>
+    </message>
+    <message>
+        <source>the same as {name}</source>
+        <translation>la même que {name}</translation>
+    </message>
+    <message>
+        <source>the same of each picture</source>
+        <translation>autant de chaque image</translation>
+    </message>
+    <message>
+        <source>the study's, noise, JPEG, shake and dark places; every second copy mirrored</source>
+        <translation>celles de l’étude, bruit, JPEG, bougé et lieux sombres; une copie sur deux en miroir</translation>
+    </message>
+    <message numerus="yes">
+        <source>their label files have {n} boxes</source>
+        <translation>
+            <numerusform>son fichier d’étiquettes a {n} boîte</numerusform>
+            <numerusform>leurs fichiers d’étiquettes ont {n} boîtes</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>there is no Darknet there{source}.</source>
+        <translation>il n’y a pas de Darknet à cet endroit{source}.</translation>
+    </message>
+    <message>
+        <source>there is no picture in {split}.</source>
+        <translation>il n’y a aucune image dans {split}.</translation>
+    </message>
+    <message>
+        <source>things move, colours stay</source>
+        <translation>les choses bougent, les couleurs restent</translation>
+    </message>
+    <message>
+        <source>three mild ones of ten, for many copies of few pictures</source>
+        <translation>trois douces sur dix, pour beaucoup de copies de peu d’images</translation>
+    </message>
+    <message>
+        <source>three of all operations, to look at</source>
+        <translation>trois de toutes les opérations, à regarder</translation>
+    </message>
+    <message>
+        <source>to</source>
+        <translation>à</translation>
+    </message>
+    <message>
+        <source>to fetch</source>
+        <translation>à télécharger</translation>
+    </message>
+    <message>
+        <source>training boxes</source>
+        <translation>boîtes d’entraînement</translation>
+    </message>
+    <message>
+        <source>translate</source>
+        <translation>translation</translation>
+    </message>
+    <message>
+        <source>truncated</source>
+        <translation>tronqué</translation>
+    </message>
+    <message>
+        <source>two clicks</source>
+        <translation>deux clics</translation>
+    </message>
+    <message>
+        <source>two of blur, exposure, brightness, rotation, shear (the default)</source>
+        <translation>deux de flou, exposition, luminosité, rotation, cisaillement (par défaut)</translation>
+    </message>
+    <message>
+        <source>unlike its class first</source>
+        <translation>moins semblables à leur classe d’abord</translation>
+    </message>
+    <message>
+        <source>unlikeness {value} (1: as near to another class as to its own)</source>
+        <translation>dissemblance {value} (1 : aussi près d’une autre classe que de la sienne)</translation>
+    </message>
+    <message>
+        <source>up</source>
+        <translation>haut</translation>
+    </message>
+    <message>
+        <source>w</source>
+        <translation>l</translation>
+    </message>
+    <message>
+        <source>was {label}</source>
+        <translation>était {label}</translation>
+    </message>
+    <message>
+        <source>width of a box, in pixels of the network</source>
+        <translation>largeur d’une boîte, en pixels du réseau</translation>
+    </message>
+    <message>
+        <source>with boxes</source>
+        <translation>avec boîtes</translation>
+    </message>
+    <message>
+        <source>with exit code {code}</source>
+        <translation>avec le code de sortie {code}</translation>
+    </message>
+    <message>
+        <source>with findings</source>
+        <translation>avec anomalies</translation>
+    </message>
+    <message>
+        <source>writing labels</source>
+        <translation>écriture des étiquettes</translation>
+    </message>
+    <message>
+        <source>x</source>
+        <translation>x</translation>
+    </message>
+    <message>
+        <source>y</source>
+        <translation>y</translation>
+    </message>
+    <message>
+        <source>yes</source>
+        <translation>oui</translation>
+    </message>
+    <message>
+        <source>yolov3 that sees more of the surroundings (spatial pyramid); a little more accurate</source>
+        <translation>yolov3 qui voit plus des alentours (pyramide spatiale); un peu plus précis</translation>
+    </message>
+    <message>
+        <source>yolov4-tiny with a third detection layer for small objects; little slower</source>
+        <translation>yolov4-tiny avec une troisième couche de détection pour les petits objets; à peine plus lent</translation>
+    </message>
+    <message>
+        <source>{all}: accept all new ones, {one}: the selected one</source>
+        <translation>{all} : accepter toutes les nouvelles, {one} : celle sélectionnée</translation>
+    </message>
+    <message>
+        <source>{boxes} go with them, and {size} are freed. This cannot be undone.</source>
+        <translation>{boxes} s’en vont avec elles, et {size} sont libérés. C’est irréversible.</translation>
+    </message>
+    <message>
+        <source>{boxes} in {pictures}</source>
+        <translation>{boxes} sur {pictures}</translation>
+    </message>
+    <message>
+        <source>{copies} beside {pictures}: train.txt lists {total} now.</source>
+        <translation>{copies} à côté de {pictures} : train.txt en liste maintenant {total}.</translation>
+    </message>
+    <message>
+        <source>{copies} of {pictures}</source>
+        <translation>{copies} de {pictures}</translation>
+    </message>
+    <message>
+        <source>{copies} of {pictures}, at most {most} of one</source>
+        <translation>{copies} de {pictures}, au plus {most} d’une même</translation>
+    </message>
+    <message>
+        <source>{copies}, and {boxes}</source>
+        <translation>{copies}, et {boxes}</translation>
+    </message>
+    <message numerus="yes">
+        <source>{count} boxes</source>
+        <translation>
+            <numerusform>{count} boîte</numerusform>
+            <numerusform>{count} boîtes</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>{count} more classes are below their target.</source>
+        <translation>{count} autres classes sont sous leur cible.</translation>
+    </message>
+    <message>
+        <source>{count} pictures are missing: {names}.</source>
+        <translation>il manque {count} images : {names}.</translation>
+    </message>
+    <message>
+        <source>{done} of {total}</source>
+        <translation>{done} sur {total}</translation>
+    </message>
+    <message>
+        <source>{done} of {total} reviewed</source>
+        <translation>{done} sur {total} vérifiées</translation>
+    </message>
+    <message>
+        <source>{findings} selected.</source>
+        <translation>{findings} sélectionnées.</translation>
+    </message>
+    <message>
+        <source>{findings}.</source>
+        <translation>{findings}.</translation>
+    </message>
+    <message>
+        <source>{findings}. Comparing the pictures…</source>
+        <translation>{findings}. Comparaison des images…</translation>
+    </message>
+    <message>
+        <source>{first} and {second}</source>
+        <translation>{first} et {second}</translation>
+    </message>
+    <message>
+        <source>{first} and {second}: {pictures}, {percent} % of those with {first}</source>
+        <translation>{first} et {second} : {pictures}, {percent} % de celles avec {first}</translation>
+    </message>
+    <message>
+        <source>{folder} is read-only: you can look, but changes cannot be saved here. Copy the set to a folder of your own to edit it.</source>
+        <translation>{folder} est en lecture seule : vous pouvez regarder, mais rien ne peut y être enregistré. Copiez le jeu dans un de vos dossiers pour le modifier.</translation>
+    </message>
+    <message>
+        <source>{folder} was made before this change: make it again on the Split page.</source>
+        <translation>{folder} a été fait avant ce changement : refaites-le à la page Répartition.</translation>
+    </message>
+    <message>
+        <source>{format} has no place for it</source>
+        <translation>{format} n’a pas de place pour cela</translation>
+    </message>
+    <message>
+        <source>{gone} shown here do not fit the filter any more, {new} others do now</source>
+        <translation>{gone} affichées ici ne correspondent plus au filtre, {new} autres y correspondent</translation>
+    </message>
+    <message>
+        <source>{image} ({split}) is of the same group as {other} ({where}).</source>
+        <translation>{image} ({split}) est du même groupe que {other} ({where}).</translation>
+    </message>
+    <message>
+        <source>{key} always stops and closes, and is given to nothing else.</source>
+        <translation>{key} arrête et ferme toujours, et ne se donne à rien d’autre.</translation>
+    </message>
+    <message>
+        <source>{key} belongs to “{action}”: take it away there first.</source>
+        <translation>{key} appartient à « {action} » : enlevez-la d’abord là.</translation>
+    </message>
+    <message>
+        <source>{key} shows the predictions of a network</source>
+        <translation>{key} affiche les prédictions d’un réseau</translation>
+    </message>
+    <message>
+        <source>{labelled} of them have labels ({formats}); they are written as {own}.</source>
+        <translation>{labelled} d’entre elles ont des étiquettes ({formats}); elles sont écrites en {own}.</translation>
+    </message>
+    <message>
+        <source>{label}, {width} × {height} px</source>
+        <translation>{label}, {width} × {height} px</translation>
+    </message>
+    <message>
+        <source>{layers} · {bflops:.2f} BFLOPs a picture · {parameters:,} parameters ({size:.0f} MB)</source>
+        <translation>{layers} · {bflops:.2f} BFLOPs par image · {parameters:,} paramètres ({size:.0f} Mo)</translation>
+    </message>
+    <message>
+        <source>{low} to {high}</source>
+        <translation>{low} à {high}</translation>
+    </message>
+    <message>
+        <source>{more} and {fewer}: more or fewer predictions</source>
+        <translation>{more} et {fewer} : plus ou moins de prédictions</translation>
+    </message>
+    <message>
+        <source>{names} differ only in case, blanks or hyphens: merge them?</source>
+        <translation>{names} ne diffèrent que par la casse, les espaces ou les traits d’union : les fusionner?</translation>
+    </message>
+    <message>
+        <source>{name} box at {place} has its edges swapped.</source>
+        <translation>la boîte {name} en {place} a ses bords inversés.</translation>
+    </message>
+    <message>
+        <source>{name} box at {place} has no area.</source>
+        <translation>la boîte {name} en {place} n’a pas de surface.</translation>
+    </message>
+    <message>
+        <source>{name} box at {place} is only {size} px at the network's {network}.</source>
+        <translation>la boîte {name} en {place} n’a que {size} px à la taille {network} du réseau.</translation>
+    </message>
+    <message>
+        <source>{name} box at {place} is only {size} px.</source>
+        <translation>la boîte {name} en {place} n’a que {size} px.</translation>
+    </message>
+    <message>
+        <source>{name} box at {place} is {times} times as long as wide.</source>
+        <translation>la boîte {name} en {place} est {times} fois plus longue que large.</translation>
+    </message>
+    <message>
+        <source>{name} box at {place} lies outside the {size} picture.</source>
+        <translation>la boîte {name} en {place} est hors de l’image de {size}.</translation>
+    </message>
+    <message>
+        <source>{name} box at {place} passes the edge of the {size} picture by {over} px.</source>
+        <translation>la boîte {name} en {place} dépasse de {over} px le bord de l’image de {size}.</translation>
+    </message>
+    <message>
+        <source>{name} box {later} lies almost on {other} box {first} (IoU {value}).</source>
+        <translation>la boîte {name} {later} est presque sur la boîte {other} {first} (IoU {value}).</translation>
+    </message>
+    <message>
+        <source>{name} box {later} repeats box {first} (IoU {value}).</source>
+        <translation>la boîte {name} {later} répète la boîte {first} (IoU {value}).</translation>
+    </message>
+    <message>
+        <source>{name} comes to {count} of {target} boxes.</source>
+        <translation>{name} atteint {count} boîtes sur {target}.</translation>
+    </message>
+    <message>
+        <source>{name} comes to {ratio} ({count} of {target} boxes).</source>
+        <translation>{name} atteint {ratio} ({count} boîtes sur {target}).</translation>
+    </message>
+    <message>
+        <source>{name} has {count} boxes already; nothing is taken away.</source>
+        <translation>{name} a déjà {count} boîtes; rien n’est enlevé.</translation>
+    </message>
+    <message>
+        <source>{name} is being read…</source>
+        <translation>Lecture de {name}…</translation>
+    </message>
+    <message>
+        <source>{name} is here.</source>
+        <translation>{name} est ici.</translation>
+    </message>
+    <message>
+        <source>{name} is in the trash of the set. Ctrl+Z brings it back.</source>
+        <translation>{name} est dans la corbeille du jeu. Ctrl+Z la ramène.</translation>
+    </message>
+    <message>
+        <source>{name} is not here yet: fetch it first.</source>
+        <translation>{name} n’est pas encore ici : téléchargez-le d’abord.</translation>
+    </message>
+    <message>
+        <source>{name} was not opened; nothing in it was changed.</source>
+        <translation>{name} n’a pas été ouvert; rien n’y a été changé.</translation>
+    </message>
+    <message>
+        <source>{name}: class id {id}</source>
+        <translation>{name} : numéro de classe {id}</translation>
+    </message>
+    <message>
+        <source>{name}: class id {id}, key {key}</source>
+        <translation>{name} : numéro de classe {id}, touche {key}</translation>
+    </message>
+    <message>
+        <source>{name}: {what}</source>
+        <translation>{name} : {what}</translation>
+    </message>
+    <message>
+        <source>{network}, {weights}</source>
+        <translation>{network}, {weights}</translation>
+    </message>
+    <message>
+        <source>{number} copies of one picture at most</source>
+        <translation>{number} copies d’une même image au plus</translation>
+    </message>
+    <message>
+        <source>{number} of {count}</source>
+        <translation>{number} sur {count}</translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} augmented copies, counted apart</source>
+        <translation>
+            <numerusform>{n} copie augmentée, comptée à part</numerusform>
+            <numerusform>{n} copies augmentées, comptées à part</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} boxes</source>
+        <translation>
+            <numerusform>{n} boîte</numerusform>
+            <numerusform>{n} boîtes</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} boxes are changed.</source>
+        <translation>
+            <numerusform>{n} boîte est modifiée.</numerusform>
+            <numerusform>{n} boîtes sont modifiées.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} boxes are deleted.</source>
+        <translation>
+            <numerusform>{n} boîte est supprimée.</numerusform>
+            <numerusform>{n} boîtes sont supprimées.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} boxes are dropped, since too little is left.</source>
+        <translation>
+            <numerusform>{n} boîte est abandonnée, car il en reste trop peu.</numerusform>
+            <numerusform>{n} boîtes sont abandonnées, car il en reste trop peu.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} boxes are in it.</source>
+        <translation>
+            <numerusform>Il contient {n} bonne boîte.</numerusform>
+            <numerusform>Il contient {n} boîtes.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} boxes are left out.</source>
+        <translation>
+            <numerusform>{n} boîte est laissée de côté.</numerusform>
+            <numerusform>{n} boîtes sont laissées de côté.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} boxes copied</source>
+        <translation>
+            <numerusform>{n} boîte copiée</numerusform>
+            <numerusform>{n} boîtes copiées</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} boxes found no place to be pasted.</source>
+        <translation>
+            <numerusform>{n} boîte n’a pas trouvé de place où être collée.</numerusform>
+            <numerusform>{n} boîtes n’ont pas trouvé de place où être collées.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} boxes get another class; {classes}. Undo brings all back.</source>
+        <translation>
+            <numerusform>{n} boîte change de classe; {classes}. Annuler ramène tout.</numerusform>
+            <numerusform>{n} boîtes changent de classe; {classes}. Annuler ramène tout.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} boxes get another id.</source>
+        <translation>
+            <numerusform>{n} boîte change de numéro.</numerusform>
+            <numerusform>{n} boîtes changent de numéro.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} boxes have another class: {next} selects one, {accept} takes the predicted one over</source>
+        <translation>
+            <numerusform>{n} boîte a une autre classe : {next} la sélectionne, {accept} reprend celle qui est prédite</numerusform>
+            <numerusform>{n} boîtes ont une autre classe : {next} en sélectionne une, {accept} reprend celle qui est prédite</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} boxes of classes without a tick are left out.</source>
+        <translation>
+            <numerusform>{n} boîte d’une classe sans coche est laissée de côté.</numerusform>
+            <numerusform>{n} boîtes de classes sans coche sont laissées de côté.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} boxes selected</source>
+        <translation>
+            <numerusform>{n} boîte sélectionnée</numerusform>
+            <numerusform>{n} boîtes sélectionnées</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} changed</source>
+        <translation>
+            <numerusform>{n} changée</numerusform>
+            <numerusform>{n} changées</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} changed · Refresh</source>
+        <translation>
+            <numerusform>{n} changée · Actualiser</numerusform>
+            <numerusform>{n} changées · Actualiser</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} classes go</source>
+        <translation>
+            <numerusform>{n} classe disparaît</numerusform>
+            <numerusform>{n} classes disparaissent</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} copies</source>
+        <translation>
+            <numerusform>{n} copie</numerusform>
+            <numerusform>{n} copies</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} copies are taken away.</source>
+        <translation>
+            <numerusform>{n} copie est enlevée.</numerusform>
+            <numerusform>{n} copies sont enlevées.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} copies lie in {folder}.</source>
+        <translation>
+            <numerusform>{n} copie est dans {folder}.</numerusform>
+            <numerusform>{n} copies sont dans {folder}.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} copies made before are not counted here: those of the plan take their place.</source>
+        <translation>
+            <numerusform>{n} copie faite avant n’est pas comptée ici : celles du plan la remplacent.</numerusform>
+            <numerusform>{n} copies faites avant ne sont pas comptées ici : celles du plan les remplacent.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} copies of each training picture</source>
+        <translation>
+            <numerusform>{n} copie de chaque image d’entraînement</numerusform>
+            <numerusform>{n} copies de chaque image d’entraînement</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} copies of the old training set are gone: make them again.</source>
+        <translation>
+            <numerusform>{n} copie de l’ancien jeu d’entraînement a disparu : refaites-la.</numerusform>
+            <numerusform>{n} copies de l’ancien jeu d’entraînement ont disparu : refaites-les.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} different operations on each copy</source>
+        <translation>
+            <numerusform>{n} opération par copie</numerusform>
+            <numerusform>{n} opérations différentes par copie</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} errors</source>
+        <translation>
+            <numerusform>{n} erreur</numerusform>
+            <numerusform>{n} erreurs</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} file names were made plain.</source>
+        <translation>
+            <numerusform>{n} nom de fichier a été simplifié.</numerusform>
+            <numerusform>{n} noms de fichiers ont été simplifiés.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} files</source>
+        <translation>
+            <numerusform>{n} fichier</numerusform>
+            <numerusform>{n} fichiers</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} findings</source>
+        <translation>
+            <numerusform>{n} anomalie</numerusform>
+            <numerusform>{n} anomalies</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} findings cannot be mended so, and stay.</source>
+        <translation>
+            <numerusform>{n} anomalie ne se corrige pas ainsi, et reste.</numerusform>
+            <numerusform>{n} anomalies ne se corrigent pas ainsi, et restent.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} findings could not be mended so.</source>
+        <translation>
+            <numerusform>{n} anomalie n’a pu être corrigée ainsi.</numerusform>
+            <numerusform>{n} anomalies n’ont pu être corrigées ainsi.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} findings: what they are about was left out of the training set.</source>
+        <translation>
+            <numerusform>{n} anomalie : ce qu’elle concerne a été laissé hors du jeu d’entraînement.</numerusform>
+            <numerusform>{n} anomalies : ce qu’elles concernent a été laissé hors du jeu d’entraînement.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} groups of pictures that look alike were kept together.</source>
+        <translation>
+            <numerusform>{n} groupe d’images semblables a été gardé ensemble.</numerusform>
+            <numerusform>{n} groupes d’images semblables ont été gardés ensemble.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} have names that are taken and get a number behind them.</source>
+        <translation>
+            <numerusform>{n} a un nom déjà pris et reçoit un numéro à sa suite.</numerusform>
+            <numerusform>{n} ont des noms déjà pris et reçoivent un numéro à leur suite.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} label files are as they were.</source>
+        <translation>
+            <numerusform>{n} fichier d’étiquettes est comme avant.</numerusform>
+            <numerusform>{n} fichiers d’étiquettes sont comme avant.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} label files are put aside.</source>
+        <translation>
+            <numerusform>{n} fichier d’étiquettes est mis de côté.</numerusform>
+            <numerusform>{n} fichiers d’étiquettes sont mis de côté.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} label files change.</source>
+        <translation>
+            <numerusform>{n} fichier d’étiquettes change.</numerusform>
+            <numerusform>{n} fichiers d’étiquettes changent.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} labelled as showing nothing</source>
+        <translation>
+            <numerusform>{n} étiquetée comme ne montrant rien</numerusform>
+            <numerusform>{n} étiquetées comme ne montrant rien</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} layers</source>
+        <translation>
+            <numerusform>{n} couche</numerusform>
+            <numerusform>{n} couches</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} missed</source>
+        <translation>
+            <numerusform>{n} manquée</numerusform>
+            <numerusform>{n} manquées</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} new</source>
+        <translation>
+            <numerusform>{n} nouvelle</numerusform>
+            <numerusform>{n} nouvelles</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} not labelled yet</source>
+        <translation>
+            <numerusform>{n} pas encore étiquetée</numerusform>
+            <numerusform>{n} pas encore étiquetées</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} of another class</source>
+        <translation>
+            <numerusform>{n} d’une autre classe</numerusform>
+            <numerusform>{n} d’une autre classe</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>{n} of {pictures}</source>
+        <translation>{n} sur {pictures}</translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} pasted boxes</source>
+        <translation>
+            <numerusform>{n} boîte collée</numerusform>
+            <numerusform>{n} boîtes collées</numerusform>
+        </translation>
     </message>
     <message numerus="yes">
         <source>{n} pictures</source>
@@ -13,6 +4883,284 @@
             <numerusform>{n} image</numerusform>
             <numerusform>{n} images</numerusform>
         </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} pictures are back in the set.</source>
+        <translation>
+            <numerusform>{n} image est de retour dans le jeu.</numerusform>
+            <numerusform>{n} images sont de retour dans le jeu.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} pictures are in the trash of the set. Ctrl+Z brings them back.</source>
+        <translation>
+            <numerusform>{n} image est dans la corbeille du jeu. Ctrl+Z la ramène.</numerusform>
+            <numerusform>{n} images sont dans la corbeille du jeu. Ctrl+Z les ramène.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} pictures are touched.</source>
+        <translation>
+            <numerusform>{n} image est touchée.</numerusform>
+            <numerusform>{n} images sont touchées.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} pictures could not be read for the samples.</source>
+        <translation>
+            <numerusform>{n} image n’a pu être lue pour les exemples.</numerusform>
+            <numerusform>{n} images n’ont pu être lues pour les exemples.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} pictures get an empty label file each.</source>
+        <translation>
+            <numerusform>{n} image reçoit un fichier d’étiquettes vide.</numerusform>
+            <numerusform>{n} images reçoivent chacune un fichier d’étiquettes vide.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} pictures go to the trash</source>
+        <translation>
+            <numerusform>{n} image va à la corbeille</numerusform>
+            <numerusform>{n} images vont à la corbeille</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} pictures open</source>
+        <translation>
+            <numerusform>{n} image ouverte</numerusform>
+            <numerusform>{n} images ouvertes</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} pictures that are not labelled yet are left out.</source>
+        <translation>
+            <numerusform>{n} image qui n’est pas encore étiquetée est laissée de côté.</numerusform>
+            <numerusform>{n} images qui ne sont pas encore étiquetées sont laissées de côté.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} pictures to go</source>
+        <translation>
+            <numerusform>{n} image à faire</numerusform>
+            <numerusform>{n} images à faire</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>{n} pictures were added to the Darknet data set.</source>
+        <translation>{n} images ont été ajoutées au jeu de données Darknet.</translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} pictures were added. Ctrl+Z takes them out again.</source>
+        <translation>
+            <numerusform>{n} image a été ajoutée. Ctrl+Z la retire.</numerusform>
+            <numerusform>{n} images ont été ajoutées. Ctrl+Z les retire.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} pictures were left out because of errors.</source>
+        <translation>
+            <numerusform>{n} image a été laissée de côté à cause d’une erreur.</numerusform>
+            <numerusform>{n} images ont été laissées de côté à cause d’erreurs.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} pictures were written anew as 8-bit PNG, as the network sees them.</source>
+        <translation>
+            <numerusform>{n} image a été réécrite en PNG de 8 bits, comme le réseau la voit.</numerusform>
+            <numerusform>{n} images ont été réécrites en PNG de 8 bits, comme le réseau les voit.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} pictures with unsaved changes</source>
+        <translation>
+            <numerusform>{n} image avec des modifications non enregistrées</numerusform>
+            <numerusform>{n} images avec des modifications non enregistrées</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} problems found</source>
+        <translation>
+            <numerusform>{n} problème trouvé</numerusform>
+            <numerusform>{n} problèmes trouvés</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} right</source>
+        <translation>
+            <numerusform>{n} juste</numerusform>
+            <numerusform>{n} justes</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} runs</source>
+        <translation>
+            <numerusform>{n} entraînement</numerusform>
+            <numerusform>{n} entraînements</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} selected</source>
+        <translation>
+            <numerusform>{n} sélectionnée</numerusform>
+            <numerusform>{n} sélectionnées</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} training pictures</source>
+        <translation>
+            <numerusform>{n} image d’entraînement</numerusform>
+            <numerusform>{n} images d’entraînement</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} warnings</source>
+        <translation>
+            <numerusform>{n} avertissement</numerusform>
+            <numerusform>{n} avertissements</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} wrong</source>
+        <translation>
+            <numerusform>{n} fausse</numerusform>
+            <numerusform>{n} fausses</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>{operation} on {percent} % of the copies</source>
+        <translation>{operation} sur {percent} % des copies</translation>
+    </message>
+    <message>
+        <source>{path} is not there now. Del takes it from this list.</source>
+        <translation>{path} n’est plus là. Suppr l’ôte de cette liste.</translation>
+    </message>
+    <message>
+        <source>{path}: too large for this machine's memory.</source>
+        <translation>{path} : trop grand pour la mémoire de cette machine.</translation>
+    </message>
+    <message>
+        <source>{pictures} ({boxes}).</source>
+        <translation>{pictures} ({boxes}).</translation>
+    </message>
+    <message>
+        <source>{pictures} and {boxes} are in {folder}.</source>
+        <translation>{pictures} et {boxes} sont dans {folder}.</translation>
+    </message>
+    <message>
+        <source>{pictures} and {boxes} in {folder}.</source>
+        <translation>{pictures} et {boxes} dans {folder}.</translation>
+    </message>
+    <message>
+        <source>{pictures} and {boxes} will be written.</source>
+        <translation>{pictures} et {boxes} seront écrites.</translation>
+    </message>
+    <message>
+        <source>{pictures} of {total} will be copied into {folder}. The originals stay where they are, and one undo takes the copies out again.</source>
+        <translation>{pictures} sur {total} seront copiées dans {folder}. Les originaux restent où ils sont, et une seule annulation retire les copies.</translation>
+    </message>
+    <message>
+        <source>{pictures}, {size}. They stay here, with their boxes, until you delete them.</source>
+        <translation>{pictures}, {size}. Elles restent ici, avec leurs boîtes, jusqu’à ce que vous les supprimiez.</translation>
+    </message>
+    <message>
+        <source>{pictures}. To look at some day: {summary}.</source>
+        <translation>{pictures}. À regarder un jour : {summary}.</translation>
+    </message>
+    <message>
+        <source>{pictures}; {problems}, and what it is about was left out. The page Findings helps.</source>
+        <translation>{pictures}; {problems}, et ce qu’ils concernent a été laissé de côté. La page Anomalies y aide.</translation>
+    </message>
+    <message>
+        <source>{ratio} : 1 at most</source>
+        <translation>{ratio} : 1 au plus</translation>
+    </message>
+    <message>
+        <source>{runs} in {folder}: {size}, of which {weights} are weights.</source>
+        <translation>{runs} dans {folder} : {size}, dont {weights} de poids.</translation>
+    </message>
+    <message>
+        <source>{size} GB: {parts}</source>
+        <translation>{size} Go : {parts}</translation>
+    </message>
+    <message>
+        <source>{size} are freed. This disk has no trash: it cannot be undone.</source>
+        <translation>{size} sont libérés. Ce disque n’a pas de corbeille : c’est irréversible.</translation>
+    </message>
+    <message>
+        <source>{size} of spare weights in the chosen runs.</source>
+        <translation>{size} de poids superflus dans les entraînements choisis.</translation>
+    </message>
+    <message>
+        <source>{size} were deleted.</source>
+        <translation>{size} ont été supprimés.</translation>
+    </message>
+    <message>
+        <source>{size} were freed.</source>
+        <translation>{size} ont été libérés.</translation>
+    </message>
+    <message>
+        <source>{size}. In the system's trash they still take that room until it is emptied; deleting for good frees it now and cannot be undone.</source>
+        <translation>{size}. Dans la corbeille du système, ils prennent encore cette place jusqu’à ce qu’on la vide; supprimer à jamais la libère maintenant, et c’est irréversible.</translation>
+    </message>
+    <message>
+        <source>{some} of the {what} with {name} have {count} copies, the most that is allowed.</source>
+        <translation>{some} des {what} avec {name} ont {count} copies, le maximum permis.</translation>
+    </message>
+    <message>
+        <source>{split}
+boxes (images)</source>
+        <translation>{split}
+boîtes (images)</translation>
+    </message>
+    <message>
+        <source>{split} pictures</source>
+        <translation>images de {split}</translation>
+    </message>
+    <message>
+        <source>{text} boxes of {name}: write a whole number, or nothing.</source>
+        <translation>{text} boîtes de {name} : écrivez un nombre entier, ou rien.</translation>
+    </message>
+    <message>
+        <source>{way}: all {number}</source>
+        <translation>{way} : les {number}</translation>
+    </message>
+    <message>
+        <source>{way}: {findings}?</source>
+        <translation>{way} : {findings}?</translation>
+    </message>
+    <message>
+        <source>{what} at {width} × {height}</source>
+        <translation>{what} à {width} × {height}</translation>
+    </message>
+    <message>
+        <source>{what} in {split}</source>
+        <translation>{what} dans {split}</translation>
+    </message>
+    <message>
+        <source>{what}, not split</source>
+        <translation>{what}, non réparties</translation>
+    </message>
+    <message>
+        <source>{what}: %v of %m</source>
+        <translation>{what} : %v sur %m</translation>
+    </message>
+    <message>
+        <source>{what}… about {time} left</source>
+        <translation>{what}… encore environ {time}</translation>
+    </message>
+    <message>
+        <source>– leave these boxes out –</source>
+        <translation>– laisser ces boîtes de côté –</translation>
+    </message>
+    <message>
+        <source>“{name}” has {amount}.</source>
+        <translation>« {name} » a {amount}.</translation>
+    </message>
+    <message>
+        <source>… {n} in all</source>
+        <translation>… {n} en tout</translation>
     </message>
 </context>
 </TS>

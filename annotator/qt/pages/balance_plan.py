@@ -37,7 +37,7 @@ from annotator.qt.chart_texts import in_words
 from annotator.qt.charts import BarPanel, Pair
 from annotator.qt.pages.page import TaskRow
 from annotator.qt.said_below import known
-from annotator.qt.translation import tr, tr_n
+from annotator.qt.translation import numbers, tr, tr_n
 from converters import registry
 from converters.balance_plan import MAX_COPIES, MAX_PASTES_PER_COPY, PlanOptions, Target, training_counts
 from converters.charts import plan_chart
@@ -257,7 +257,7 @@ class PlanSection(QWidget):
         self.counts.setRowCount(len(counts))
         for row, (label, count) in enumerate(counts.items()):
             name = QTableWidgetItem(colour_icon(colours, label), label)
-            now = QTableWidgetItem(f"{count:,}")
+            now = QTableWidgetItem(numbers(f"{count:,}"))
             now.setTextAlignment(int(Qt.AlignRight | Qt.AlignVCenter))
             for item in (name, now):
                 item.setFlags(Qt.ItemIsEnabled)
@@ -326,7 +326,7 @@ class PlanSection(QWidget):
             target = plan.target.get(label)
             cells = [label, f"{before:,}", "–" if target is None else f"{target:,}", f"{plan.after[label]:,}"]
             for column, text in enumerate([*cells, f"{pasted[label]:,}" if pasted[label] else "–"]):
-                item = QTableWidgetItem(text)
+                item = QTableWidgetItem(text if column == 0 else numbers(text))
                 side = Qt.AlignLeft if column == 0 else Qt.AlignRight
                 item.setTextAlignment(int(side | Qt.AlignVCenter))
                 self.table.setItem(row, column, item)
@@ -363,7 +363,7 @@ class PlanSection(QWidget):
         counts = {}
         for label, text in self._wanted_texts().items():
             if text:
-                digits = text.replace(",", "")
+                digits = "".join(text.replace(",", "").split())
                 if not (digits.isascii() and digits.isdigit() and len(digits) <= 9 and int(digits) > 0):
                     raise UsageError(
                         tr(

@@ -7,7 +7,7 @@ from PyQt5.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTable
 
 from annotator.qt.box_list import colour_icon
 from annotator.qt.charts import tip
-from annotator.qt.translation import tr
+from annotator.qt.translation import numbers, tr
 from converters.balance_facts import BalanceFacts
 from converters.model import Split
 from converters.stats import Balance
@@ -64,7 +64,7 @@ class ClassTable(QTableWidget):
 
     def _fill(self, row: int, cells: list[str]) -> None:
         for column, text in enumerate(cells):
-            item = QTableWidgetItem(text)
+            item = QTableWidgetItem(text if column == 0 else numbers(text))
             item.setTextAlignment(int((Qt.AlignLeft if column == 0 else Qt.AlignRight) | Qt.AlignVCenter))
             self.setItem(row, column, item)
 

@@ -31,7 +31,7 @@ from annotator.qt.pages.page import PlainPage, TaskRow
 from annotator.qt.painting import PaintContext
 from annotator.qt.picture_view import PictureView
 from annotator.qt.said_below import summary
-from annotator.qt.translation import tr, tr_n
+from annotator.qt.translation import numbers, tr, tr_n
 from converters import registry
 from converters.errors import DataError
 from converters.images import load_rgb
@@ -296,7 +296,7 @@ class PredictPage(PlainPage):
             self.summary.setText(tr("There are no {pictures}.", pictures=what))
             return
         count = len(self._comparisons)
-        self.summary.setText(f"{count:,} {what} · {_right_and_wrong(right, wrong, missed)}")
+        self.summary.setText(f"{numbers(f'{count:,}')} {what} · {_right_and_wrong(right, wrong, missed)}")
 
     def _fill_list(self) -> None:
         key = self._current_key()

@@ -1,7 +1,7 @@
 import pytest
 from PyQt5.QtCore import QCoreApplication
 
-from annotator.qt.translation import Translator, languages, tr, tr_n
+from annotator.qt.translation import Translator, languages, numbers, tr, tr_n
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def french(qapp):
 
 
 def test_without_a_translator_it_is_english(qapp):
-    assert tr("Language") == "Language"
+    assert tr("Language:") == "Language:" and numbers("1,234") == "1,234"
     assert tr("{a} of {b}", a=1, b="{b}") == "1 of {b}"
     assert [tr_n("{n} picture", "{n} pictures", n) for n in (0, 1, 2)] == [
         "0 pictures",
@@ -24,13 +24,17 @@ def test_without_a_translator_it_is_english(qapp):
 
 
 def test_french(french):
-    assert tr("Language") == "Langue"
+    assert tr("Language:") == "Langue\u00a0:"
     assert tr("what nobody translated") == "what nobody translated"
     assert [tr_n("{n} picture", "{n} pictures", n) for n in (0, 1, 2000)] == [
         "0 image",
         "1 image",
-        "2,000 images",
+        "2\u00a0000 images",
     ]
+    # Only whole values are numbers of ours: a name stays as it is.
+    assert tr("{done} of {total}", done="1,234", total=56789) == "1\u00a0234 sur 56789"
+    assert tr("Written to {path}.", path="a 1,000.csv") == "Écrit dans a 1,000.csv."
+    assert numbers("1,234 (56,789) 1,23") == "1\u00a0234 (56\u00a0789) 1,23"
 
 
 def test_texts_of_qt_are_left_to_others(french):
