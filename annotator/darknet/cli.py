@@ -22,6 +22,7 @@ from annotator.darknet.networks import NETWORKS, STUDY_BATCH
 from annotator.darknet.outcome import Outcome
 from annotator.darknet.plans import Resumption, RunPlan, plan_run
 from annotator.darknet.preflight import fix_of
+from annotator.darknet.queue_cli import add_queue
 from annotator.darknet.runs import RunFolder, data_hash
 from annotator.darknet.talk import EventLines, Talk
 from annotator.darknet.trainer import Start, Trainer, newest_sound
@@ -42,6 +43,8 @@ _EXAMPLES = """  train-cli run work --network yolov3-tiny
   train-cli run work --network yolov4-tiny --detach
   train-cli follow work/runs/20260114-093012-yolov4-tiny
   train-cli stop work/runs/20260114-093012-yolov4-tiny
+  train-cli queue add work --network yolov3
+  train-cli queue run work
   train-cli runs work
   train-cli darknet"""
 _STDIN = 0
@@ -72,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     add_networks(commands)
     add_weights(commands)
     add_control(commands)
+    add_queue(commands, add_run_options, _add_training_options, _refused)
     return parser
 
 
@@ -156,7 +160,7 @@ def _add_resume(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     resume.set_defaults(body=_resume)
 
 
-def _add_common(parser: argparse.ArgumentParser) -> None:
+def _add_training_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--darknet", metavar="PATH", help="the Darknet to use (default: $DARKNET, then PATH)")
     parser.add_argument("--threads", type=_positive, help="OpenMP threads (default: half of the processors)")
     parser.add_argument("--no-map", action="store_true", help="do not measure mAP while training")
@@ -168,6 +172,10 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         help="end it when mAP on validation was below its best at N checkpoints in a row while the loss "
         "still fell (default 0: never)",
     )
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    _add_training_options(parser)
     ending = parser.add_mutually_exclusive_group()
     ending.add_argument("--stop-on-eof", action="store_true", help="stop when standard input is closed")
     ending.add_argument(
