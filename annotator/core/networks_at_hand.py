@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from annotator.core.run_predictions import work_key
+from annotator.darknet.blocks import parameter_count
+from annotator.darknet.cfg import read_cfg
 from annotator.darknet.evaluation import default_weights, load_predictions, load_stored
 from annotator.darknet.runs import RunFolder, list_runs
+from annotator.darknet.weights import read_weights_header
 from converters.errors import DataError, FormatError
 from converters.model import Box
 from converters.work import read_names
@@ -78,6 +81,32 @@ class Network:
             FormatError: The list of classes cannot be read.
         """
         return cls(weights.name, weights, read_names(names), cfg, letterbox, stamp=_stamp(weights))
+
+    def check(self) -> None:
+        """Whether its files belong together, without reading all of them.
+
+        Raises:
+            FormatError: The cfg cannot be read or has another number of classes, or the weights are missing
+                or those of another network.
+        """
+        cfg = read_cfg(self.cfg)
+        classes = {section.get_int("classes") for section in cfg.detectors}
+        if classes and classes != {len(self.class_names)}:
+            raise FormatError(
+                f"has {max(classes)} classes, but the list of class names has {len(self.class_names)}.",
+                path=self.cfg,
+                code="class-count",
+                hint="Choose the list of names that it was trained with.",
+            )
+        header = read_weights_header(self.weights)
+        wanted = parameter_count(cfg)
+        if header.parameters != wanted:
+            raise FormatError(
+                f"holds {header.parameters:,} numbers, but this network needs {wanted:,}.",
+                path=self.weights,
+                code="weights-mismatch",
+                hint="Choose the cfg file that it was trained with.",
+            )
 
     def open(self) -> Predictor:
         """Read it. Takes a second for a large network.

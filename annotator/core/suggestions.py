@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from annotator.core.edits import SetBoxes
+from annotator.core.edits import EditMany, SetBoxes
 from annotator.darknet.metrics import iou_float32
-from converters.model import Box, Xyxy
+from converters.formats.base import ProgressCallback
+from converters.model import AnnotatedImage, Box, Xyxy
 from converters.words import counted
 
 IOU = 0.5
@@ -121,6 +122,36 @@ def accept_new(key: str, boxes: tuple[Box, ...], accepted: Sequence[Suggestion])
     """Add a box for each of the suggestions that have none yet."""
     new = tuple(_as_truth(one.box) for one in accepted if one.standing is Standing.NEW)
     return SetBoxes(key, boxes, boxes + new, f"accept {counted(len(new), 'prediction', 'predictions')}")
+
+
+def accept_in_many(
+    images: Sequence[AnnotatedImage],
+    found: Mapping[str, Sequence[Box]],
+    threshold: float,
+    on_progress: ProgressCallback | None = None,
+) -> EditMany:
+    """Add a box for each prediction without one, in many pictures, as one edit.
+
+    Args:
+        images: The pictures.
+        found: What the network found in them, with the labels of the open set.
+        threshold: Confidence from which a prediction counts.
+        on_progress: Told (done, total); it may raise to stop.
+    """
+    made = []
+    boxes = 0
+    for done, image in enumerate(images):
+        if on_progress is not None:
+            on_progress(done, len(images))
+        predictions = on_whole_pixels(found.get(image.key, ()), image.size)
+        edit = accept_new(image.key, image.boxes, suggestions(image.boxes, predictions, threshold))
+        if edit.changes_something:
+            made.append(edit)
+            boxes += len(edit.after) - len(edit.before)
+    text = (
+        f"accept {counted(boxes, 'prediction', 'predictions')} in {counted(len(made), 'picture', 'pictures')}"
+    )
+    return EditMany(tuple(made), text)
 
 
 def accept_one(

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from annotator.qt.main_window import MainWindow
 
 FOR_BOXES = ("duplicate", "copy", "delete")
+FOR_PREDICTION = ("accept_prediction", "dismiss_prediction", "accept_predictions")
 FOR_PICTURE = ("paste", "draw", "fit")
 
 
@@ -30,6 +31,15 @@ def context_menu(window: MainWindow) -> QMenu | None:
             )
         menu.addSeparator()
         menu.addActions([actions[name] for name in FOR_BOXES])
+        menu.addSeparator()
+    elif label.canvas.suggested is not None:
+        for name in window.project.session.class_names:
+            menu.addAction(
+                tr("Accept as {name}", name=name).replace("&", "&&"),
+                lambda name=name: label.choose_class(name),
+            )
+        menu.addSeparator()
+        menu.addActions([actions[name] for name in FOR_PREDICTION])
         menu.addSeparator()
     menu.addActions([actions[name] for name in FOR_PICTURE])
     return menu

@@ -139,7 +139,8 @@ class NetworkAtHand(QObject):
         messages.info(
             tr(
                 "There is no trained network of this set yet, so nothing is predicted. "
-                "Train one on the Train page ({key}).",
+                "Train one on the Train page ({key}), or choose one from elsewhere: "
+                "View › Choose the network of the predictions.",
                 key=keys.shown_keys("page_train").partition(",")[0],
             )
         )
@@ -176,6 +177,25 @@ class NetworkAtHand(QObject):
             self._chosen = True
         else:
             self.use(network, known)
+
+    def choose(self) -> None:
+        """Let the person choose a training of the set, or files from elsewhere."""
+        from annotator.qt.dialogs.network import NetworkDialog
+
+        project = self._project
+        if project is not None:
+            dialog = NetworkDialog(project.work, self._window.settings, self.network, self._window)
+            dialog.chosen.connect(lambda network: self._chose(project, network))
+            dialog.open()
+
+    def _chose(self, project: Project, network: Network) -> None:
+        if project is not self._project:
+            return
+        if _same(network, self.network):
+            self._chosen = True
+        else:
+            self.use(network)
+        self.ready.emit()
 
     # Its classes
 

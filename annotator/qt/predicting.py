@@ -88,6 +88,11 @@ class Predicting(QObject):
         """How many of the pictures of :meth:`look_at_all` are still to be looked at."""
         return len(self._rest)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a picture is being looked at, or the network is being read."""
+        return self._task is not None
+
     def learn(self, known: Mapping[str, Boxes]) -> None:
         """Take over what the network found elsewhere."""
         for key, boxes in known.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PyQt5.QtCore import QEvent, QObject, QPoint, Qt, QTimer
-from PyQt5.QtGui import QMouseEvent
+from PyQt5.QtGui import QContextMenuEvent, QMouseEvent
 from PyQt5.QtWidgets import QLabel
 
 from annotator import messages
@@ -21,6 +21,7 @@ from annotator.qt.canvas import CLICK_SLACK, Mode
 from annotator.qt.entry import LABELLING, Entry
 from annotator.qt.network_at_hand import NetworkAtHand
 from annotator.qt.predicting import Boxes
+from annotator.qt.prelabelling import Unlabelled
 from annotator.qt.translation import tr, tr_n
 from converters.model import Box, Xyxy
 
@@ -53,6 +54,7 @@ class Suggestions(QObject):
         shown: Those of the picture that is shown.
         selected: The one that keys act on.
         network: Which network they are of.
+        unlabelled: Accepts them in many pictures at once.
         status: What the status bar says of them.
     """
 
@@ -70,14 +72,17 @@ class Suggestions(QObject):
         self.threshold = self._remembered_threshold()
         self.only_different = bool(window.settings.get(ONLY_DIFFERENT, False))
         self.shown: tuple[Suggestion, ...] = ()
+        self._all: tuple[Suggestion, ...] = ()
         self.selected: Suggestion | None = None
         self.status = QLabel()
         self.status.setTextFormat(Qt.PlainText)
+        self.status.setContentsMargins(0, 0, 10, 0)
         self.status.hide()
         window.statusBar().insertPermanentWidget(1, self.status)
         self.network = NetworkAtHand(window, self)
         self._predicting = self.network.predicting
         self._timer = QTimer(self, singleShot=True, interval=TELL_AFTER)
+        self.unlabelled = Unlabelled(window, self)
         self._connect()
 
     def _connect(self) -> None:
@@ -88,14 +93,14 @@ class Suggestions(QObject):
         self._predicting.found.connect(self._found)
         self._predicting.failed.connect(lambda key, _: self._refresh_if(key))
         self._predicting.broken.connect(self._broken)
-        self._predicting.ended.connect(self._tell)
+        self._predicting.ended.connect(self.tell)
         self._timer.timeout.connect(self._feed_opinion)
         self._label.image_changed.connect(lambda _: self._image_changed())
         self._label.escaped.connect(lambda: self._select(None))
         self._canvas.selection_changed.connect(self._boxes_selected)
         self._canvas.installEventFilter(self)
         self._label.class_taker = self.accept_as
-        window.tabs.currentChanged.connect(lambda _: self._tell())
+        window.tabs.currentChanged.connect(lambda _: self.tell())
         window.later.when_built("train", self._follow_training)
 
     def _follow_training(self, train: TrainPage) -> None:
@@ -112,6 +117,7 @@ class Suggestions(QObject):
         self._project = project
         self.is_on = False
         self._dismissed = {}
+        self.unlabelled.give_up()
         self._news.clear()
         self.network.set_project(project)
         session = project.session
@@ -121,12 +127,14 @@ class Suggestions(QObject):
     def stop(self) -> None:
         """End what runs, before the window closes."""
         self._timer.stop()
+        self.unlabelled.stop()
         self.network.stop()
 
     def toggle(self) -> None:
         """Show the predictions, or hide them."""
         if self.is_on:
             self.is_on = False
+            self.unlabelled.give_up()
             self._predicting.pause()
             self._refresh()
         else:
@@ -135,6 +143,7 @@ class Suggestions(QObject):
     def _network_taken(self) -> None:
         """There is another network: nothing is known of what it finds but what was stored."""
         self._dismissed = {}
+        self.unlabelled.give_up()
         self._is_anew = True
         self._all_are_news()
 
@@ -152,6 +161,7 @@ class Suggestions(QObject):
 
     def _broken(self, problem: str) -> None:
         self.is_on = False
+        self.unlabelled.give_up()
         self._refresh()
         messages.error(problem)
 
@@ -181,11 +191,12 @@ class Suggestions(QObject):
         if key == self._label.key:
             self._refresh()
         elif self._predicting.left:
-            self._tell()
+            self.tell()
 
     def _refresh(self) -> None:
         """Compare what the network found with the labels as they are now."""
-        self.shown = self._compare() if self.is_on else ()
+        self._all = self._compare() if self.is_on else ()
+        self.shown = tuple(one for one in self._all if one.differs or not self.only_different)
         before = self.selected
         self.selected = next(
             (one for one in self.shown if before is not None and one.box == before.box and one.differs), None
@@ -203,17 +214,16 @@ class Suggestions(QObject):
         size = image.size if all(image.size) else self._canvas.picture_size
         boxes = core.on_whole_pixels(core.mapped(found, self.network.mapping), size)
         dismissed = self._dismissed.get(key, frozenset())
-        compared = core.suggestions(
-            image.boxes, [b for b in boxes if (b.xyxy, b.label) not in dismissed], self.threshold / 100
-        )
-        return tuple(one for one in compared if one.differs) if self.only_different else compared
+        left = [box for box in boxes if (box.xyxy, box.label) not in dismissed]
+        return core.suggestions(image.boxes, left, self.threshold / 100)
 
     def _show(self) -> None:
         self._canvas.show_suggestions(self.shown, self.selected)
-        self._tell()
+        self.tell()
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
         """Say in the status bar what there is."""
+        self.unlabelled.go_on()
         self.status.setVisible(self.is_on and self._window.page_name == "label")
         if not self.is_on:
             return
@@ -255,6 +265,9 @@ class Suggestions(QObject):
         if other:
             parts.append(tr_n("{n} of another class", "{n} of another class", other))
         truths = project.session.image(key).boxes
+        missed = len(core.not_found(truths, self._all))
+        if missed:
+            parts.append(tr_n("{n} box not found", "{n} boxes not found", missed))
         if not parts:
             parts.append(tr("nothing that differs") if truths else tr("nothing found"))
         return " · ".join(parts)
@@ -279,7 +292,7 @@ class Suggestions(QObject):
         self._window.settings.set(ONLY_DIFFERENT, self.only_different or None)
         self._refresh()
 
-    def _is_asked_off(self) -> bool:
+    def is_asked_off(self) -> bool:
         """Whether a key that needs predictions was pressed without any; then that is said."""
         if not self.is_on:
             self._label.told.emit(
@@ -290,7 +303,7 @@ class Suggestions(QObject):
     def accept_all(self) -> None:
         """Add a box for each shown prediction that has none."""
         key = self._label.key
-        if self._is_asked_off() or key is None or self._canvas.cancel_gesture():
+        if self.is_asked_off() or key is None or self._canvas.cancel_gesture():
             return
         edit = core.accept_new(key, self._boxes(), self.shown)
         other = sum(one.standing is Standing.OTHER_CLASS for one in self.shown)
@@ -312,7 +325,7 @@ class Suggestions(QObject):
     def accept_one(self, label: str | None = None) -> None:
         """Take over the selected prediction, and select the next one."""
         key = self._label.key
-        if self._is_asked_off() or key is None or self._canvas.cancel_gesture():
+        if self.is_asked_off() or key is None or self._canvas.cancel_gesture():
             return
         one = self._target()
         if one is None:
@@ -336,7 +349,7 @@ class Suggestions(QObject):
     def dismiss(self) -> None:
         """Say that the selected prediction is wrong: it is not shown on this picture any more."""
         key = self._label.key
-        if self._is_asked_off() or key is None:
+        if self.is_asked_off() or key is None:
             return
         one = self._target()
         if one is None:
@@ -382,17 +395,33 @@ class Suggestions(QObject):
         else:
             self._select(found[place - len(boxes)])
 
+    def network_found(self, key: str) -> Boxes | None:
+        """What the network found in a picture, with the set's labels and without what was dismissed.
+
+        None where it has not looked yet.
+        """
+        boxes, project = self._predicting.boxes(key), self._project
+        if boxes is None or project is None or key not in project.session:
+            return None
+        dismissed = self._dismissed.get(key)
+        if not dismissed:
+            return core.mapped(boxes, self.network.mapping)
+        image = project.session.image(key)
+        boxes = core.on_whole_pixels(core.mapped(boxes, self.network.mapping), image.size)
+        return core.settled(image.boxes, boxes, dismissed, LEAST)
+
     def look_at_all(self) -> None:
         """Let the network look at every picture of the list; asked again, stop that."""
-        if self._is_asked_off():
+        if self.is_asked_off():
             return
         if self._predicting.left:
+            self.unlabelled.give_up()
             self._predicting.look_at_all(())
         else:
             self._predicting.look_at_all(self._label.images.view.rows.shown)
             if not self._predicting.left:
                 self._label.told.emit(tr("The network has looked at all pictures of the list"))
-        self._tell()
+        self.tell()
 
     # Selecting
 
@@ -445,7 +474,15 @@ class Suggestions(QObject):
     # The mouse
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if not self.shown or not isinstance(event, QMouseEvent) or event.button() != Qt.LeftButton:
+        if not self.shown:
+            return False
+        if isinstance(event, QContextMenuEvent) and self._canvas.hit(event.pos()) is None:
+            under = self._all_under(event.pos())
+            if under and self.selected not in under:
+                self._select(under[0])
+            elif not under:
+                self._select(None)
+        if not isinstance(event, QMouseEvent) or event.button() != Qt.LeftButton:
             return False
         kind, at = event.type(), event.pos()
         if kind == QEvent.MouseButtonPress:
@@ -490,17 +527,8 @@ class Suggestions(QObject):
         news, self._news = self._news, set()
         if project is None or self.network.network is None:
             return
-        found: dict[str, Boxes] = {}
-        for key in news:
-            boxes = self._predicting.boxes(key)
-            if boxes is not None and key in project.session:
-                image = project.session.image(key)
-                dismissed = self._dismissed.get(key, frozenset())
-                if dismissed:
-                    boxes = core.on_whole_pixels(core.mapped(boxes, self.network.mapping), image.size)
-                    found[key] = core.settled(image.boxes, boxes, dismissed, LEAST)
-                else:
-                    found[key] = core.mapped(boxes, self.network.mapping)
+        each = {key: self.network_found(key) for key in news}
+        found = {key: boxes for key, boxes in each.items() if boxes is not None}
         self._window.network_opinion.hear(project, found, anew=self._is_anew)
         self._is_anew = False
 
@@ -520,6 +548,10 @@ def entries(window: MainWindow) -> list[Entry]:
               lambda: window.suggestions.move_threshold(1), LABELLING),
         Entry("predict_all", tr("Predict all pictures of the list"), (), "View",
               lambda: window.suggestions.look_at_all(), LABELLING),
+        Entry("accept_unlabelled", tr("Accept predictions in all unlabelled pictures…"), ("Ctrl+Return",),
+              "Edit", lambda: window.suggestions.unlabelled.begin(), LABELLING),
+        Entry("choose_network", tr("Choose the network of the predictions…"), (), "View",
+              lambda: window.suggestions.network.choose(), LABELLING),
         Entry("network_classes", tr("Classes of the network…"), (), "View",
               lambda: window.suggestions.network.ask_for_classes(), LABELLING),
         Entry("accept_predictions", tr("Accept all new predictions"), ("Return", "Enter"), "Edit",

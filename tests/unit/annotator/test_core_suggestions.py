@@ -1,8 +1,10 @@
 """What a network suggests for a picture, and the edits that take it over."""
 
+from pathlib import Path
+
 from annotator.core import suggestions as core
 from annotator.core.suggestions import Standing, Suggestion, suggestions
-from converters.model import Box
+from converters.model import AnnotatedImage, Box
 
 
 def _box(x: float, label: str, confidence: float | None = None, side: float = 10) -> Box:
@@ -83,3 +85,11 @@ def test_what_was_dismissed_disagrees_no_more():
     gone = frozenset((box.xyxy, box.label) for box in (wrong, forgotten))
     assert core.settled(truths, (wrong, forgotten, kept), gone, 0.05) == (kept, wrong.relabelled("mask"))
     assert core.settled(truths, (wrong,), frozenset(), 0.05) == (wrong,)
+
+
+def test_many_pictures_get_their_first_boxes_as_one_edit():
+    images = [AnnotatedImage(key, Path(f"{key}.png"), (100, 20)) for key in ("a", "b", "c")]
+    found = {"a": (_box(0, "mask", 0.9), _box(50, "mask", 0.1)), "b": (_box(3, "mask", 0.3),)}
+    edit = core.accept_in_many(images, found, 0.25)
+    assert edit.keys == ("a", "b") and edit.text == "accept 2 predictions in 2 pictures"
+    assert not core.accept_in_many(images, found, 0.95).changes_something

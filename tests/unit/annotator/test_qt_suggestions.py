@@ -5,12 +5,16 @@ from pathlib import Path
 import evaluation_samples as samples
 import pytest
 from PyQt5.QtCore import QPoint, Qt
+from PyQt5.QtGui import QContextMenuEvent
 from PyQt5.QtTest import QTest
+from PyQt5.QtWidgets import QMessageBox
 
 from annotator import messages
 from annotator.core.suggestions import Standing
 from annotator.darknet.evaluate import evaluate_run
 from annotator.darknet.runs import RunFolder
+from annotator.qt.context_menu import context_menu
+from annotator.qt.dialogs.network import NetworkDialog
 from annotator.qt.main_window import MainWindow
 from annotator.settings import Settings
 from converters.images import encode_png
@@ -229,3 +233,73 @@ def test_classes_that_the_set_does_not_have_are_asked(qtbot, window: MainWindow)
     dialog.accept()
     labels = sorted(one.box.label for one in window.suggestions.shown)
     assert labels == ["covered", "covered", "no_mask"] and network.unknown_classes == ()
+
+
+def test_all_unlabelled_pictures_get_boxes_after_a_question(qtbot, window: MainWindow, run: RunFolder):
+    _go(qtbot, window, "obj/new")
+    _switch_on(qtbot, window)
+    _press(window, Qt.Key_Return, Qt.ControlModifier)
+    qtbot.waitUntil(lambda: bool(window.findChildren(QMessageBox)), timeout=WAIT)
+    (box,) = window.findChildren(QMessageBox)
+    assert "3 boxes" in box.text() and "1 picture" in box.text()
+    yes = next(b for b in box.buttons() if box.buttonRole(b) == QMessageBox.AcceptRole)
+    QTest.mouseClick(yes, Qt.LeftButton)
+    qtbot.waitUntil(lambda: len(_labels(window, "obj/new")) == 3, timeout=WAIT)
+    assert window.undo_stack.undoText() == "accept 3 predictions in 1 picture"
+    messages.history.clear()
+    window.suggestions.unlabelled.begin()
+    qtbot.waitUntil(lambda: bool(messages.history), timeout=WAIT)
+    assert "without labels" in messages.history[-1].text
+
+
+def test_a_network_from_elsewhere_is_chosen(qtbot, run: RunFolder, small_demo: Path, tmp_path: Path):
+    window = _open(qtbot, small_demo, tmp_path)
+    window.suggestions.network.choose()
+    (dialog,) = window.findChildren(NetworkDialog)
+    assert dialog.elsewhere.isChecked() and not dialog.ok.isEnabled()
+    names = tmp_path / "three.names"
+    names.write_text("a\nb\nc\n", encoding="utf-8")
+    dialog.cfg.setText(str(run.cfg))
+    dialog.weights_file.setText(str(run.backup / "net_final.weights"))
+    dialog.names.setText(str(names))
+    dialog.accept()
+    assert dialog.isVisible() and "3" in dialog.says.text(), "the names are not the network's"
+    dialog.names.setText(str(run.names))
+    dialog.accept()
+    qtbot.waitUntil(lambda: window.suggestions.is_on, timeout=WAIT)
+    key = window.label.key
+    qtbot.waitUntil(lambda: window.suggestions.network.predicting.boxes(key) is not None, timeout=WAIT)
+    network = window.suggestions.network.network
+    assert network is not None and network.run is None and network.class_names == samples.CLASSES
+    window.close_without_asking()
+
+
+def test_older_weights_of_a_training_are_chosen(qtbot, window: MainWindow, run: RunFolder):
+    older = samples.add_weights(run, "net_100.weights", 100, gain=0.0)
+    _go(qtbot, window, "obj/new")
+    _switch_on(qtbot, window)
+    assert window.suggestions.shown
+    window.suggestions.network.choose()
+    (dialog,) = window.findChildren(NetworkDialog)
+    qtbot.waitUntil(lambda: dialog.weights.count() == 3, timeout=WAIT)
+    dialog.weights.setCurrentIndex(2)
+    dialog.accept()
+    network = window.suggestions.network
+    assert network.network is not None and network.network.weights == older
+    qtbot.waitUntil(lambda: network.predicting.boxes("obj/new") == (), timeout=WAIT)
+    assert window.suggestions.shown == () and "nothing found" in window.suggestions.status.text()
+
+
+def test_the_menu_of_a_prediction_accepts_it(qtbot, window: MainWindow):
+    _go(qtbot, window, "obj/new")
+    _switch_on(qtbot, window)
+    canvas = window.label.canvas
+    at = QPoint(*map(round, canvas.viewport.to_view((20.0, 12.0))))
+    event = QContextMenuEvent(QContextMenuEvent.Mouse, at, canvas.mapToGlobal(at))
+    window.suggestions.eventFilter(canvas, event)
+    assert window.suggestions.selected is not None
+    canvas.setAttribute(Qt.WA_UnderMouse)
+    menu = context_menu(window)
+    assert menu is not None
+    texts = [action.text() for action in menu.actions()]
+    assert "Accept as no_mask" in texts and window.actions_by_name["accept_prediction"] in menu.actions()
