@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import math
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+
+from annotator.darknet.runs import RunFolder
+from converters.errors import DataError
+from converters.model import Split
+
+_RECENT = 20
+"""Iterations that a speed is taken from."""
+_Z = 1.959963984540054
+"""Standard normal deviate of 95 %."""
 
 
 class State(StrEnum):
@@ -15,27 +28,49 @@ class State(StrEnum):
     IDLE = "idle"
     STARTING = "starting"
     RUNNING = "running"
+    PAUSED = "paused"
     STOPPING = "stopping"
     FINISHED = "finished"
     STOPPED = "stopped"
     FAILED = "failed"
 
 
-BUSY = frozenset({State.STARTING, State.RUNNING, State.STOPPING})
+BUSY = frozenset({State.STARTING, State.RUNNING, State.PAUSED, State.STOPPING})
+
+
+@dataclass(frozen=True, slots=True)
+class MapPoint:
+    """One measure on the validation pictures.
+
+    Attributes:
+        iteration: When.
+        mean: mAP, 0 to 1.
+        iou: From which overlap a box counts as found.
+        classes: AP of each class by name, 0 to 1.
+    """
+
+    iteration: int
+    mean: float
+    iou: float
+    classes: Mapping[str, float]
 
 
 @dataclass(slots=True)
 class TrainingModel:
-    """Fed with the events of ``train-cli run --events``, one dict each.
+    """Fed with the events of a run (``events.jsonl``, ``train-cli follow --events``), one dict each.
 
     Attributes:
         state: Where the training is.
         run: Its folder.
+        names: Class names in the order of their ids (one of the Darknets cuts long names).
         max_batches: Last iteration.
         iterations: Iteration of each point.
         losses: Loss at each point (nan where Darknet printed nan).
         averages: Average loss at each point.
-        seconds: Duration of the last iterations, for the time that is left.
+        rates: Learning rate at each point.
+        images: Pictures seen at each point.
+        seconds: Duration of each iteration.
+        maps: Measures on the validation pictures.
         saved: Iteration of the newest saved weights, 0 where nothing was saved yet.
         message: Sentence to show when it ended.
         notes: Warnings so far.
@@ -43,11 +78,15 @@ class TrainingModel:
 
     state: State = State.IDLE
     run: Path | None = None
+    names: tuple[str, ...] = ()
     max_batches: int = 0
     iterations: list[int] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
     averages: list[float] = field(default_factory=list)
+    rates: list[float] = field(default_factory=list)
+    images: list[int] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+    maps: list[MapPoint] = field(default_factory=list)
     saved: int = 0
     message: str = ""
     notes: list[str] = field(default_factory=list)
@@ -57,18 +96,23 @@ class TrainingModel:
         self.__init__()  # type: ignore[misc]
         self.state = State.STARTING
 
-    def take(self, event: dict[str, Any]) -> None:
+    def take(self, event: Mapping[str, Any]) -> None:
         """Take one event; unknown ones are ignored (an older or newer command may send them)."""
         match event.get("event"):
             case "run":
-                self.run = Path(str(event.get("path", "")))
-                self.max_batches = int(event.get("max_batches") or 0)
+                self._take_start(event)
             case "loaded":
                 self.max_batches = int(event.get("max_batches") or self.max_batches)
             case "iteration":
                 self._take_iteration(event)
+            case "map":
+                self._take_map(event)
             case "saved":
-                self.saved = int(event.get("iteration") or 0)
+                self.saved = int(event.get("iteration") or self.saved)
+            case "paused":
+                self._turn(State.PAUSED)
+            case "continued":
+                self._turn(State.RUNNING if self.iterations else State.STARTING)
             case "warning":
                 text = str(event.get("text", ""))
                 if text not in self.notes:
@@ -76,15 +120,64 @@ class TrainingModel:
             case "finished":
                 self._take_end(event)
 
-    def _take_iteration(self, event: dict[str, Any]) -> None:
-        if self.state is State.STARTING:
-            self.state = State.RUNNING
-        self.iterations.append(int(event["iteration"]))
-        self.losses.append(_number(event.get("loss")))
-        self.averages.append(_number(event.get("avg_loss")))
-        self.seconds.append(_number(event.get("seconds")))
+    def _take_start(self, event: Mapping[str, Any]) -> None:
+        """A start, or a resume: then what was trained after the weights it goes on from is done again."""
+        self.run = Path(str(event.get("path", "")))
+        self.max_batches = int(event.get("max_batches") or 0)
+        self.state = State.STARTING
+        self.message = ""
+        since = int(event.get("resumed_from") or 0)
+        self.saved = since
+        kept = sum(iteration <= since for iteration in self.iterations)
+        for series in self._series():
+            del series[kept:]
+        self.maps = [point for point in self.maps if point.iteration <= since]
 
-    def _take_end(self, event: dict[str, Any]) -> None:
+    def _turn(self, state: State) -> None:
+        """Another state, unless it is being stopped (which wakes what is paused)."""
+        if self.state is not State.STOPPING:
+            self.state = state
+
+    def _series(self) -> tuple[list[Any], ...]:
+        return (self.iterations, self.losses, self.averages, self.rates, self.images, self.seconds)
+
+    def _take_iteration(self, event: Mapping[str, Any]) -> None:
+        if self.state in (State.STARTING, State.PAUSED):
+            self.state = State.RUNNING
+        numbers = (
+            int(event["iteration"]),
+            _number(event.get("loss")),
+            _number(event.get("avg_loss")),
+            _number(event.get("rate")),
+            _whole(event.get("images")),
+            _number(event.get("seconds")),
+        )
+        for series, number in zip(self._series(), numbers, strict=True):
+            series.append(number)
+
+    def _take_map(self, event: Mapping[str, Any]) -> None:
+        classes = {
+            self._name_of(one): _number(one.get("ap"))
+            for one in event.get("classes") or ()
+            if isinstance(one, dict)
+        }
+        iteration = event.get("iteration")
+        self.maps.append(
+            MapPoint(
+                int(iteration) if iteration else self.iteration,
+                _number(event.get("mean_ap")),
+                _number(event.get("iou")),
+                classes,
+            )
+        )
+
+    def _name_of(self, one: Mapping[str, Any]) -> str:
+        number = one.get("class_id")
+        if isinstance(number, int) and 0 <= number < len(self.names):
+            return self.names[number]
+        return str(one.get("name", ""))
+
+    def _take_end(self, event: Mapping[str, Any]) -> None:
         status = str(event.get("status", "failed"))
         ends = {"finished": State.FINISHED, "stopped": State.STOPPED, "crashed_at_exit": State.FINISHED}
         self.state = ends.get(status, State.FAILED)
@@ -106,12 +199,97 @@ class TrainingModel:
         """Whether Darknet runs or is being stopped."""
         return self.state in BUSY
 
+    @property
+    def has_diverged(self) -> bool:
+        """Whether the average loss is no number any more: the weights are of no use from there on."""
+        return bool(self.averages) and not math.isfinite(self.averages[-1])
+
+    @property
+    def best(self) -> MapPoint | None:
+        """The measure with the highest mAP."""
+        measured = [point for point in self.maps if math.isfinite(point.mean)]
+        return max(measured, key=lambda point: point.mean, default=None)
+
     def seconds_left(self) -> float | None:
         """Estimate from the last 20 iterations; None where there is nothing to go by."""
-        recent = [value for value in self.seconds[-20:] if math.isfinite(value)]
+        recent = [value for value in self.seconds[-_RECENT:] if math.isfinite(value)]
         if not recent or not self.max_batches:
             return None
         return max(self.max_batches - self.iteration, 0) * sum(recent) / len(recent)
+
+    def images_per_second(self) -> float | None:
+        """Pictures trained on a second, over the last 20 iterations; None where that cannot be told."""
+        seconds = sum(value for value in self.seconds[-_RECENT:][1:] if math.isfinite(value))
+        if len(self.images) < 2 or seconds <= 0:
+            return None
+        seen = self.images[-1] - self.images[-min(_RECENT, len(self.images))]
+        return seen / seconds if seen > 0 else None
+
+    def csv_bytes(self) -> bytes:
+        """All points as CSV; a measure stands in the line of its iteration."""
+        names = list(dict.fromkeys(name for point in self.maps for name in point.classes))
+        measured = {point.iteration: point for point in self.maps}
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        head = ("iteration", "loss", "avg_loss", "rate", "images", "seconds", "map")
+        writer.writerow([*head, *(f"ap {name}" for name in names)])
+        for iteration, *rest in zip(*self._series(), strict=True):
+            loss, average, rate, images, seconds = rest
+            row = [iteration, _text(loss), _text(average), _text(rate), images, _text(seconds)]
+            point = measured.get(iteration)
+            if point is not None:
+                row += [_text(point.mean), *(_text(point.classes.get(name, math.nan)) for name in names)]
+            else:
+                row += [""] * (1 + len(names))
+            writer.writerow(row)
+        return out.getvalue().encode()
+
+
+def interval(share: float, boxes: int) -> tuple[float, float]:
+    """The 95 % interval of a share that rests on so many boxes (Wilson 1927).
+
+    An AP is no share of boxes, but it cannot be surer than one: 18 boxes say no more than ± 20 points.
+
+    Args:
+        share: 0 to 1.
+        boxes: Number of boxes in the ground truth.
+
+    Returns:
+        Lowest and highest share; 0 and 1 where there is no box.
+    """
+    if boxes <= 0 or not math.isfinite(share):
+        return 0.0, 1.0
+    weight = _Z * _Z / boxes
+    middle = (share + weight / 2) / (1 + weight)
+    half = _Z / (1 + weight) * math.sqrt(share * (1 - share) / boxes + weight / (4 * boxes))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def boxes_of(run: RunFolder, split: Split = Split.VAL) -> dict[str, int]:
+    """The number of boxes of each class in a split of a run; a label file that cannot be read counts none.
+
+    Raises:
+        DataError: The run's list cannot be read.
+    """
+    names: Sequence[str] = run.info.class_names
+    counts = dict.fromkeys(names, 0)
+    for entry in run.read_list(split):
+        with suppress(OSError, UnicodeDecodeError, ValueError, IndexError):
+            lines = (run.path / entry).with_suffix(".txt").read_text(encoding="utf-8").splitlines()
+            for line in filter(str.strip, lines):
+                number = int(line.split(maxsplit=1)[0])
+                if 0 <= number < len(names):
+                    counts[names[number]] += 1
+    return counts
+
+
+def running_run(runs: Sequence[RunFolder]) -> RunFolder | None:
+    """The newest of these runs that is being trained now."""
+    for run in reversed(runs):
+        with suppress(DataError):
+            if run.info.status == "running" and run.is_looked_after():
+                return run
+    return None
 
 
 def duration(seconds: float) -> str:
@@ -128,3 +306,12 @@ def _number(value: Any) -> float:
         return float(value)
     except (TypeError, ValueError):
         return math.nan
+
+
+def _whole(value: Any) -> int:
+    number = _number(value)
+    return int(number) if math.isfinite(number) else 0
+
+
+def _text(value: float) -> str:
+    return f"{value:.8g}"

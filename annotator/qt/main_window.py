@@ -18,7 +18,7 @@ from PyQt5.QtWidgets import QLabel, QMainWindow, QMessageBox, QStackedWidget, QT
 from annotator import messages
 from annotator.core.project import Project
 from annotator.core.recent import recent_sets
-from annotator.qt import layout_memory
+from annotator.qt import layout_memory, left_training
 from annotator.qt.actions import Actions
 from annotator.qt.canvas import Mode
 from annotator.qt.context_menu import context_menu
@@ -210,6 +210,7 @@ class MainWindow(QMainWindow):
         self.network_opinion.set_project(project)
         self.suggestions.set_project(project)
         self.keys.enable()
+        left_training.find(self)
         self.saving.show_saved()
 
     def show_image_of(self, key: str) -> None:
@@ -328,16 +329,12 @@ class MainWindow(QMainWindow):
 
     def may_leave(self) -> bool:
         """Save; ask where something cannot be saved or still runs. False: stay."""
+        if not left_training.may_leave(self, self._asks):
+            return False
         busy = [page for page in self.pages if page.is_busy()]
         if busy:
-            training = self.page_names["train"] in busy
-            question = (
-                tr("A training is running. Stop it?")
-                if training
-                else tr("Something is still being made. Stop it?")
-            )
-            details = self.train.what_a_stop_keeps() if training else tr("It can be begun again.")
-            if not self._ask(question, details, tr("Stop it")):
+            question = tr("Something is still being made. Stop it?")
+            if not self._ask(question, tr("It can be begun again."), tr("Stop it")):
                 return False
             for page in busy:
                 page.stop()

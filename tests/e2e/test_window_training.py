@@ -30,7 +30,7 @@ def window(qtbot, tmp_path: Path, demo: Path):
     widget.open_path(demo)
     qtbot.waitUntil(lambda: widget.project is not None, timeout=LONG)
     yield widget
-    widget.train.stop()
+    widget.train.live.stop_and_wait()
     widget.close()
 
 
@@ -88,20 +88,21 @@ def test_from_labels_to_predictions(qtbot, window: MainWindow, demo: Path):
     qtbot.waitUntil(lambda: train.model.iteration >= 101, timeout=LONG)
     assert len(train.model.losses) == train.model.iteration
     click(qtbot, train.stop_button)
-    qtbot.waitUntil(lambda: not train.model.is_busy and train.process is None, timeout=LONG)
+    qtbot.waitUntil(lambda: not train.model.is_busy and train.live.watcher is None, timeout=LONG)
     assert train.model.state is State.STOPPED and "100" in train.headline.text()
 
     train.runs.selectRow(0)
     click(qtbot, train.resume)
-    qtbot.waitUntil(lambda: not train.model.is_busy and train.process is None, timeout=LONG)
-    assert train.model.state is State.FINISHED and train.model.iterations[0] == 101
-    assert train.model.iteration == 110
+    qtbot.waitUntil(lambda: not train.model.is_busy and train.live.watcher is None, timeout=LONG)
+    assert train.model.state is State.FINISHED
+    # The curve is whole: what was trained before the stop, and what came after it.
+    assert train.model.iterations == list(range(1, 111))
     train.runs.selectRow(0)
     assert not train.resume.isEnabled()
     train.max_batches.setValue(112)
     assert train.resume.isEnabled() and "112" in train.resume.text()
     click(qtbot, train.resume)
-    qtbot.waitUntil(lambda: not train.model.is_busy and train.process is None, timeout=LONG)
+    qtbot.waitUntil(lambda: not train.model.is_busy and train.live.watcher is None, timeout=LONG)
     assert train.model.state is State.FINISHED and train.model.iteration == 112
 
     predict = window.predict

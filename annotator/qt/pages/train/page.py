@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 
 from PyQt5.QtCore import Qt, pyqtSignal
@@ -11,7 +9,6 @@ from PyQt5.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QLabel,
-    QPlainTextEdit,
     QPushButton,
     QSizePolicy,
     QSplitter,
@@ -20,16 +17,15 @@ from PyQt5.QtWidgets import (
 )
 
 from annotator import messages
-from annotator.core.training import State, TrainingModel
+from annotator.core.training import State, running_run
 from annotator.darknet.dialect import Darknet, find_darknet
 from annotator.darknet.networks import default_max_batches, suggested
 from annotator.darknet.runs import RunFolder, list_runs
 from annotator.qt.background import Task
 from annotator.qt.pages.page import Page
-from annotator.qt.pages.train.chart import LossChart
+from annotator.qt.pages.train.live import Live
 from annotator.qt.pages.train.runs_table import RunsTable
 from annotator.qt.pages.train.setup import Setup
-from annotator.qt.process import Process, ProcessOutcome
 from annotator.qt.run_texts import headline, no_darknet
 from annotator.qt.said_below import known
 from annotator.qt.translation import tr
@@ -37,7 +33,6 @@ from converters.errors import DataError
 from converters.work import WorkFolder, read_names
 
 DARKNET_SETTING = "darknet"
-LOG_LINES = 2000
 
 
 class TrainPage(Page):
@@ -55,14 +50,11 @@ class TrainPage(Page):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(tr("Train"), "", parent)
-        self.model = TrainingModel()
         self.darknet: Darknet | None = None
-        self.process: Process | None = None
         self._search: Task | None = None
         self._build_darknet()
         self._build_settings()
-        self._build_progress()
-        self._build_runs()
+        self._build_live()
         self._show_state()
 
     # Building
@@ -100,64 +92,54 @@ class TrainPage(Page):
         self.start.clicked.connect(self._start)
         self.column.addWidget(self.setup)
 
-    def _build_progress(self) -> None:
-        self.headline = QLabel()
-        font = self.headline.font()
-        font.setBold(True)
-        self.headline.setFont(font)
-        self.headline.setWordWrap(True)
-        self.headline.setTextInteractionFlags(Qt.TextSelectableByMouse)
-        self.stop_button = QPushButton(tr("Stop"))
-        self.stop_button.setToolTip(tr("Darknet is stopped; what it saved last is kept and can be resumed"))
-        self.stop_button.clicked.connect(self.request_stop)
-        row = QWidget()
-        layout = QHBoxLayout(row)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.headline, 1)
-        layout.addWidget(self.stop_button)
-        self.chart = LossChart()
-        self.log = QPlainTextEdit(readOnly=True, maximumBlockCount=LOG_LINES)
-        self.log.setPlaceholderText(tr("What the training says appears here."))
-        self.log.setMinimumHeight(60)
-        self.column.addWidget(row)
-
-    def _build_runs(self) -> None:
+    def _build_live(self) -> None:
+        self.live = Live()
+        self.model = self.live.model
+        self.headline = self.live.headline
+        self.stop_button = self.live.stop_button
+        self.live.changed.connect(self._show_state)
+        self.live.moved.connect(self._show_iteration)
+        self.live.saved.connect(self._list_runs)
+        self.live.ended.connect(self._ended)
+        self.column.addWidget(self.live)
         self.runs = RunsTable()
         self.runs.itemSelectionChanged.connect(self._show_state)
         self.resume = QPushButton(tr("Resume the chosen run"))
         self.resume.clicked.connect(self._resume)
-        side = QWidget()
-        column = QVBoxLayout(side)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.runs, 3)
-        row = QHBoxLayout()
-        row.addWidget(self.resume)
         manage = QPushButton(tr("Runs…"))
         manage.setToolTip(tr("Old runs and their weights: how much room they take, and deleting them"))
         manage.clicked.connect(self.runs_wanted)
-        row.addWidget(manage)
-        row.addStretch()
-        column.addLayout(row)
-        column.addWidget(self.log, 2)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.resume)
+        buttons.addWidget(manage)
+        buttons.addStretch()
+        side = QWidget()
+        column = QVBoxLayout(side)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.runs)
+        column.addLayout(buttons)
         both = QSplitter(Qt.Horizontal)
         # Its preferred height would make the page scroll on a small screen.
         both.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Ignored)
         both.setMinimumHeight(230)
-        both.addWidget(self.chart)
+        both.addWidget(self.live.tabs)
         both.addWidget(side)
-        both.setSizes([640, 520])
+        both.setSizes([640, 480])
         both.setChildrenCollapsible(False)
         self.column.addWidget(both, 1)
 
     # Showing
 
     def set_project(self, project) -> None:
+        if self.project is not None and self.project.session is not project.session:
+            self.live.forget()
         super().set_project(project)
         work = project.work
         if work is not None:
             self._propose_max_batches(work)
         else:
             self.setup.set_work(None, ())
+        self._find_running()
         if self.darknet is None and self._search is None:
             self.look_for_darknet()
 
@@ -181,6 +163,10 @@ class TrainPage(Page):
         work = self._work()
         self.runs.show_runs(list_runs(work.root) if work is not None else [])
 
+    def _show_iteration(self) -> None:
+        if self.model.is_busy:
+            self.runs.show_iteration(self.model.run, self.model.iteration, self.model.max_batches)
+
     def _chosen_run(self) -> RunFolder | None:
         return self.runs.chosen()
 
@@ -189,8 +175,6 @@ class TrainPage(Page):
         work = self._work()
         self.start.setEnabled(work is not None and self.setup.is_possible and not busy)
         self._show_resume(busy)
-        self.stop_button.setEnabled(self.model.state in (State.STARTING, State.RUNNING))
-        self.headline.setText(headline(self.model))
         if work is None:
             self.purpose.setText(tr("There is no training set yet: make it on the Split page first."))
             return
@@ -273,69 +257,32 @@ class TrainPage(Page):
             self._launch(["resume", str(run.path), *further])
 
     def _launch(self, arguments: list[str]) -> None:
-        if self.darknet is None or self.model.is_busy:
-            return
-        self.model.begin()
-        self.log.clear()
-        self.chart.show_model(self.model)
-        process = Process(self)
-        process.line.connect(self._take_line)
-        process.talk.connect(self.log.appendPlainText)
-        process.ended.connect(self._ended)
-        self.process = process
-        # The command is this tool's own: the same run folders with and without the window. It stops
-        # Darknet when its stdin closes, so a window that dies takes its training with it.
-        process.start(
-            sys.executable,
-            ["-m", "annotator.darknet.cli", *arguments, "--darknet", str(self.darknet.path),
-             "--events", "--stop-on-eof"],
-        )  # fmt: skip
-        self._show_state()
+        if self.darknet is not None and not self.live.is_busy:
+            self.setup.drawers.close_all()
+            has_map = self.darknet.dialect != "pjreddie"
+            self.live.launch([*arguments, "--darknet", str(self.darknet.path)], has_map=has_map)
 
-    def _take_line(self, line: str) -> None:
-        try:
-            event = json.loads(line)
-        except ValueError:
-            self.log.appendPlainText(line)
+    def _find_running(self) -> None:
+        """Show the training of this set that goes on, if one was left running."""
+        work = self._work()
+        if work is None or self.live.is_busy:
             return
-        if not isinstance(event, dict):
-            return
-        saved = self.model.saved
-        self.model.take(event)
-        if self.model.saved != saved:
-            self.log.appendPlainText(
-                tr("Weights were saved at iteration {iteration}.", iteration=self.model.saved)
-            )
-        if event.get("event") == "warning":
-            self.log.appendPlainText(str(event.get("text", "")))
-        elif event.get("event") == "iteration":
-            self.chart.show_model(self.model)
-            self.runs.show_iteration(self.model.run, self.model.iteration, self.model.max_batches)
-        elif event.get("event") in ("run", "saved"):
-            self._list_runs()
-        self._show_state()
+        run = running_run(list_runs(work.root))
+        if run is not None:
+            self.live.watch(run)
+            messages.info(tr("A training of this set goes on: see the Train page."))
 
-    def request_stop(self) -> None:
-        """Stop Darknet; the weights it saved last are kept."""
-        if self.process is not None and self.process.is_running:
-            self.model.state = State.STOPPING
-            self.process.interrupt()
-            self._show_state()
-
-    def _ended(self, outcome: ProcessOutcome) -> None:
-        words = outcome.last_words[-1] if outcome.last_words else str(outcome)
-        self.model.ended_without_word(words.removeprefix("error: "))
-        self.process = None
+    def _ended(self, path: Path) -> None:
         self.refresh()
         if self.model.state is State.FAILED:
-            messages.error(headline(self.model), "\n".join(outcome.last_words))
+            messages.error(headline(self.model), "\n".join(self.model.notes))
         elif self.model.state is State.FINISHED:
             messages.info(tr("The training is finished. Its predictions are on the next page."))
-        if self.model.run is not None:
-            self.run_finished.emit(self.model.run)
+        self.run_finished.emit(path)
 
-    def is_busy(self) -> bool:
-        return self.model.is_busy
+    def is_training(self) -> bool:
+        """Whether a training runs, which can go on without this window."""
+        return self.live.is_busy
 
     def what_a_stop_keeps(self) -> str:
         """What is left of the running training if it is stopped now."""
@@ -347,10 +294,8 @@ class TrainPage(Page):
         return tr("Nothing was saved yet (Darknet saves every 100 iterations): it would have to begin anew.")
 
     def stop(self) -> None:
-        """Stop Darknet and wait for it (the window closes)."""
-        if self.process is not None:
-            self.process.interrupt()
-            self.process.wait(15_000)
+        """End what runs here before the window closes; a training goes on."""
+        self.live.leave()
         if self._search is not None:
             self._search.wait()
         self.setup.stop()

@@ -20,6 +20,8 @@ class RunsTable(QTableWidget):
         super().__init__(0, 4, parent)
         self.setHorizontalHeaderLabels([tr("Run"), tr("State"), tr("Iteration"), tr("Saved at")])
         self.horizontalHeader().setSectionResizeMode(0, QHeaderView.Stretch)
+        for column in (1, 2, 3):
+            self.horizontalHeader().setSectionResizeMode(column, QHeaderView.ResizeToContents)
         self.verticalHeader().hide()
         self.setSelectionBehavior(QAbstractItemView.SelectRows)
         self.setSelectionMode(QAbstractItemView.SingleSelection)

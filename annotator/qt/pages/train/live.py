@@ -1,0 +1,387 @@
+"""A training while it runs: where it is, its curves, its log, and how to pause and stop it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from PyQt5.QtCore import Qt, QTimer, pyqtSignal
+from PyQt5.QtWidgets import (
+    QCheckBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QPlainTextEdit,
+    QPushButton,
+    QSizePolicy,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from annotator import messages
+from annotator.core.training import State, TrainingModel, boxes_of
+from annotator.darknet.control import continue_run, pause_run, stop_run
+from annotator.darknet.runs import RunFolder
+from annotator.qt.background import Task
+from annotator.qt.pages.train.chart import AccuracyChart, LossChart, accuracy_text
+from annotator.qt.pages.train.watcher import Watcher
+from annotator.qt.process import Process, ProcessOutcome
+from annotator.qt.run_texts import headline
+from annotator.qt.said_below import known
+from annotator.qt.translation import tr
+from converters.errors import DataError
+from converters.files import write_atomic
+
+LOG_LINES = 2000
+_DRAW_MS = 250
+"""A small network does a hundred iterations a second; the curves are drawn so often at most."""
+
+
+class Live(QWidget):
+    """One training. It is started as a process of its own and followed from its run folder.
+
+    Signals:
+        changed: The state, or the run, is another.
+        moved: The training has gone on.
+        saved: Weights were saved.
+        ended: The run folder of a training that is over.
+    """
+
+    changed = pyqtSignal()
+    moved = pyqtSignal()
+    saved = pyqtSignal()
+    ended = pyqtSignal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.model = TrainingModel()
+        self.process: Process | None = None
+        self.watcher: Watcher | None = None
+        self.boxes: dict[str, int] = {}
+        self._tasks: list[Task] = []
+        self._has_map = True
+        self._draw = QTimer(self)
+        self._draw.setSingleShot(True)
+        self._draw.setInterval(_DRAW_MS)
+        self._draw.timeout.connect(self.show_model)
+        self._build_head()
+        self._build_body()
+        self.show_model()
+
+    # Building
+
+    def _build_head(self) -> None:
+        self.headline = QLabel()
+        font = self.headline.font()
+        font.setBold(True)
+        self.headline.setFont(font)
+        self.facts = QLabel()
+        for label in (self.headline, self.facts):
+            label.setWordWrap(True)
+            label.setTextFormat(Qt.PlainText)
+            label.setTextInteractionFlags(Qt.TextSelectableByMouse)
+        self.pause_button = QPushButton(tr("Pause"))
+        self.pause_button.setToolTip(
+            tr("Darknet stands still and keeps its memory; the processor or GPU is free meanwhile")
+        )
+        self.stop_button = QPushButton(tr("Stop"))
+        self.stop_button.setToolTip(tr("Darknet is stopped; what it saved last is kept and can be resumed"))
+        self.pause_button.clicked.connect(self.toggle_pause)
+        self.stop_button.clicked.connect(self.request_stop)
+        row = QHBoxLayout()
+        row.addWidget(self.headline, 1)
+        row.addWidget(self.pause_button)
+        row.addWidget(self.stop_button)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.addLayout(row)
+        self._column.addWidget(self.facts)
+
+    def _build_body(self) -> None:
+        self.chart = LossChart()
+        self.accuracy = AccuracyChart()
+        self.no_accuracy = QLabel()
+        self.no_accuracy.setWordWrap(True)
+        self.no_accuracy.setAlignment(Qt.AlignCenter)
+        self.log = QPlainTextEdit(readOnly=True, maximumBlockCount=LOG_LINES)
+        self.log.setPlaceholderText(tr("What the training says appears here."))
+        accuracy = QWidget()
+        column = QVBoxLayout(accuracy)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.no_accuracy)
+        column.addWidget(self.accuracy, 1)
+        self.tabs = QTabWidget()
+        self.tabs.setDocumentMode(True)
+        self.tabs.addTab(self.chart, tr("Loss"))
+        self.tabs.addTab(accuracy, tr("Accuracy"))
+        self.tabs.addTab(self.log, tr("Log"))
+        self.log_axis = QCheckBox(tr("Log axis"))
+        self.log_axis.setToolTip(tr("Show the loss on a logarithmic axis: small changes late are seen"))
+        self.log_axis.toggled.connect(self.chart.set_log)
+        self.export = QPushButton(tr("Export…"))
+        self.export.setToolTip(tr("Save the chart that is shown as PNG, or all numbers as CSV"))
+        self.export.clicked.connect(self.ask_for_export)
+        corner = QWidget()
+        row = QHBoxLayout(corner)
+        row.setContentsMargins(0, 0, 0, 2)
+        row.addWidget(self.log_axis)
+        row.addWidget(self.export)
+        self.tabs.setCornerWidget(corner)
+        self.tabs.currentChanged.connect(lambda at: self.log_axis.setVisible(at == 0))
+        self.tabs.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Expanding)
+        self.tabs.setMinimumHeight(210)
+
+    # Starting and following
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a training is shown that runs or is about to."""
+        return self.model.is_busy
+
+    def launch(self, arguments: Sequence[str], *, has_map: bool) -> None:
+        """Start a training in the background and follow it.
+
+        Args:
+            arguments: What follows ``train-cli``, without the way it talks.
+            has_map: Whether this Darknet measures mAP while it trains.
+        """
+        if self.is_busy:
+            return
+        self._begin(has_map)
+        process = Process(self)
+        process.line.connect(self._take_line)
+        process.talk.connect(self.log.appendPlainText)
+        process.ended.connect(self._launched)
+        self.process = process
+        # The command is this tool's own: the same run folders with and without the window. It starts a
+        # process that needs nobody, and ends.
+        command = ["-m", "annotator.darknet.cli", *arguments, "--detach", "--events"]
+        process.start(sys.executable, command)
+        self._state_changed()
+
+    def watch(self, run: RunFolder) -> None:
+        """Follow a training that goes on already, from its start."""
+        self._begin(run.info.darknet.get("dialect") != "pjreddie")
+        self._follow(run.path)
+        self._state_changed()
+
+    def _begin(self, has_map: bool) -> None:
+        self._leave()
+        self.model.begin()
+        self.boxes = {}
+        self._has_map = has_map
+        self.log.clear()
+        self.show_model()
+
+    def _take_line(self, line: str) -> None:
+        """A line of the command that starts the training: its run folder, or a reason."""
+        try:
+            event = json.loads(line)
+        except ValueError:
+            self.log.appendPlainText(line)
+            return
+        if isinstance(event, dict) and event.get("event") == "run":
+            self._follow(Path(str(event.get("path", ""))))
+        elif isinstance(event, dict):
+            self._take((event,))
+
+    def _follow(self, path: Path) -> None:
+        try:
+            run = RunFolder.open(path)
+        except DataError as error:
+            self._give_up(str(error))
+            return
+        self.model.run = path
+        self.model.names = run.info.class_names
+        self.model.max_batches = run.info.max_batches
+        task = Task(lambda tell: boxes_of(run), self)
+        task.succeeded.connect(self._counted)
+        self._keep(task)
+        self.watcher = Watcher(path, self)
+        self.watcher.said.connect(self._take)
+        self.watcher.ended.connect(self._ended)
+        self.watcher.start()
+        self.saved.emit()
+
+    def _launched(self, outcome: ProcessOutcome) -> None:
+        self.process = None
+        if self.watcher is None:
+            words = outcome.last_words[-1] if outcome.last_words else str(outcome)
+            self._give_up(words.removeprefix("error: "), "\n".join(outcome.last_words))
+
+    def _give_up(self, why: str, details: str = "") -> None:
+        self.model.ended_without_word(why)
+        self._state_changed()
+        if self.model.state is State.FAILED:
+            messages.error(headline(self.model), details)
+
+    def _counted(self, boxes: dict[str, int]) -> None:
+        self.boxes = boxes
+        self._draw.start()
+
+    def _take(self, events: Sequence[dict[str, Any]]) -> None:
+        stopping = self.model.state is State.STOPPING
+        for event in events:
+            kind = event.get("event")
+            saved = self.model.saved
+            self.model.take(event)
+            if kind == "saved" and self.model.saved != saved:
+                self.log.appendPlainText(
+                    tr("Weights were saved at iteration {iteration}.", iteration=self.model.saved)
+                )
+            elif kind == "warning":
+                self.log.appendPlainText(known(str(event.get("text", ""))))
+        if stopping and self.model.is_busy:
+            self.model.state = State.STOPPING
+        if any(event.get("event") in ("run", "saved") for event in events):
+            self.saved.emit()
+        if not self._draw.isActive():
+            self._draw.start()
+
+    def _ended(self, error: str) -> None:
+        self.watcher = None
+        self.model.ended_without_word(error)
+        self.show_model()
+        self._state_changed()
+        if self.model.run is not None:
+            self.ended.emit(self.model.run)
+
+    # Showing
+
+    def _state_changed(self) -> None:
+        self.show_model()
+        self.changed.emit()
+
+    def show_model(self) -> None:
+        """Show everything as it is now."""
+        model = self.model
+        self._draw.stop()
+        self.headline.setText(headline(model))
+        facts = [*self._facts(), accuracy_text(model, self.boxes)]
+        self.facts.setText(" · ".join(filter(None, facts)))
+        self.facts.setVisible(bool(self.facts.text()))
+        self.stop_button.setEnabled(
+            model.state in (State.STARTING, State.RUNNING, State.PAUSED) and self.watcher is not None
+        )
+        self.pause_button.setEnabled(model.state in (State.RUNNING, State.PAUSED))
+        self.pause_button.setText(tr("Go on") if model.state is State.PAUSED else tr("Pause"))
+        self.chart.show_model(model)
+        self.accuracy.show_model(model, self.boxes)
+        self.no_accuracy.setText(self._why_no_accuracy())
+        self.no_accuracy.setVisible(not model.maps)
+        self.accuracy.setVisible(bool(model.maps))
+        self.export.setEnabled(bool(model.iterations))
+        self.moved.emit()
+
+    def _facts(self) -> list[str]:
+        model = self.model
+        if not model.iterations:
+            return []
+        facts = []
+        if model.has_diverged:
+            facts.append(
+                tr("⚠ The loss is nan: the training has diverged. Stop it, and lower the learning rate.")
+            )
+        facts.append(tr("learning rate {rate}", rate=f"{model.rates[-1]:.6g}"))
+        speed = model.images_per_second()
+        if speed is not None and model.is_busy:
+            facts.append(tr("{speed} pictures a second", speed=f"{speed:.3g}"))
+        return facts
+
+    def _why_no_accuracy(self) -> str:
+        if not self._has_map:
+            return tr("This Darknet does not measure while it trains: evaluate the run when it is over.")
+        return tr("Measured on the validation pictures now and then; the first time after the burn-in.")
+
+    # Steering
+
+    def request_stop(self) -> None:
+        """Stop Darknet; the weights it saved last are kept."""
+        if self.watcher is None or not self.model.is_busy:
+            return
+        path = self.watcher.path
+        self.model.state = State.STOPPING
+        task = Task(lambda tell: stop_run(RunFolder.open(path)), self)
+        task.failed.connect(lambda text: messages.error(known(text)))
+        self._keep(task)
+        self._state_changed()
+
+    def toggle_pause(self) -> None:
+        """Let Darknet stand still, or go on."""
+        if self.watcher is None:
+            return
+        try:
+            run = RunFolder.open(self.watcher.path)
+            if self.model.state is State.PAUSED:
+                continue_run(run)
+            else:
+                pause_run(run)
+        except DataError as error:
+            messages.error(known(str(error)))
+
+    def ask_for_export(self) -> None:
+        """Ask where to, and save the chart or the numbers."""
+        name = self.model.run.name if self.model.run is not None else "training"
+        charts, numbers = tr("The chart (*.png)"), tr("The numbers (*.csv)")
+        path, kind = QFileDialog.getSaveFileName(
+            self, tr("Export"), str(Path.home() / f"{name}.png"), f"{charts};;{numbers}"
+        )
+        if path:
+            chosen = Path(path)
+            if kind == numbers:
+                chosen = chosen.with_suffix(".csv")
+            self.export_to(chosen)
+
+    def export_to(self, path: Path) -> None:
+        """Save: .csv the numbers, else the chart that is shown as PNG."""
+        if path.suffix.lower() == ".csv":
+            data = self.model.csv_bytes()
+        else:
+            chart = self.accuracy if self.tabs.currentIndex() == 1 and self.model.maps else self.chart
+            data = chart.png_bytes()
+        try:
+            write_atomic(path, data)
+        except DataError as error:
+            messages.error(known(str(error)))
+            return
+        messages.info(tr("Saved: {path}", path=path))
+
+    # Leaving
+
+    def stop_and_wait(self) -> None:
+        """Stop Darknet and wait for it (the window closes, and the person said so)."""
+        if self.watcher is not None and self.model.is_busy:
+            try:
+                stop_run(RunFolder.open(self.watcher.path))
+            except DataError as error:
+                messages.error(known(str(error)))
+
+    def forget(self) -> None:
+        """Another set is open: follow no longer (a training goes on), and show nothing."""
+        self._leave()
+        self.model.begin()
+        self.model.state = State.IDLE
+        self.log.clear()
+        self._state_changed()
+
+    def leave(self) -> None:
+        """Follow no longer; a training goes on."""
+        if self.process is not None:
+            self.process.wait(30_000)  # it has a run folder to make; then it ends by itself
+        self._leave()
+        for task in self._tasks:
+            task.wait()
+
+    def _leave(self) -> None:
+        if self.watcher is not None:
+            self.watcher.leave()
+            self.watcher = None
+
+    def _keep(self, task: Task) -> None:
+        self._tasks.append(task)
+        task.finished.connect(lambda: self._tasks.remove(task))
+        task.start()
