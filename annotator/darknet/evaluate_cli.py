@@ -23,7 +23,7 @@ from converters.report import Report
 from converters.words import counted
 
 if TYPE_CHECKING:
-    from annotator.darknet.coco_metrics import CocoMetrics
+    from annotator.darknet.coco_metrics import CocoClass, CocoMetrics
     from annotator.darknet.evaluation import Evaluation
     from annotator.darknet.metrics import Metrics
 
@@ -184,14 +184,14 @@ def _class_rows(metrics: Metrics, strict: Metrics) -> list[tuple[str, ...]]:
 
 def _coco_rows(coco: CocoMetrics) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [("class", "AP", "AP50", "AP75", "APs", "APm", "APl", "boxes")]
-    for name, one, truths in (
-        *((one.name, one, one.truths) for one in coco.classes),
-        ("all", coco, sum(one.truths for one in coco.classes)),
-    ):
-        values = (one.ap, one.ap50, one.ap75, one.ap_small, one.ap_medium, one.ap_large)
-        cells = ("no box" if value is None else f"{100 * value:.2f}" for value in values)
-        rows.append((name, *cells, str(truths)))
-    return rows
+    rows += [_coco_row(one.name, one, one.truths) for one in coco.classes]
+    return [*rows, _coco_row("all", coco, sum(one.truths for one in coco.classes))]
+
+
+def _coco_row(name: str, one: CocoClass | CocoMetrics, truths: int) -> tuple[str, ...]:
+    values = (one.ap, one.ap50, one.ap75, one.ap_small, one.ap_medium, one.ap_large)
+    cells = ("no box" if value is None else f"{100 * value:.2f}" for value in values)
+    return (name, *cells, str(truths))
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
