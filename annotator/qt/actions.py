@@ -29,6 +29,7 @@ BROUGHT_BY = (
     "annotator.qt.suggestions",
     "annotator.qt.dialogs.menu",
     "annotator.qt.dialogs.classes_menu",
+    "annotator.qt.mistake_visit",
 )
 """Modules with a function ``entries(window) -> list[Entry]``, e.g. ``annotator.qt.dialogs.export``."""
 

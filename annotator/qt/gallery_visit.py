@@ -18,6 +18,7 @@ class GalleryVisit(QObject):
         super().__init__(window)
         self._window = window
         self._zoom_to: tuple[str, int] | None = None
+        self._is_ours = False
         window.gallery.open_wanted.connect(self.open)
         window.loader.loaded.connect(self._loaded)
         window.label.escaped.connect(self._escaped)
@@ -28,7 +29,7 @@ class GalleryVisit(QObject):
         label = self._window.label
         self._window.show_page("label")
         label.reveal(key)
-        label.is_visit = True
+        label.is_visit = self._is_ours = True
         if index < len(label.canvas.boxes):
             label.canvas.select(frozenset({index}))
             self._zoom_to = (key, index)
@@ -54,10 +55,10 @@ class GalleryVisit(QObject):
 
     def _escaped(self) -> None:
         """Esc with nothing else to leave."""
-        if self._window.label.is_visit:
+        if self._window.label.is_visit and self._is_ours:
             self._window.show_page("gallery")
 
     def _page_changed(self, index: int) -> None:
         if self._window.tabs.widget(index) is not self._window.label:
             self._zoom_to = None
-            self._window.label.is_visit = False
+            self._window.label.is_visit = self._is_ours = False

@@ -29,6 +29,7 @@ from annotator.qt.gallery_visit import GalleryVisit
 from annotator.qt.later_pages import LaterPages
 from annotator.qt.loader import ImageLoader
 from annotator.qt.message_bar import MessageBar
+from annotator.qt.mistake_visit import MistakeVisit
 from annotator.qt.network_opinion import NetworkOpinion
 from annotator.qt.opening import Opening
 from annotator.qt.pages.findings import FindingsPage
@@ -155,6 +156,7 @@ class MainWindow(QMainWindow):
         self.network_opinion = NetworkOpinion(self)
         self.suggestions = Suggestions(self)
         self.visits = Visits(self)
+        self.mistake_visit = MistakeVisit(self)
         self.label.canvas.viewport_changed.connect(
             lambda _: self.zoom_label.setText(f"{self.label.canvas.zoom_percent:.0f} %")
         )
@@ -294,7 +296,8 @@ class MainWindow(QMainWindow):
         self.undo_stack.redo()
 
     def _reveal(self, key: str | None) -> None:
-        if key is not None and not self.gallery_visit.stays() and not self.visits.stays():
+        stays = any(one.stays() for one in (self.gallery_visit, self.visits, self.mistake_visit))
+        if key is not None and not stays:
             self.tabs.setCurrentWidget(self.label)
             self.label.reveal(key)
 

@@ -128,6 +128,11 @@ class PictureView(QWidget):
         if viewport != self.viewport:
             self._set_viewport(viewport)
 
+    def show_place(self, xyxy: Xyxy) -> None:
+        """Show a place of the picture large, in the middle."""
+        self._fitted = False
+        self._set_viewport(Viewport.showing(xyxy, self._view()))
+
     def follow(self, viewport: Viewport) -> None:
         """Take over a twin's zoom without telling it back."""
         self._fitted = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PyQt5.QtCore import Qt, pyqtSignal
@@ -16,6 +16,7 @@ from PyQt5.QtWidgets import (
     QPushButton,
     QSlider,
     QSplitter,
+    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -28,6 +29,9 @@ from annotator.darknet.runs import RunFolder, SavedWeights, list_runs
 from annotator.qt import painting
 from annotator.qt.loader import ImageLoader
 from annotator.qt.pages.page import PlainPage, TaskRow
+from annotator.qt.pages.predict.evaluated import Evaluated
+from annotator.qt.pages.predict.mistakes import MistakesTab
+from annotator.qt.pages.predict.numbers import NumbersTab
 from annotator.qt.painting import PaintContext
 from annotator.qt.picture_view import PictureView
 from annotator.qt.said_below import summary
@@ -83,6 +87,7 @@ class PredictPage(PlainPage):
         self.predictions: Predictions = {}
         self._images: dict[str, AnnotatedImage] = {}
         self._comparisons: dict[str, Comparison] = {}
+        self.evaluated = Evaluated(self)
         self._build()
         self._connect()
         self._show_nothing()
@@ -99,7 +104,6 @@ class PredictPage(PlainPage):
         self.predict = TaskRow(tr("Predict"))
         top = QHBoxLayout()
         for label, widget in (
-            (tr("Run"), self.run),
             (tr("Weights"), self.weights),
             (tr("on"), self.split),
         ):
@@ -144,11 +148,33 @@ class PredictPage(PlainPage):
         self.splitter.setSizes([210, 560, 560])
         self.splitter.setStretchFactor(1, 1)
         self.splitter.setStretchFactor(2, 1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(10, 8, 10, 8)
-        layout.addLayout(top)
-        layout.addLayout(middle)
+        self._build_parts((top, middle))
+
+    def _build_parts(self, rows: Sequence[QHBoxLayout]) -> None:
+        """The run that all is about, and below it the parts of the page."""
+        self.pictures = QWidget()
+        layout = QVBoxLayout(self.pictures)
+        layout.setContentsMargins(0, 6, 0, 0)
+        for row in rows:
+            layout.addLayout(row)
         layout.addWidget(self.splitter, 1)
+        self.numbers = NumbersTab(self.evaluated)
+        self.parts = QTabWidget()
+        self.parts.setDocumentMode(True)
+        self.parts.tabBar().setFocusPolicy(Qt.NoFocus)
+        self.parts.addTab(self.pictures, tr("Pictures"))
+        self.parts.addTab(self.numbers, tr("Numbers"))
+        self.mistakes = MistakesTab(self.evaluated)
+        self.parts.addTab(self.mistakes, tr("Mistakes"))
+        corner = QWidget()
+        row = QHBoxLayout(corner)
+        row.setContentsMargins(0, 0, 0, 2)
+        row.addWidget(QLabel(tr("Run")))
+        row.addWidget(self.run)
+        self.parts.setCornerWidget(corner)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(10, 6, 10, 8)
+        layout.addWidget(self.parts, 1)
 
     def _connect(self) -> None:
         self.run.currentIndexChanged.connect(self._run_changed)
@@ -167,6 +193,25 @@ class PredictPage(PlainPage):
         self.loader.failed.connect(self._failed)
         self.truth.viewport_changed.connect(self.guess.follow)
         self.guess.viewport_changed.connect(self.truth.follow)
+        self.parts.currentChanged.connect(self._part_shown)
+        self.numbers.cell_chosen.connect(self._show_cell)
+
+    def _show_cell(self, split: Split, row: int, column: int) -> None:
+        """Show the pictures of a number: mistakes with crops, what is right on the labelling page."""
+        text = self.numbers.confusion.describe(row, column)
+        if row != column:
+            self.mistakes.show_cell(split, row, column, text)
+            self.parts.setCurrentWidget(self.mistakes)
+            return
+        results = self.evaluated.results
+        if results is not None and split in results.analyses:
+            images = results.images(split)
+            places = results.analyses[split].confusion.images(row, column)
+            self.mistakes.pictures_wanted.emit([images[at].image for at in places], text)
+
+    def _part_shown(self, *_: object) -> None:
+        if self.parts.currentWidget() is not self.pictures:
+            self.evaluated.read()
 
     # What can be chosen
 
@@ -192,6 +237,8 @@ class PredictPage(PlainPage):
         if not _same(self.run.currentData(), chosen) or listed != self._weights():
             self._run_changed()
         self._enable()
+        self.evaluated.forget()
+        self._part_shown()
 
     def _weights(self) -> list[SavedWeights]:
         """The chosen run's weights, newest first, one of each iteration (those of one are equal)."""
@@ -215,6 +262,8 @@ class PredictPage(PlainPage):
             self.weights.addItem(_named(weights), weights)
         self.weights.blockSignals(False)
         self._forget()
+        self.evaluated.set_run(self.run.currentData())
+        self._part_shown()
 
     def _enable(self) -> None:
         ready = self.run.currentData() is not None
@@ -360,12 +409,15 @@ class PredictPage(PlainPage):
                 view.show_notice(problem)
 
     def is_busy(self) -> bool:
-        """Whether pictures are being predicted."""
-        return self.predict.is_running
+        """Whether pictures are being predicted, or a run is measured."""
+        return self.predict.is_running or self.numbers.evaluate.is_running
 
     def stop(self) -> None:
         """End it, before the window closes."""
         self.predict.stop()
+        self.numbers.evaluate.stop()
+        self.evaluated.stop()
+        self.mistakes.shut_down()
 
 
 def predict_split(

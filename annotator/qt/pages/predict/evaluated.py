@@ -1,0 +1,140 @@
+"""The evaluation of the chosen run: read in the background, once, for all parts of the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from PyQt5.QtCore import QObject, pyqtSignal
+
+from annotator.darknet.analysis import Analysis, analyse
+from annotator.darknet.evaluate import evaluate_run, stored_evaluation
+from annotator.darknet.evaluation import Evaluation, ImageResult
+from annotator.darknet.evaluation_report import write_report
+from annotator.darknet.events import MapBlock
+from annotator.darknet.printed import printed_maps
+from annotator.darknet.runs import RunFolder
+from annotator.qt.background import Task
+from converters.model import Split
+
+
+@dataclass(frozen=True)
+class Results:
+    """An evaluation with all that is drawn of it.
+
+    Attributes:
+        run: The run it is of.
+        evaluation: Its numbers.
+        analyses: Of each split whose predictions are there.
+        printed: What Darknet printed of its own mAP, by iteration.
+    """
+
+    run: RunFolder
+    evaluation: Evaluation
+    analyses: dict[Split, Analysis] = field(default_factory=dict)
+    printed: dict[int, MapBlock] = field(default_factory=dict)
+
+    def images(self, split: Split) -> tuple[ImageResult, ...]:
+        """The pictures of a split with what was found on them."""
+        return self.evaluation.images if split is Split.TEST else self.evaluation.validation_images
+
+
+class Evaluated(QObject):
+    """What is known of the chosen run.
+
+    Signals:
+        changed: Another run, or another evaluation of it; also while nothing is known yet.
+        failed: Why its evaluation cannot be read.
+    """
+
+    changed = pyqtSignal()
+    failed = pyqtSignal(str)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.run: RunFolder | None = None
+        self.results: Results | None = None
+        self.is_read = False
+        self._tasks: list[Task] = []
+
+    def set_run(self, run: RunFolder | None) -> None:
+        """Another run was chosen; its evaluation is read when it is looked at."""
+        if _path(run) != _path(self.run):
+            self.run = run
+            self.results, self.is_read = None, False
+            self.changed.emit()
+
+    def forget(self) -> None:
+        """Read it again when it is looked at (labels or weights may have changed)."""
+        self.is_read = False
+
+    def read(self) -> None:
+        """Read what an earlier evaluation left, in the background, unless that is known."""
+        run = self.run
+        if run is None or self.is_read:
+            return
+        self.is_read = True
+        task = Task(lambda _: stored_results(run), self)
+        task.succeeded.connect(lambda results: self._take(run, results))
+        task.failed.connect(lambda problem: self._cannot(run, problem))
+        task.finished.connect(lambda: self._tasks.remove(task))
+        self._tasks.append(task.start())
+
+    def take(self, results: Results) -> None:
+        """An evaluation that was just made."""
+        if _path(results.run) == _path(self.run):
+            self.results, self.is_read = results, True
+            self.changed.emit()
+
+    def stop(self) -> None:
+        """Wait for what is read, before the window closes."""
+        for task in list(self._tasks):
+            task.wait()
+
+    def _take(self, run: RunFolder, results: Results | None) -> None:
+        if _path(run) == _path(self.run):
+            self.results = results
+            self.changed.emit()
+
+    def _cannot(self, run: RunFolder, problem: str) -> None:
+        if _path(run) == _path(self.run):
+            self.failed.emit(problem)
+
+
+def stored_results(run: RunFolder) -> Results | None:
+    """What an earlier evaluation left. Raises as :func:`stored_evaluation`."""
+    evaluation = stored_evaluation(run)
+    return _analysed(run, evaluation) if evaluation is not None else None
+
+
+def measure(run: RunFolder, tell: Callable[[int, int], None], stage: Callable[[str], None]) -> Results:
+    """Evaluate a run and write its report. Raises as :func:`evaluate_run`."""
+    said = ""
+
+    def progress(done: int, total: int, what: str) -> None:
+        nonlocal said
+        if what and what != said:
+            said = what
+            stage(what)
+        tell(done, total)
+
+    evaluation = evaluate_run(run, on_progress=progress)
+    write_report(run, evaluation, on_progress=lambda done, total: progress(done, total, "pictures"))
+    return _analysed(run, evaluation)
+
+
+def _analysed(run: RunFolder, evaluation: Evaluation) -> Results:
+    analyses = {
+        split: analyse(split, images, evaluation.class_names, evaluation.conf_threshold)
+        for split, images in (
+            (Split.TEST, evaluation.images),
+            (Split.VAL, evaluation.validation_images),
+        )
+        if images
+    }
+    return Results(run, evaluation, analyses, printed_maps(run))
+
+
+def _path(run: RunFolder | None) -> Path | None:
+    return run.path if run is not None else None

@@ -1,0 +1,296 @@
+"""The numbers of a run: every checkpoint, the chosen one class by class, curves, and what is confused."""
+
+from __future__ import annotations
+
+from PyQt5.QtCore import Qt, QUrl, pyqtSignal
+from PyQt5.QtGui import QDesktopServices
+from PyQt5.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from annotator import messages
+from annotator.darknet.analysis import Analysis
+from annotator.darknet.evaluation import EvaluationFolder, Measured
+from annotator.qt.charts import Pair
+from annotator.qt.pages.page import TaskRow
+from annotator.qt.pages.predict.charts import CurveChart, ReliabilityChart, SizeChart, reliability_text
+from annotator.qt.pages.predict.evaluated import Evaluated, Results, measure
+from annotator.qt.pages.predict.tables import ClassTable, ConfusionTable, StudyTable
+from annotator.qt.said_below import known
+from annotator.qt.translation import tr, tr_n
+from converters.colours import class_colours
+from converters.model import Split
+
+
+class NumbersTab(QWidget):
+    """Measures the chosen run and shows its numbers.
+
+    Signals:
+        cell_chosen: The split, row and column of a cell of what is taken for what.
+    """
+
+    cell_chosen = pyqtSignal(object, int, int)
+
+    def __init__(self, evaluated: Evaluated, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.evaluated = evaluated
+        self._build()
+        self.evaluate.button.clicked.connect(self.start)
+        self.evaluate.succeeded.connect(evaluated.take)
+        self.evaluate.failed.connect(messages.error)
+        self.report.clicked.connect(self._open_report)
+        self.split.currentIndexChanged.connect(self._show_split)
+        self.confusion.chosen.connect(self._cell)
+        for chart in (self.curves, self.strict_curves):
+            chart.pointed.connect(self.pointed.setText)
+        evaluated.changed.connect(self._show)
+        evaluated.failed.connect(self._failed)
+        self._show()
+
+    def _build(self) -> None:
+        self.evaluate = TaskRow(tr("Evaluate"))
+        self.evaluate.button.setToolTip(
+            tr("Measure every saved weights file on validation, and the best of them on test, once")
+        )
+        self.report = QPushButton(tr("Open the report"))
+        self.report.setToolTip(tr("The same as one HTML file, to keep or to send"))
+        top = QHBoxLayout()
+        top.addWidget(self.evaluate, 1)
+        top.addWidget(self.report)
+        self.headline = _words(bold=True)
+        self.notes = _words()
+        self.study_title = _words(bold=True)
+        self.study = StudyTable()
+        self.split = QComboBox()
+        self.split_title = _words()
+        row = QHBoxLayout()
+        row.addWidget(self.split)
+        row.addWidget(self.split_title, 1)
+        self.classes = ClassTable()
+        self.rules = _words()
+        self.details = self._build_details()
+        self.body = QWidget()
+        inner = QVBoxLayout(self.body)
+        inner.setContentsMargins(2, 4, 10, 8)
+        inner.addWidget(self.study_title)
+        inner.addWidget(self.study)
+        inner.addLayout(row)
+        for widget in (self.classes, self.rules, self.details, self.notes):
+            inner.addWidget(widget)
+        inner.addStretch()
+        self.area = QScrollArea()
+        self.area.setWidgetResizable(True)
+        self.area.setFrameShape(QScrollArea.NoFrame)
+        self.area.setWidget(self.body)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 6, 0, 0)
+        layout.addLayout(top)
+        layout.addWidget(self.headline)
+        layout.addWidget(self.area, 1)
+
+    def _build_details(self) -> QWidget:
+        """Curves, confusion, sizes and confidences."""
+        self.curves, self.strict_curves = CurveChart(), CurveChart()
+        self.pointed = _words()
+        self.sizes, self.reliability = SizeChart(), ReliabilityChart()
+        self.reliability_note = _words()
+        self.confusion_title = _words(bold=True)
+        self.confusion = ConfusionTable()
+        details = QWidget()
+        column = QVBoxLayout(details)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(
+            Pair(
+                _titled(
+                    tr("Precision and recall at IoU 0.50 (dots: at the confidence threshold)"), self.curves
+                ),
+                _titled(tr("Precision and recall at IoU 0.75"), self.strict_curves),
+            )
+        )
+        column.addWidget(self.pointed)
+        column.addWidget(self.confusion_title)
+        column.addWidget(self.confusion)
+        right = _titled(tr("Are the confidences what they say?"), self.reliability)
+        right.layout().addWidget(self.reliability_note)
+        column.addWidget(Pair(_titled(tr("AP by the size of the boxes"), self.sizes), right))
+        return details
+
+    # What happens
+
+    def start(self) -> None:
+        """Measure the chosen run."""
+        run = self.evaluated.run
+        if run is not None:
+            self.evaluate.run(lambda tell: measure(run, tell, self.evaluate.stage))
+
+    def _open_report(self) -> None:
+        run = self.evaluated.run
+        if run is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(EvaluationFolder.of(run).report)))
+
+    def _cell(self, row: int, column: int) -> None:
+        self.cell_chosen.emit(self.split.currentData(), row, column)
+
+    # Showing
+
+    def _show(self) -> None:
+        run, results = self.evaluated.run, self.evaluated.results
+        self.evaluate.button.setEnabled(run is not None)
+        self.area.setVisible(results is not None)
+        self.report.setEnabled(run is not None and EvaluationFolder.of(run).report.is_file())
+        if results is None:
+            text = tr("Train a network on the Train page first.")
+            if run is not None:
+                text = tr(
+                    "Evaluate measures every saved weights file of this run on validation, takes the best, "
+                    "and measures that one on test."
+                )
+            self.headline.setText(text)
+            return
+        self._show_results(results)
+
+    def _show_results(self, results: Results) -> None:
+        evaluation = results.evaluation
+        self.headline.setText(_headline(results))
+        measured = evaluation.validation is not None
+        self.study_title.setVisible(measured)
+        self.study.setVisible(measured)
+        if evaluation.validation is not None:
+            self.study_title.setText(
+                tr_n(
+                    "AP@0.50 in percent on validation, {n} picture: ★ chosen, bold: the highest of a column",
+                    "AP@0.50 in percent on validation, {n} pictures: ★ chosen, bold: the highest of a column",
+                    evaluation.validation.metrics.images,
+                )
+            )
+            self.study.show_evaluation(evaluation, results.printed)
+        self.notes.setText("\n".join(f"• {known(note)}" for note in evaluation.notes))
+        chosen = self.split.currentData()
+        self.split.blockSignals(True)
+        self.split.clear()
+        for split, one, text in (
+            (Split.TEST, evaluation.test, tr("on test")),
+            (Split.VAL, evaluation.validation, tr("on validation")),
+        ):
+            if one is not None:
+                self.split.addItem(text, split)
+        self.split.setCurrentIndex(max(0, self.split.findData(chosen)))
+        self.split.blockSignals(False)
+        self._show_split()
+
+    def _show_split(self, *_: object) -> None:
+        results, split = self.evaluated.results, self.split.currentData()
+        if results is None or split is None:
+            return
+        evaluation = results.evaluation
+        measured = evaluation.test if split is Split.TEST else evaluation.validation
+        if measured is None:
+            return
+        self.split_title.setText(_measured_text(measured))
+        self.classes.show_measured(measured)
+        self.rules.setText(
+            tr(
+                "AP and mAP are counted by Darknet's rules, as its detector map prints them. COCO's numbers "
+                "follow COCO's: AP is the mean over IoU 0.50 to 0.95, s, m, l: boxes below 32², up to 96², "
+                "and larger; a class without a box is left out of its mean and counts as 0 in Darknet's."
+            )
+        )
+        analysis = results.analyses.get(split)
+        self.details.setVisible(analysis is not None)
+        if analysis is not None:
+            self._show_analysis(analysis)
+        else:
+            self.rules.setText(
+                self.rules.text()
+                + "\n\n"
+                + tr("Pictures or labels were changed since: evaluate again to see curves and mistakes.")
+            )
+
+    def _show_analysis(self, analysis: Analysis) -> None:
+        colours = class_colours(analysis.class_names)
+        self.pointed.setText(tr("Click into a diagram to read the confidence off a curve."))
+        self.curves.show_curves(analysis.curves, analysis.conf_threshold, colours)
+        self.strict_curves.show_curves(analysis.strict_curves, analysis.conf_threshold, colours)
+        self.confusion_title.setText(
+            tr(
+                "What is taken for what, at confidence {threshold} and IoU 0.50: click a number to see its "
+                "pictures",
+                threshold=f"{analysis.conf_threshold:g}",
+            )
+        )
+        self.confusion.show_confusion(analysis.confusion)
+        self.sizes.show_sizes(analysis.sizes, analysis.class_names, colours)
+        self.reliability.show_reliability(analysis.reliability)
+        self.reliability_note.setText(reliability_text(analysis.reliability))
+
+    def _failed(self, problem: str) -> None:
+        self.headline.setText(problem)
+
+
+def _headline(results: Results) -> str:
+    evaluation = results.evaluation
+    chosen = evaluation.chosen_weights
+    if evaluation.test is None:
+        return tr(
+            "Iteration {iteration} was chosen; test was not measured.", iteration=f"{chosen.iteration:,}"
+        )
+    metrics = evaluation.test.metrics
+    analysis = results.analyses.get(Split.TEST)
+    interval = analysis.mean_interval if analysis is not None else metrics.mean_interval
+    text = tr(
+        "mAP@0.50 on test: {value} % with the weights of iteration {iteration}.",
+        value=f"{100 * metrics.mean_ap:.2f}",
+        iteration=f"{chosen.iteration:,}",
+    )
+    if interval is not None:
+        text += " " + tr(
+            "With other pictures of this kind it would be {low} to {high} % (bootstrap, 95 %).",
+            low=f"{100 * interval[0]:.0f}",
+            high=f"{100 * interval[1]:.0f}",
+        )
+    return text
+
+
+def _measured_text(measured: Measured) -> str:
+    metrics = measured.metrics
+    pictures = tr_n("{n} picture", "{n} pictures", metrics.images)
+    boxes = tr_n("{n} box", "{n} boxes", metrics.truths)
+    return tr(
+        "{pictures}, {boxes}; at confidence {threshold}: precision {precision}, recall {recall}, F1 {f1}, "
+        "average IoU {iou} %",
+        pictures=pictures,
+        boxes=boxes,
+        threshold=f"{metrics.conf_threshold:g}",
+        precision=f"{metrics.precision:.2f}",
+        recall=f"{metrics.recall:.2f}",
+        f1=f"{metrics.f1:.2f}",
+        iou=f"{100 * metrics.average_iou:.2f}",
+    )
+
+
+def _words(*, bold: bool = False) -> QLabel:
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setTextFormat(Qt.PlainText)
+    label.setTextInteractionFlags(Qt.TextSelectableByMouse)
+    font = label.font()
+    font.setBold(bold)
+    label.setFont(font)
+    return label
+
+
+def _titled(title: str, widget: QWidget) -> QWidget:
+    holder = QWidget()
+    column = QVBoxLayout(holder)
+    column.setContentsMargins(0, 6, 0, 0)
+    label = _words(bold=True)
+    label.setText(title)
+    column.addWidget(label)
+    column.addWidget(widget)
+    return holder

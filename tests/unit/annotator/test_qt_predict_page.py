@@ -1,0 +1,129 @@
+"""The numbers and mistakes of an evaluated run in the window."""
+
+from pathlib import Path
+
+import evaluation_samples as samples
+import pytest
+from PyQt5.QtCore import Qt
+
+from annotator.darknet.confusion import Kind
+from annotator.darknet.evaluate import evaluate_run
+from annotator.darknet.runs import RunFolder
+from annotator.qt.main_window import MainWindow
+from annotator.settings import Settings
+
+LONG = 30_000
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    made = samples.make_run(tmp_path / "work")
+    samples.add_weights(made, "net_100.weights", 100, gain=0.0)
+    samples.add_weights(made, "net_200.weights", 200)
+    return made
+
+
+@pytest.fixture
+def window(qtbot, tmp_path: Path, run: RunFolder):
+    window = MainWindow(Settings(tmp_path / "settings.json"))
+    qtbot.addWidget(window)
+    window.resize(1024, 700)
+    with qtbot.waitActive(window):
+        window.show()
+        window.activateWindow()
+    window.open_path(run.work)
+    qtbot.waitUntil(lambda: window.project is not None, timeout=LONG)
+    window.show_page("predict")
+    yield window
+    window.close_without_asking()
+
+
+def relabelled(run: RunFolder, name: str, cells: str) -> None:
+    (run.work / f"obj/{name}.txt").write_text(samples.label_text(cells))
+
+
+def test_a_run_is_evaluated_and_its_numbers_shown(qtbot, window, run):
+    page = window.predict
+    page.parts.setCurrentWidget(page.numbers)
+    assert page.numbers.area.isHidden()
+    with qtbot.waitSignal(page.numbers.evaluate.ended, timeout=LONG):
+        qtbot.mouseClick(page.numbers.evaluate.button, Qt.LeftButton)
+    study = page.numbers.study
+    rows = [[study.item(row, column).text() for column in range(5)] for row in range(2)]
+    assert rows == [
+        ["100", "0.00", "0.00", "0.00", "0.00"],
+        ["★ 200", "100.00", "100.00", "100.00", "100.00"],
+    ]
+    assert study.item(1, 3).font().bold() and not study.item(0, 3).font().bold()
+    heads = [page.numbers.classes.horizontalHeaderItem(at).text() for at in range(17)]
+    assert heads[1] == "AP@0.50" and heads[-6:][0] == "COCO AP"
+    assert page.numbers.report.isEnabled()
+    assert "no_mask" in page.numbers.curves.describe(1.0, 1.0) or "mask" in page.numbers.curves.describe(1, 1)
+
+
+def test_a_stored_evaluation_is_read_when_it_is_looked_at_and_a_cell_leads_to_its_pictures(
+    qtbot, window, run
+):
+    relabelled(run, "test1", "....g...........")
+    evaluate_run(run)
+    page = window.predict
+    page.parts.setCurrentWidget(page.numbers)
+    qtbot.waitUntil(lambda: page.evaluated.results is not None, timeout=LONG)
+    confusion = page.numbers.confusion
+    assert confusion.describe(1, 0) == "1 no_mask taken for mask"
+    at = confusion.visualItemRect(confusion.item(1, 1)).center()
+    qtbot.mouseClick(confusion.viewport(), Qt.LeftButton, pos=at)
+    assert page.parts.currentWidget() is page.mistakes
+    (mistake,) = page.mistakes.model.rows
+    assert mistake.kind is Kind.WRONG_CLASS
+    # What is right leads to the labelling page.
+    page.parts.setCurrentWidget(page.numbers)
+    at = confusion.visualItemRect(confusion.item(0, 1)).center()
+    qtbot.mouseClick(confusion.viewport(), Qt.LeftButton, pos=at)
+    assert window.page_name == "label"
+    assert list(window.label.images.view.rows.shown) == ["obj/test0"]
+
+
+def test_from_a_mistake_to_the_labels_and_back(qtbot, window, run):
+    relabelled(run, "test1", "....g...........")
+    evaluate_run(run)
+    window.opening.read_again()
+    qtbot.waitUntil(
+        lambda: (
+            window.project is not None
+            and window.project.session.image("obj/test1").boxes[0].label == "no_mask"
+        ),
+        timeout=LONG,
+    )
+    window.show_page("predict")
+    page = window.predict
+    page.parts.setCurrentWidget(page.mistakes)
+    qtbot.waitUntil(lambda: bool(page.mistakes.model.rows), timeout=LONG)
+    page.mistakes.table.setFocus()
+    qtbot.keyClick(page.mistakes.table, Qt.Key_Return)
+    assert window.page_name == "label" and window.label.key == "obj/test1"
+    assert window.label.canvas.selected == frozenset({0})
+    qtbot.keyClick(window.label.canvas, Qt.Key_Escape)
+    assert window.page_name == "predict"
+
+    session = window.project.session
+    qtbot.keyClick(page.mistakes.table, Qt.Key_K)
+    assert [box.label for box in session.image("obj/test1").boxes] == ["mask"]
+    assert window.page_name == "predict"
+    window.undo()
+    assert [box.label for box in session.image("obj/test1").boxes] == ["no_mask"]
+    assert window.page_name == "predict"
+
+
+def test_changed_labels_leave_the_numbers_without_the_pictures(qtbot, window, run):
+    evaluate_run(run)
+    relabelled(run, "test1", "....g...........")
+    relabelled(run, "val1", "....g...........")
+    page = window.predict
+    page.parts.setCurrentWidget(page.numbers)
+    qtbot.waitUntil(lambda: page.evaluated.results is not None, timeout=LONG)
+    assert page.numbers.details.isHidden()
+    assert "evaluate again" in page.numbers.rules.text()
+    assert "100.00 %" in page.numbers.headline.text()
+    page.parts.setCurrentWidget(page.mistakes)
+    assert page.mistakes.model.rows == [] and "evaluate again" in page.mistakes.count.text()
