@@ -13,7 +13,7 @@ from annotator.qt.translation import tr
 from converters.errors import ImageError
 from converters.images import RgbImage, load_rgb
 
-CACHE_BYTES = 48_000_000
+CACHE_BYTES = 24_000_000
 """So much of decoded pictures is kept, and in any case :data:`KEPT` pictures."""
 KEPT = 5
 """The picture that is shown, and two on each side."""
