@@ -9,17 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from annotator.core.run_predictions import work_key
-from annotator.darknet.blocks import parameter_count
-from annotator.darknet.cfg import read_cfg
-from annotator.darknet.evaluation import default_weights, load_predictions, load_stored
-from annotator.darknet.runs import RunFolder, list_runs
-from annotator.darknet.weights import read_weights_header
 from converters.errors import DataError, FormatError
 from converters.model import Box
 from converters.work import read_names
 
 if TYPE_CHECKING:
     from annotator.darknet.predictor import Predictor
+    from annotator.darknet.runs import RunFolder
 
 LEAST = 0.05
 """Predictions below this confidence are never shown, and not kept."""
@@ -61,6 +57,8 @@ class Network:
             FormatError: Its cfg cannot be read.
             WeightsError: There are no weights yet.
         """
+        from annotator.darknet.evaluation import default_weights
+
         chosen = weights if weights is not None else default_weights(run)
         return cls(
             run.path.name,
@@ -89,6 +87,10 @@ class Network:
             FormatError: The cfg cannot be read or has another number of classes, or the weights are missing
                 or those of another network.
         """
+        from annotator.darknet.blocks import parameter_count
+        from annotator.darknet.cfg import read_cfg
+        from annotator.darknet.weights import read_weights_header
+
         cfg = read_cfg(self.cfg)
         classes = {section.get_int("classes") for section in cfg.detectors}
         if classes and classes != {len(self.class_names)}:
@@ -130,6 +132,8 @@ class Network:
         """What an evaluation with these very weights found, by keys of the Darknet data set."""
         if self.run is None:
             return {}
+        from annotator.darknet.evaluation import load_predictions, load_stored
+
         run = self.run
         try:
             evaluation = load_stored(run)
@@ -155,6 +159,8 @@ def networks_of(work: Path) -> list[Network]:
     Args:
         work: The Darknet data set.
     """
+    from annotator.darknet.runs import list_runs
+
     found: list[tuple[tuple[bool, bool], Network]] = []
     for run in reversed(list_runs(work)):
         with suppress(DataError):
@@ -165,6 +171,8 @@ def networks_of(work: Path) -> list[Network]:
 
 
 def _is_evaluated(run: RunFolder) -> bool:
+    from annotator.darknet.evaluation import load_stored
+
     try:
         return load_stored(run) is not None
     except FormatError:

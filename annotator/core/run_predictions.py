@@ -6,12 +6,14 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from annotator.core.disagreement import with_labels_of
-from annotator.darknet.evaluation import load_predictions, load_stored
-from annotator.darknet.runs import RunFolder, list_runs
 from converters.errors import DataError
 from converters.model import Box
+
+if TYPE_CHECKING:
+    from annotator.darknet.runs import RunFolder
 
 Found = Mapping[str, tuple[Box, ...]]
 
@@ -49,6 +51,8 @@ def newest_predictions(work: Path) -> RunPredictions | None:
     Args:
         work: The Darknet data set.
     """
+    from annotator.darknet.runs import list_runs
+
     for run in reversed(list_runs(work)):
         found = stored_predictions(run)
         if found is not None:
@@ -58,6 +62,8 @@ def newest_predictions(work: Path) -> RunPredictions | None:
 
 def stored_predictions(run: RunFolder) -> RunPredictions | None:
     """What the last evaluation of a run found on the test pictures; None where there was none."""
+    from annotator.darknet.evaluation import load_predictions, load_stored
+
     try:
         stored = load_stored(run)
     except DataError:

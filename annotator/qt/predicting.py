@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PyQt5.QtCore import QObject, pyqtSignal
 
 from annotator.core.networks_at_hand import Network
-from annotator.darknet.predictor import Predictor
 from annotator.qt.background import Task
 from converters.images import load_rgb
 from converters.model import Box
+
+if TYPE_CHECKING:
+    from annotator.darknet.predictor import Predictor
 
 Boxes = tuple[Box, ...]
 
