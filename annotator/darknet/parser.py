@@ -71,7 +71,7 @@ def _complaint(pattern: str, code: str, text: str, *, fatal: bool = True) -> _Co
 # The first that matches counts. Each sentence says what is wrong and what to do.
 _COMPLAINTS = (
     _complaint(
-        r"CUDA(?: Error:|.*) out of memory|CUDA_ERROR_OUT_OF_MEMORY|cudaErrorMemoryAllocation",
+        r"(?i)CUDA.*out of memory|CUDA_ERROR_OUT_OF_MEMORY|cudaErrorMemoryAlloc|CUDNN_STATUS_ALLOC_FAILED",
         "gpu-memory",
         "The GPU's memory is full: take more subdivisions (each is a smaller part of the batch), a smaller "
         "network size, or a tiny network.",
@@ -225,6 +225,9 @@ class OutputParser:
 
     def feed(self, text: str) -> None:
         """Take a piece of the stream; events come out for each line that it completes."""
+        if "\n" not in text and "\r" not in text:  # the most usual case, where it comes in small pieces
+            self._pending = (self._pending + text)[-MAX_LINE:]
+            return
         *lines, rest = _BREAKS.split(self._pending + text)
         for line in lines:
             self._line(line)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import os
 import random
 import re
 from pathlib import Path
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from annotator.darknet.events import Iteration, Loaded, MapBlock, Problem, WeightsSaved
+from annotator.darknet.following import Stream
 from annotator.darknet.parser import MAX_LINE, OutputParser, plain_text
 
 ALEXEYAB = (
@@ -163,6 +165,14 @@ def test_two_maps_do_not_mix():
         (" Wrong annotation: x = 0, y = 0, < 0 or > 1, file: data/a.txt ", "bad-box", False, "data/a.txt"),
         ("CUDA Error: out of memory: File exists", "gpu-memory", True, "subdivisions"),
         (
+            "* Error message:  current CUDA error: status=2, cudaErrorMemoryAllocation: out of memory",
+            "gpu-memory",
+            True,
+            "subdivisions",
+        ),
+        (" cuDNN Error: CUDNN_STATUS_ALLOC_FAILED", "gpu-memory", True, "subdivisions"),
+        (" cuDNN Error: CUDNN_STATUS_EXECUTION_FAILED", "gpu", True, "EXECUTION_FAILED"),
+        (
             "darknet: ./src/parser.c:315: parse_yolo: Assertion `l.outputs == params.inputs' failed.",
             "bad-filters",
             True,
@@ -199,6 +209,32 @@ def test_a_cut_anywhere_changes_nothing(sample):
     for cut in range(len(sample)):
         assert repr(parse(sample[:cut], sample[cut:])) == whole
     assert repr(parse(*sample)) == whole
+
+
+def parse_bytes(*pieces: bytes) -> list:
+    """As a stream of a process is parsed: decoded piece by piece."""
+    events: list = []
+    ours, theirs = os.pipe()
+    os.close(theirs)
+    stream = Stream(ours, OutputParser(events.append))
+    for piece in pieces:
+        stream.take(piece)
+    stream.close()
+    return events
+
+
+ODD = (
+    HANK
+    + 'Cannot load image "data/фото/маска 😷.png"\n\x1b[1;31mCouldn\'t open file: \x1b[0mdonnées/é.txt\r\n'
+    + "\x1b]2;3/9: loss=1 \x1b\\\x1b[H\x1b[J4/9: loss=2\x07\n"
+).encode() + b'Cannot load image "bad \xff\xd0.png"\n'
+
+
+def test_a_cut_at_any_byte_changes_nothing():
+    whole = repr(parse_bytes(ODD))
+    assert "маска 😷.png" in whole and "données/é.txt" in whole and "bad \ufffd\ufffd.png" in whole
+    for cut in range(len(ODD)):
+        assert repr(parse_bytes(ODD[:cut], ODD[cut:])) == whole
 
 
 @given(
@@ -246,6 +282,16 @@ def test_every_recorded_stream(which):
         assert repr(events) == repr(parse(text)), path.name
         seen += len(iterations)
     assert seen > 100
+
+
+@pytest.mark.parametrize("which", ["pjreddie", "alexey", "alexey-cv", "hank"])
+def test_every_recorded_stream_cut_at_every_byte(which):
+    folder = needs_shared(LOGS / which)
+    streams = {path.read_bytes(): path for end in ("out", "err") for path in folder.glob(f"*.{end}")}
+    for raw, path in streams.items():
+        raw = raw[:40_000]  # they repeat themselves
+        pieces = (raw[at : at + 1] for at in range(len(raw)))
+        assert repr(parse_bytes(*pieces)) == repr(parse_bytes(raw)), path
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,157 @@
+"""``python -m benchmarks.training_kills WORK``: a training that is killed at many moments.
+
+One training is begun; at a moment drawn by chance train-cli, its Darknet, or both are killed (SIGKILL, as a
+power cut would); then it is resumed, and killed again. After the last kill it is left to end. At the end there
+must be whole final weights, a line in metrics.csv for each iteration once, and no process left.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from annotator.darknet.dialect import require_darknet
+from annotator.darknet.runs import RunFolder, list_runs, read_metrics
+
+NETWORK = ("--network", "yolov3-tiny", "--width", "32", "--height", "32", "--batch", "2")
+VICTIMS = ("train-cli", "darknet", "both")
+MOMENTS = ("start", "run", "iteration", "saved")
+_LONGEST = 600.0
+
+
+@dataclass(frozen=True)
+class Kill:
+    """One of the kills.
+
+    Attributes:
+        victim: Who was killed.
+        after: The event after which, ``start`` for the start of the program.
+        delay: Seconds after that event.
+        iteration: The iteration reached by then.
+        saved: The iteration whose weights were there to go on from.
+    """
+
+    victim: str
+    after: str
+    delay: float
+    iteration: int
+    saved: int
+
+
+class BrokenRunError(Exception):
+    """A run did not survive a kill."""
+
+
+def storm(work: Path, darknet: Path, *, kills: int, iterations: int, seed: int = 0) -> list[Kill]:
+    """Train a data set, and kill that many times.
+
+    Raises:
+        BrokenRunError: What was left is not as it must be.
+    """
+    rng = random.Random(seed)
+    done: list[Kill] = []
+    run: RunFolder | None = None
+    while len(done) < kills:
+        victim, after = rng.choice(VICTIMS), rng.choice(MOMENTS)
+        delay = rng.random() ** 2 * (1.5 if after == "start" else 0.3)
+        _kill_once(_command(work, run, darknet, iterations), victim, after, delay)
+        runs = list_runs(work)
+        if not runs:  # killed before there was a run folder
+            done.append(Kill(victim, after, delay, 0, 0))
+            continue
+        run = RunFolder.open(runs[-1].path)
+        _wait_until_free(run)
+        newest = run.newest_weights()
+        done.append(Kill(victim, after, delay, run.info.iteration, newest.iteration if newest else 0))
+    ended = subprocess.run(
+        _command(work, run, darknet, iterations), stdout=subprocess.PIPE, timeout=_LONGEST, check=False
+    )
+    if ended.returncode != 0:
+        raise BrokenRunError(f"the last resumption ended with exit code {ended.returncode}")
+    _check(RunFolder.open(list_runs(work)[-1].path), iterations)
+    return done
+
+
+def _command(work: Path, run: RunFolder | None, darknet: Path, iterations: int) -> list[str]:
+    head = [sys.executable, "-m", "annotator.darknet.cli"]
+    if run is None:
+        what = ["run", str(work), *NETWORK, "--max-batches", str(iterations)]
+    else:
+        what = ["resume", str(run.path)]
+    return [*head, *what, "--darknet", str(darknet), "--events"]
+
+
+def _kill_once(command: list[str], victim: str, after: str, delay: float) -> None:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        said = process.stdout
+        path: Path | None = None
+        if said is not None and after != "start":
+            for line in said:
+                event = json.loads(line)
+                path = Path(event["path"]) if event["event"] == "run" else path
+                if event["event"] == after:
+                    break
+        time.sleep(delay)
+        pid = RunFolder.open(path).info.pid if path else None
+        if victim in ("train-cli", "both"):
+            process.kill()
+        if victim in ("darknet", "both") and pid:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        if victim == "darknet" and not pid:
+            process.kill()
+        if said is not None:
+            said.read()
+
+
+def _wait_until_free(run: RunFolder) -> None:
+    until = time.monotonic() + 20
+    while RunFolder.open(run.path).is_looked_after():
+        if time.monotonic() > until:
+            raise BrokenRunError(f"a process of {run.path} is left")
+        time.sleep(0.02)
+
+
+def _check(run: RunFolder, iterations: int) -> None:
+    newest = run.newest_weights()
+    if run.info.status != "finished" or newest is None or newest.iteration < iterations:
+        raise BrokenRunError(f"{run.path} is {run.info.status} at {newest}")
+    lines = [int(row["iteration"]) for row in read_metrics(run.metrics)]
+    if lines != list(range(1, iterations + 1)):
+        raise BrokenRunError(f"metrics.csv of {run.path} has {len(lines)} lines for {iterations} iterations")
+    if run.is_looked_after():
+        raise BrokenRunError(f"a process of {run.path} is left")
+
+
+def main() -> int:
+    """Kill; prints a line a kill on stdout."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.training_kills", description=__doc__)
+    parser.add_argument("work", type=Path, help="a Darknet data set; a run is made in it")
+    parser.add_argument("--darknet", help="default: $DARKNET, then PATH")
+    parser.add_argument("--kills", type=int, default=20, help="how many (20)")
+    parser.add_argument("--iterations", type=int, default=320, help="of the training (320)")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    darknet = require_darknet(args.darknet).path
+    try:
+        kills = storm(args.work, darknet, kills=args.kills, iterations=args.iterations, seed=args.seed)
+    except BrokenRunError as error:
+        print(f"broken: {error}", file=sys.stderr)
+        return 1
+    print("| victim | after | s | iteration | saved |\n|---|---|---|---|---|")
+    for kill in kills:
+        print(f"| {kill.victim} | {kill.after} | {kill.delay:.2f} | {kill.iteration} | {kill.saved} |")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
