@@ -1,8 +1,8 @@
 """``python -m benchmarks.training_kills WORK``: a training that is killed at many moments.
 
 One training is begun; at a moment drawn by chance train-cli, its Darknet, or both are killed (SIGKILL, as a
-power cut would); then it is resumed, and killed again. After the last kill it is left to end. At the end there
-must be whole final weights, a line in metrics.csv for each iteration once, and no process left.
+power cut would); then it is resumed, and killed again. After the last kill it is left to end. Then there
+must be whole final weights, one line in metrics.csv for each iteration, and no process left.
 """
 
 from __future__ import annotations
