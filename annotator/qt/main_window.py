@@ -172,6 +172,8 @@ class MainWindow(QMainWindow):
 
     def _connect_training(self, train: TrainPage) -> None:
         train.run_finished.connect(lambda *run: self.predict.choose_run(*run))
+        train.page_wanted.connect(self.show_page)
+        train.label_wanted.connect(self.show_image_of)
         train.size_changed.connect(self.label.boxes.set_network_size)
         train.size_changed.connect(lambda *size: self.label.images.set_network(size))
 

@@ -131,9 +131,9 @@ def test_a_picture_that_vanished_is_said_before_the_hours_are_spent(qtbot, windo
     (demo.with_name("demo-work") / "obj" / "maksssksksss7.png").unlink()
     train = window.train
     go_to(qtbot, window, train)
-    qtbot.waitUntil(lambda: train.start.isEnabled(), timeout=LONG)
-    click(qtbot, train.start)
-    qtbot.waitUntil(lambda: train.model.state is State.FAILED, timeout=LONG)
-    assert window.message_bar.isVisible()
-    said = "\n".join(f"{m.text}\n{m.details}" for m in messages.history)
-    assert "maksssksksss7.png" in said
+    check = train.setup.check
+    qtbot.waitUntil(lambda: check.result is not None, timeout=LONG)
+    assert not train.start.isEnabled() and check.errors == 1
+    assert "1 error" in check.title() and "maksssksksss7.png" in check.table.item(0, 0).text()
+    click(qtbot, check.table.cellWidget(0, 1))
+    assert window.page_name == "label" and window.label.key == "images/maksssksksss7"

@@ -158,6 +158,11 @@ class OptionsPanel(QWidget):
             return tr("steps are two rising iterations with a comma between them, as 4800,5400.")
         return ""
 
+    def set_value(self, key: str, text: str) -> None:
+        """Change an option as the person would."""
+        self.fields[key].set_text(text)
+        self._edited(key)
+
     def forget(self) -> None:
         """Everything as the network says."""
         for field in self.fields.values():

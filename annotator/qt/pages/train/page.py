@@ -23,6 +23,7 @@ from annotator.darknet.networks import default_max_batches, suggested
 from annotator.darknet.runs import RunFolder, list_runs
 from annotator.qt.background import Task
 from annotator.qt.pages.page import Page
+from annotator.qt.pages.train.fixes import mend
 from annotator.qt.pages.train.live import Live
 from annotator.qt.pages.train.runs_table import RunsTable
 from annotator.qt.pages.train.setup import Setup
@@ -42,11 +43,15 @@ class TrainPage(Page):
         run_finished: Folder of a run that ended with weights.
         runs_wanted: The person wants to see the old runs.
         size_changed: Width and height of the network's input.
+        page_wanted: Name of another page, where something can be mended.
+        label_wanted: Key of a picture to label.
     """
 
     run_finished = pyqtSignal(object)
     runs_wanted = pyqtSignal()
     size_changed = pyqtSignal(int, int)
+    page_wanted = pyqtSignal(str)
+    label_wanted = pyqtSignal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(tr("Train"), "", parent)
@@ -86,10 +91,11 @@ class TrainPage(Page):
         self.max_batches = basic.max_batches
         self.start = basic.start
         self.network_note = self.setup.note
+        self.setup.check.fix_wanted.connect(lambda finding: mend(self, finding))
         basic.size_changed.connect(self.size_changed)
         self.setup.changed.connect(self._show_state)
         self.max_batches.valueChanged.connect(lambda: self._show_resume(self.model.is_busy))
-        self.start.clicked.connect(self._start)
+        self.start.clicked.connect(self.start_or_queue)
         self.column.addWidget(self.setup)
 
     def _build_live(self) -> None:
@@ -144,6 +150,8 @@ class TrainPage(Page):
             self.look_for_darknet()
 
     def refresh(self) -> None:
+        if self.setup.check.result is not None and self.setup.check.result.findings:
+            self.setup.check.check_now()  # it may have been mended on another page
         self._list_runs()
         self._show_state()
 
@@ -244,7 +252,8 @@ class TrainPage(Page):
 
     # Running
 
-    def _start(self) -> None:
+    def start_or_queue(self) -> None:
+        """Start the training that is set up."""
         work = self._work()
         if work is not None:
             self._launch(self.setup.plan().arguments(work.root))

@@ -126,6 +126,10 @@ class BasicSettings(QGroupBox):
         """Name of the chosen network; empty for an own cfg."""
         return self.network.currentData() or ""
 
+    def take(self, network: str) -> None:
+        """Choose a network by its name."""
+        self.network.setCurrentIndex(self.network.findData(network))
+
     def fill_in_trial(self) -> None:
         """Numbers with which a training goes through in minutes on a processor."""
         self.height_box.setValue(96)

@@ -9,6 +9,7 @@ from annotator.core.training_plan import TrainingPlan, option_states, other_hint
 from annotator.darknet.dialect import Darknet
 from annotator.darknet.networks import NETWORKS
 from annotator.qt.pages.train.anchors_panel import AnchorsPanel
+from annotator.qt.pages.train.check_panel import CheckPanel
 from annotator.qt.pages.train.drawers import Drawers
 from annotator.qt.pages.train.network_panel import NetworkPanel
 from annotator.qt.pages.train.options_panel import OptionsPanel
@@ -48,6 +49,7 @@ class Setup(QWidget):
         self.options = OptionsPanel()
         self.anchors = AnchorsPanel(lambda: (self.basic.plan(), self.work, self.darknet))
         self.weights = WeightsPanel()
+        self.check = CheckPanel()
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(_SOON)
@@ -73,6 +75,8 @@ class Setup(QWidget):
         )
         add(tr("Anchors"), tr("Sizes that boxes are guessed from, chosen for this set"), self.anchors)
         add(tr("Weights to start from"), tr("Begin with what was learned from other pictures"), self.weights)
+        add(tr("Check"), tr("Everything that would make the training fail, before it starts"), self.check)
+        self.check.checked.connect(self._checked)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.basic)
@@ -98,6 +102,7 @@ class Setup(QWidget):
         """Another training set."""
         self.work, self.names = work, names
         self.anchors.set_changed()
+        self.check.forget()
         self._soon.start()
 
     def set_darknet(self, darknet: Darknet | None) -> None:
@@ -123,6 +128,8 @@ class Setup(QWidget):
         self.weights.show_network(plan.network)
         self._show_titles(plan)
         self._show_note(plan, hints)
+        self.check.check(self._to_check(plan))
+        self.drawers.title(self.check, self.check.title())
         self.changed.emit()
 
     def _show_options(self, plan: TrainingPlan) -> list[str]:
@@ -131,6 +138,16 @@ class Setup(QWidget):
         self.options.show_states(option_states(plan, self.classes, self.darknet), steps_of(plain))
         dialect = self.darknet.dialect if self.darknet is not None else "alexeyab"
         return other_hints(plain, dialect, self.classes)
+
+    def _to_check(self, plan: TrainingPlan) -> list[str]:
+        """What the check is asked; nothing without a training set, or where the settings are wrong."""
+        if self.work is None or self.darknet is None or self.problem:
+            return []
+        return [*plan.arguments(self.work.root)[1:], "--darknet", str(self.darknet.path)]
+
+    def _checked(self) -> None:
+        self.drawers.title(self.check, self.check.title())
+        self.changed.emit()
 
     def _show_titles(self, plan: TrainingPlan) -> None:
         """What is set in a part that is closed stands on its button."""
@@ -168,9 +185,10 @@ class Setup(QWidget):
         """Whether a training can be started with this, as far as the settings tell."""
         name = self.basic.network_name
         knows = self.darknet is not None and (not name or self.darknet.knows(name))
-        return knows and not self.problem
+        return knows and not self.problem and not self.check.errors
 
     def stop(self) -> None:
         """End what runs (the window closes)."""
         self.anchors.stop()
         self.weights.stop()
+        self.check.stop()

@@ -1,0 +1,48 @@
+"""What the buttons beside the findings of a check do."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from annotator import messages
+from annotator.core.training_check import CheckFinding
+from annotator.darknet.networks import suggested
+from annotator.qt.translation import tr
+
+if TYPE_CHECKING:
+    from annotator.qt.pages.train.page import TrainPage
+
+
+def mend(page: TrainPage, finding: CheckFinding) -> None:
+    """Carry out the fix of a finding, or lead to where it can be done."""
+    setup = page.setup
+    match finding.fix:
+        case "choose-darknet":
+            page.choose_darknet()
+        case "choose-network" | "make-network" if page.darknet is not None:
+            setup.basic.take(suggested(page.darknet.dialect, page.darknet.gpu))
+        case "mosaic-off":
+            setup.options.set_value("mosaic", "0")
+        case "queue":
+            page.start_or_queue()
+        case "split" | "make-set" | "choose-folder":
+            page.page_wanted.emit("split")
+        case "show-picture":
+            _show(page, finding)
+        case "choose-weights":
+            setup.weights.use_none()
+            setup.drawers.open(setup.weights)
+        case "raise-max-batches":
+            setup.basic.max_batches.setValue(setup.basic.max_batches.value() * 3 // 2)
+        case "delete-runs":
+            page.runs_wanted.emit()
+
+
+def _show(page: TrainPage, finding: CheckFinding) -> None:
+    image = PurePosixPath(finding.image)
+    key = page.project.key_of(str(image.with_suffix(""))) if page.project is not None else None
+    if key:
+        page.label_wanted.emit(key)
+    else:
+        messages.info(tr("{name} is not in the open set.", name=image.name))
