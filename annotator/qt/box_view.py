@@ -22,6 +22,9 @@ HANDLE_REACH = 9.0
 class BoxView(PictureView):
     """Shows boxes, holds none: they are the session's.
 
+    Attributes:
+        large: The place that :meth:`show_large` showed last; None after another picture or the whole one.
+
     Signals:
         selection_changed: Indices of the selected boxes.
         hover_changed: Index of the box under the pointer, or None.
@@ -41,6 +44,7 @@ class BoxView(PictureView):
         self.keep_zoom = False
         self._hovered: int | None = None
         self._last: Xyxy | None = None
+        self.large: Xyxy | None = None
         self._zoomed_to: int | None = None
         self._is_new = True
         self._painted = QRectF()
@@ -51,7 +55,7 @@ class BoxView(PictureView):
         """Another picture's boxes; the picture itself follows with ``show_image``."""
         self.key = key
         self.boxes = boxes
-        self._last = self._zoomed_to = None
+        self._last = self._zoomed_to = self.large = None
         self._is_new = True
         self.hover(None)
         self.select(frozenset())
@@ -82,7 +86,7 @@ class BoxView(PictureView):
 
     def fit(self) -> None:
         """Show the whole picture, now and when the view is resized."""
-        self._zoomed_to = None
+        self._zoomed_to = self.large = None
         super().fit()
 
     # Selecting
@@ -144,6 +148,13 @@ class BoxView(PictureView):
         self._set_viewport(Viewport.showing(self.boxes[index].xyxy, self._view()))
         order = selecting.reading_order([box.xyxy for box in self.boxes])
         self.stepped.emit(order.index(index) + 1, len(order))
+
+    def show_large(self, xyxy: Xyxy) -> None:
+        """Show a place of the picture large, as a selected box is; :attr:`large` says which."""
+        if self.has_picture:
+            self.large = xyxy
+            self._fitted = False
+            self._set_viewport(Viewport.showing(xyxy, self._view()))
 
     # Painting
 

@@ -11,6 +11,7 @@ from PyQt5.QtWidgets import QLabel
 from annotator import messages
 from annotator.core import selecting
 from annotator.core import suggestions as core
+from annotator.core.dismissed_predictions import DismissedPredictions
 from annotator.core.edits import SetBoxes
 from annotator.core.hit import BODY_REACH, boxes_at
 from annotator.core.networks_at_hand import LEAST
@@ -41,8 +42,6 @@ AHEAD = 3
 TELL_AFTER = 700
 """Milliseconds in which what was found is collected, before the list and the gallery hear of it."""
 
-Mark = tuple[Xyxy, str]
-
 
 class Suggestions(QObject):
     """The predictions on the labelling page of a window.
@@ -64,7 +63,7 @@ class Suggestions(QObject):
         self._label = window.label
         self._canvas = window.label.canvas
         self._project: Project | None = None
-        self._dismissed: dict[str, frozenset[Mark]] = {}
+        self._dismissed = DismissedPredictions()
         self._news: set[str] = set()
         self._is_anew = False
         self._pressed_at: QPoint | None = None
@@ -116,7 +115,7 @@ class Suggestions(QObject):
         """Another set was opened: nothing is shown until it is asked for."""
         self._project = project
         self.is_on = False
-        self._dismissed = {}
+        self._dismissed = DismissedPredictions(project.session.sidecar)
         self.unlabelled.give_up()
         self._news.clear()
         self.network.set_project(project)
@@ -142,7 +141,6 @@ class Suggestions(QObject):
 
     def _network_taken(self) -> None:
         """There is another network: nothing is known of what it finds but what was stored."""
-        self._dismissed = {}
         self.unlabelled.give_up()
         self._is_anew = True
         self._all_are_news()
@@ -213,7 +211,7 @@ class Suggestions(QObject):
         image = project.session.image(key)
         size = image.size if all(image.size) else self._canvas.picture_size
         boxes = core.on_whole_pixels(core.mapped(found, self.network.mapping), size)
-        dismissed = self._dismissed.get(key, frozenset())
+        dismissed = self._dismissed.of(key)
         left = [box for box in boxes if (box.xyxy, box.label) not in dismissed]
         return core.suggestions(image.boxes, left, self.threshold / 100)
 
@@ -333,11 +331,11 @@ class Suggestions(QObject):
                 tr("Select a prediction first ({key}, or a click)", key=self._key("next_box"))
             )
             return
-        following = self._after(one)
+        following, is_large = self._after(one), self._canvas.large == one.box.xyxy
         if label not in (None, one.box.label):
             self._dismiss(key, one)  # the person has seen what the network says of it
         self._push(core.accept_one(key, self._boxes(), one, label))
-        self._go_on(following)
+        self._go_on(following, is_large)
 
     def accept_as(self, label: str) -> bool:
         """Take over the selected prediction with another class; returns whether one is selected."""
@@ -357,19 +355,19 @@ class Suggestions(QObject):
                 tr("Select a prediction first ({key}, or a click)", key=self._key("next_box"))
             )
             return
-        following = self._after(one)
+        following, is_large = self._after(one), self._canvas.large == one.box.xyxy
         self._dismiss(key, one)
         self._refresh()
-        self._go_on(following)
+        self._go_on(following, is_large)
 
     def _dismiss(self, key: str, one: Suggestion) -> None:
-        self._dismissed[key] = self._dismissed.get(key, frozenset()) | {(one.box.xyxy, one.box.label)}
+        self._dismissed.add(key, one.box)
         self._note(key)
 
     def bring_back(self) -> None:
         """Show the dismissed predictions of this picture again."""
         key = self._label.key
-        if key is not None and self._dismissed.pop(key, None):
+        if key is not None and self._dismissed.bring_back(key):
             self._note(key)
             self._refresh()
         else:
@@ -395,6 +393,25 @@ class Suggestions(QObject):
         else:
             self._select(found[place - len(boxes)])
 
+    def zoom(self, by: int) -> None:
+        """Show what is selected large; where it is, the next (1) or previous (-1) box or prediction."""
+        canvas = self._canvas
+        if not any(one.differs for one in self.shown):
+            canvas.zoom_to_selected(by)
+            return
+        target = self._selected_edges()
+        if target is None or target == canvas.large:
+            self.cycle(by)
+            target = self._selected_edges()
+        if target is not None:
+            canvas.show_large(target)
+
+    def _selected_edges(self) -> Xyxy | None:
+        if self.selected is not None:
+            return self.selected.box.xyxy
+        chosen = self._canvas.selected
+        return self._canvas.boxes[min(chosen)].xyxy if len(chosen) == 1 else None
+
     def network_found(self, key: str) -> Boxes | None:
         """What the network found in a picture, with the set's labels and without what was dismissed.
 
@@ -403,7 +420,7 @@ class Suggestions(QObject):
         boxes, project = self._predicting.boxes(key), self._project
         if boxes is None or project is None or key not in project.session:
             return None
-        dismissed = self._dismissed.get(key)
+        dismissed = self._dismissed.of(key)
         if not dismissed:
             return core.mapped(boxes, self.network.mapping)
         image = project.session.image(key)
@@ -451,12 +468,14 @@ class Suggestions(QObject):
         place = selecting.step([other.box for other in found], frozenset({found.index(one)}), 1, None)
         return found[place] if place is not None and found[place] is not one else None
 
-    def _go_on(self, following: Suggestion | None) -> None:
+    def _go_on(self, following: Suggestion | None, is_large: bool) -> None:
         one = next(
             (o for o in self.shown if following is not None and o.box == following.box and o.differs), None
         )
         self._canvas.select(frozenset())
         self._select(one)
+        if one is not None and is_large:
+            self._canvas.show_large(one.box.xyxy)
         if one is None:
             self._label.told.emit(tr("That was the last prediction of this picture"))
 

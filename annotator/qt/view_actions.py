@@ -26,8 +26,13 @@ def _zoom_entries(window: MainWindow) -> list[Entry]:
         ("zoom_out", tr("Zoom out"), ("-",), lambda: canvas.zoom_by(1 / ZOOM_STEP)),
         ("fit", tr("Fit the picture"), ("F",), canvas.fit),
         ("actual", tr("100 %"), ("Ctrl+1",), canvas.zoom_to_actual),
-        ("zoom_box", tr("Zoom to the selected box, then to the next"), ("Z",), canvas.zoom_to_selected),
-        ("zoom_box_back", tr("Zoom to the box before"), ("Shift+Z",), lambda: canvas.zoom_to_selected(-1)),
+        (
+            "zoom_box",
+            tr("Zoom to the selected box, then to the next"),
+            ("Z",),
+            lambda: window.suggestions.zoom(1),
+        ),
+        ("zoom_box_back", tr("Zoom to the box before"), ("Shift+Z",), lambda: window.suggestions.zoom(-1)),
     )
     entries = [Entry(name, text, keys, "View", run, LABELLING) for name, text, keys, run in actions]
     entries.append(

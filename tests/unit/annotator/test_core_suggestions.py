@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from annotator.core import suggestions as core
+from annotator.core.dismissed_predictions import DismissedPredictions
+from annotator.core.sidecar import Sidecar
 from annotator.core.suggestions import Standing, Suggestion, suggestions
 from converters.model import AnnotatedImage, Box
 
@@ -93,3 +95,16 @@ def test_many_pictures_get_their_first_boxes_as_one_edit():
     edit = core.accept_in_many(images, found, 0.25)
     assert edit.keys == ("a", "b") and edit.text == "accept 2 predictions in 2 pictures"
     assert not core.accept_in_many(images, found, 0.95).changes_something
+
+
+def test_what_was_dismissed_is_remembered_with_the_set(tmp_path: Path):
+    sidecar = Sidecar(tmp_path)
+    kept = DismissedPredictions(sidecar)
+    kept.add("a", _box(0, "mask", 0.9))
+    kept.add("b", _box(5, "mask", 0.9))
+    assert kept.bring_back("b") and not kept.bring_back("c")
+    again = DismissedPredictions(sidecar)
+    assert again.of("a") == {((0.0, 0.0, 10.0, 10.0), "mask")} and again.of("b") == frozenset()
+    sidecar.keep_fact("dismissed_predictions", b"[[1")
+    assert DismissedPredictions(sidecar).of("a") == frozenset()
+    sidecar.close()

@@ -303,3 +303,21 @@ def test_the_menu_of_a_prediction_accepts_it(qtbot, window: MainWindow):
     assert menu is not None
     texts = [action.text() for action in menu.actions()]
     assert "Accept as no_mask" in texts and window.actions_by_name["accept_prediction"] in menu.actions()
+
+
+def test_z_goes_from_prediction_to_prediction_large(qtbot, window: MainWindow):
+    _go(qtbot, window, "obj/new")
+    _switch_on(qtbot, window)
+    canvas, found = window.label.canvas, window.suggestions
+    before = canvas.viewport.scale
+    _press(window, Qt.Key_Z)
+    assert found.selected is not None and canvas.large == found.selected.box.xyxy == (0, 0, 8, 8)
+    assert canvas.viewport.scale > before
+    _press(window, Qt.Key_Z)
+    assert canvas.large == (16, 8, 24, 16)
+    _press(window, Qt.Key_Return, Qt.ShiftModifier)
+    assert canvas.large == (16, 24, 24, 32), "the next one, as large"
+    _press(window, Qt.Key_Z, Qt.ShiftModifier)
+    assert canvas.selected and canvas.large == (16, 8, 24, 16), "the box that was just accepted"
+    _press(window, Qt.Key_F)
+    assert canvas.large is None
