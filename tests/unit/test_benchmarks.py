@@ -83,3 +83,20 @@ def test_a_made_up_set_is_one(tmp_path: Path, sets: ModuleType):
     assert [read_header(path).plain for path in sorted((pictures / "images").iterdir())] == [False, False]
     assert sets.bytes_in(pictures) > 2 * sets.bytes_in(root) / 24
     assert sets.bytes_in(pictures, but=[pictures]) == 0
+
+
+def test_a_window_that_is_measured_tells_its_numbers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.syspath_prepend(str(ROOT))
+    labelling = importlib.import_module("benchmarks.labelling")
+    script = tmp_path / "window.py"
+    script.write_text(
+        "import json, os; steps = [float(n) for n in range(int(os.environ['BROWSING_STEPS']))];"
+        "print(json.dumps({'first': 0.5, 'steps': steps, 'memory': 99.0}))"
+    )
+    found = labelling.run([sys.executable, script], tmp_path / "home", 21)
+    assert (found.first, found.median, found.p95, found.memory) == (0.5, 10.0, 19.0, 99.0)
+    table = labelling._table({labelling.OURS: [found], "other": [found]})
+    assert table[-1].endswith("| 1.00 (1.00 to 1.00) | 1.00 (1.00 to 1.00) | 1.00 (1.00 to 1.00) |")
+    script.write_text("raise SystemExit('no screen')")
+    with pytest.raises(labelling.CommandFailedError, match="no screen"):
+        labelling.run([sys.executable, script], tmp_path / "home", 3)
