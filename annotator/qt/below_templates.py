@@ -22,8 +22,11 @@ def said_n(one: str, many: str) -> Pair:
 
 def templates() -> list[Pair]:
     """All of them: text (for many), and the same for one where a number decides."""
-    return [*_counts(), *_edits(), *_class_edits(), *_picture_edits(), *_stages(), *_ends(), *_networks(),
-            *_policies(), *_operations(), *_plans(), *_findings(), *_refusals()]  # fmt: skip
+    parts = (
+        _counts, _edits, _class_edits, _picture_edits, _stages, _ends, _networks, _policies, _operations,
+        _plans, _findings, _losses, _refusals, _key_names,
+    )  # fmt: skip
+    return [pair for part in parts for pair in part()]
 
 
 def _counts() -> list[Pair]:
@@ -228,7 +231,12 @@ def _findings() -> list[Pair]:
         said("{name} box at {place} is {times} times as long as wide."),
         said("{name} box {later} repeats box {first} (IoU {value})."),
         said("{name} box {later} lies almost on {other} box {first} (IoU {value})."),
+        said("box {place} passes the edge of the picture of {size} by {over} px."),
+        said("box {place} lies wholly outside the picture of {size}."),
+        said("box {place} reaches far outside the picture of {size}."),
+        said("{count} more boxes cannot be read."),
         said("has no label file."),
+        said("is in no label file."),
         said("none of its {what} has a label file."),
         said("classes {names} differ only by case, blanks, - or _."),
         said("class name {name} has blanks around it."),
@@ -249,6 +257,25 @@ def _findings() -> list[Pair]:
         said("{count} pictures are missing: {names}."),
         said("{image} ({split}) is of the same group as {other} ({where})."),
         said("shows the same as {name}, but is in {split} and that in {where}."),
+    ]
+
+
+def _losses() -> list[Pair]:
+    """What a format cannot hold."""
+    return [
+        said("confidence"),
+        said("coordinates finer than {size} px"),
+        said("flags"),
+        said("the flag {flag}"),
+        said("the picture's size"),
+        said("the split of pictures without labels"),
+    ]
+
+
+def _key_names() -> list[Pair]:
+    """Keys that Qt's own catalogue calls otherwise than the keyboards do."""
+    return [
+        said("Enter"),
     ]
 
 

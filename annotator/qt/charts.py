@@ -366,6 +366,8 @@ class MatrixPanel(QWidget):
         self.table.setVerticalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
         self.table.verticalHeader().hide()
         self.table.setTextElideMode(Qt.ElideMiddle)
+        # Or a long name is broken first, and of its last part nothing is left.
+        self.table.setWordWrap(False)
         self.table.cellClicked.connect(self._clicked)
         self.matrix: Matrix | None = None
         column = QVBoxLayout(self)

@@ -21,6 +21,7 @@ from annotator.qt import layout_memory
 from annotator.qt.background import Task
 from annotator.qt.first_picture import FirstPicture
 from annotator.qt.progress import ProgressDialog
+from annotator.qt.said_below import summary
 from annotator.qt.translation import tr, tr_n
 from converters.errors import DataError
 
@@ -317,7 +318,7 @@ def say_what_was_found(session: Session) -> None:
             tr(
                 "{pictures}. To look at some day: {summary}.",
                 pictures=pictures,
-                summary=session.report.summary(),
+                summary=summary(session.report),
             ),
             details,
         )

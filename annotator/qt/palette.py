@@ -64,7 +64,7 @@ def _text_of(window: MainWindow, name: str) -> str:
         title = window.tabs.tabText(window.tabs.indexOf(page)) if page is not None else ""
     else:
         title = window.keys.menus[entry.menu].title().replace("&", "") if entry.menu else ""
-    return f"{title}: {text}" if title else text
+    return tr("{name}: {what}", name=title, what=text) if title else text
 
 
 def ranked(commands: list[Command], query: str) -> list[Command]:

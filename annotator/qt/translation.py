@@ -105,8 +105,10 @@ class Translator(QTranslator):
     def translate(
         self, context: str, text: str, disambiguation: str | None = None, n: int = -1
     ) -> str | None:
+        if context == "QShortcut" and text == "Return":
+            return self._texts.get("Enter")  # what stands on the key
         if context != CONTEXT:
-            return None  # type: ignore[return-value]  # Qt's own texts: the next translator's
+            return None  # Qt's own texts: the next translator's
         if n >= 0 and text in self._forms:
             one, many = self._forms[text]
             # French counts none as one ("0 image"); no other language is there yet.

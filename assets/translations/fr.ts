@@ -107,12 +107,20 @@
         <translation>70 / 15 / 15 %</translation>
     </message>
     <message>
+        <source>95 % interval</source>
+        <translation>intervalle à 95 %</translation>
+    </message>
+    <message>
         <source>A Darknet data set (obj/, split.csv, lists): for training with Darknet, here or elsewhere.</source>
         <translation>Un jeu de données Darknet (obj/, split.csv, listes) : pour l’entraînement avec Darknet, ici ou ailleurs.</translation>
     </message>
     <message>
         <source>A Darknet data set takes one folder or archive at a time: drop that.</source>
         <translation>Un jeu de données Darknet prend un dossier ou une archive à la fois : déposez-le ainsi.</translation>
+    </message>
+    <message>
+        <source>A bar at the dashed line: of the predictions with this confidence just as many are right</source>
+        <translation>Une barre sur la ligne tiretée : parmi les prédictions de cette confiance, autant sont justes</translation>
     </message>
     <message>
         <source>A file:</source>
@@ -135,8 +143,43 @@
         <translation>Une image d’une classe rare montre souvent aussi des classes courantes, et une copie les ajoute toutes. Le plan dit combien de copies de quelle image d’entraînement approchent le mieux d’une cible. Val et test restent tels quels.</translation>
     </message>
     <message>
-        <source>A training is running. Stop it?</source>
-        <translation>Un entraînement est en cours. L’arrêter?</translation>
+        <source>A training is running.</source>
+        <translation>Un entraînement est en cours.</translation>
+    </message>
+    <message>
+        <source>A training of this set</source>
+        <translation>Un entraînement de ce jeu</translation>
+    </message>
+    <message>
+        <source>A training of this set (there is none with weights yet)</source>
+        <translation>Un entraînement de ce jeu (aucun n’a encore de poids)</translation>
+    </message>
+    <message>
+        <source>A training of this set goes on: see the Train page.</source>
+        <translation>Un entraînement de ce jeu continue : voir la page Entraînement.</translation>
+    </message>
+    <message>
+        <source>AP and mAP are counted by Darknet's rules, as its detector map prints them. COCO's numbers follow COCO's: AP is the mean over IoU 0.50 to 0.95, s, m, l: boxes below 32², up to 96², and larger; a class without a box is left out of its mean and counts as 0 in Darknet's.</source>
+        <translation>AP et mAP sont comptées selon les règles de Darknet, comme son detector map les affiche. Les nombres de COCO suivent celles de COCO : AP est la moyenne des IoU de 0.50 à 0.95; s, m, l : boîtes sous 32², jusqu’à 96², et plus grandes; une classe sans boîte n’entre pas dans sa moyenne et compte pour 0 dans celle de Darknet.</translation>
+    </message>
+    <message>
+        <source>AP by the size of the boxes</source>
+        <translation>AP selon la taille des boîtes</translation>
+    </message>
+    <message>
+        <source>AP on val, %</source>
+        <translation>AP sur val, %</translation>
+    </message>
+    <message numerus="yes">
+        <source>AP@0.50 in percent on validation, {n} pictures: ★ chosen, bold: the highest of a column</source>
+        <translation>
+            <numerusform>AP@0.50 en pour cent sur la validation, {n} image : ★ choisi, gras : le plus haut d’une colonne</numerusform>
+            <numerusform>AP@0.50 en pour cent sur la validation, {n} images : ★ choisi, gras : le plus haut d’une colonne</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>AP@0.50, %</source>
+        <translation>AP@0.50, %</translation>
     </message>
     <message>
         <source>About mask-annotator</source>
@@ -147,8 +190,24 @@
         <translation>Accepter toutes les nouvelles prédictions</translation>
     </message>
     <message>
+        <source>Accept as {name}</source>
+        <translation>Accepter comme {name}</translation>
+    </message>
+    <message>
+        <source>Accept predictions</source>
+        <translation>Accepter des prédictions</translation>
+    </message>
+    <message>
+        <source>Accept predictions in all unlabelled pictures…</source>
+        <translation>Accepter les prédictions des images sans étiquettes…</translation>
+    </message>
+    <message>
         <source>Accept the selected prediction</source>
         <translation>Accepter la prédiction sélectionnée</translation>
+    </message>
+    <message>
+        <source>Accuracy</source>
+        <translation>Précision</translation>
     </message>
     <message>
         <source>Action</source>
@@ -197,12 +256,20 @@ CUDA : {context:.1f} Go</translation>
         <translation>Ajouter les images d’un dossier</translation>
     </message>
     <message>
+        <source>Add them</source>
+        <translation>Les ajouter</translation>
+    </message>
+    <message>
         <source>Add to this set</source>
         <translation>Ajouter à ce jeu</translation>
     </message>
     <message>
         <source>Add to {set}</source>
         <translation>Ajouter à {set}</translation>
+    </message>
+    <message>
+        <source>Add {boxes} to {pictures} without labels?</source>
+        <translation>Ajouter {boxes} à {pictures} sans étiquettes?</translation>
     </message>
     <message numerus="yes">
         <source>Add {n} pictures</source>
@@ -261,6 +328,10 @@ CUDA : {context:.1f} Go</translation>
             <numerusform>Toutes les images de cette liste sont vérifiées; {n} hors de la liste ne l’est pas.</numerusform>
             <numerusform>Toutes les images de cette liste sont vérifiées; {n} hors de la liste ne le sont pas.</numerusform>
         </translation>
+    </message>
+    <message>
+        <source>All these pictures in Label</source>
+        <translation>Toutes à l’étiquetage</translation>
     </message>
     <message>
         <source>All {what} with {name} has {count} copies, the most that is allowed.</source>
@@ -326,6 +397,10 @@ CUDA : {context:.1f} Go</translation>
     <message>
         <source>Archives</source>
         <translation>Archives</translation>
+    </message>
+    <message>
+        <source>Are the confidences what they say?</source>
+        <translation>Les confiances disent-elles vrai?</translation>
     </message>
     <message>
         <source>As COCO counts: small below 32², large from 96² square pixels. Each picture is stretched to the network's input, as AlexeyAB's Darknet does.</source>
@@ -468,6 +543,10 @@ CUDA : {context:.1f} Go</translation>
         <translation>Restaurer les derniers fichiers corrigés</translation>
     </message>
     <message>
+        <source>Browse…</source>
+        <translation>Parcourir…</translation>
+    </message>
+    <message>
         <source>Built on</source>
         <translation>Bâti sur</translation>
     </message>
@@ -555,6 +634,10 @@ CUDA : {context:.1f} Go</translation>
         <translation>Choisir le programme darknet</translation>
     </message>
     <message>
+        <source>Choose the network of the predictions…</source>
+        <translation>Choisir le réseau des prédictions…</translation>
+    </message>
+    <message>
         <source>Choose weights</source>
         <translation>Choisir des poids</translation>
     </message>
@@ -577,6 +660,10 @@ CUDA : {context:.1f} Go</translation>
     <message>
         <source>Class in the set</source>
         <translation>Classe dans le jeu</translation>
+    </message>
+    <message>
+        <source>Class names</source>
+        <translation>Noms des classes</translation>
     </message>
     <message>
         <source>Class names alike</source>
@@ -663,8 +750,16 @@ CUDA : {context:.1f} Go</translation>
         <translation>Cliquez sur une boîte ou appuyez sur Tab</translation>
     </message>
     <message>
+        <source>Click beside a curve: which confidence is there</source>
+        <translation>Cliquez près d’une courbe : la confiance à cet endroit</translation>
+    </message>
+    <message>
         <source>Click here and press a key to add it</source>
-        <translation>Cliquez ici et appuyez sur une touche pour l’ajouter</translation>
+        <translation>Cliquez ici et appuyez sur une touche</translation>
+    </message>
+    <message>
+        <source>Click into a diagram to read the confidence off a curve.</source>
+        <translation>Cliquez dans un diagramme pour lire la confiance sur une courbe.</translation>
     </message>
     <message>
         <source>Click to see these pictures.</source>
@@ -672,7 +767,7 @@ CUDA : {context:.1f} Go</translation>
     </message>
     <message>
         <source>Click: the next picture that is not reviewed (PgDn)</source>
-        <translation>Clic : la prochaine image non vérifiée (Page bas)</translation>
+        <translation>Clic : la prochaine image non vérifiée (Page suiv)</translation>
     </message>
     <message>
         <source>Close</source>
@@ -713,6 +808,10 @@ CUDA : {context:.1f} Go</translation>
     <message>
         <source>Comparing crops: %v of %m pictures</source>
         <translation>Comparaison des vignettes : %v images sur %m</translation>
+    </message>
+    <message>
+        <source>Confidence</source>
+        <translation>Confiance</translation>
     </message>
     <message>
         <source>Confidence from</source>
@@ -808,6 +907,14 @@ CUDA : {context:.1f} Go</translation>
     <message>
         <source>Darknet networks (*.cfg);;All (*)</source>
         <translation>Réseaux Darknet (*.cfg);;Tous (*)</translation>
+    </message>
+    <message>
+        <source>Darknet printed</source>
+        <translation>Darknet a affiché</translation>
+    </message>
+    <message>
+        <source>Darknet stands still and keeps its memory; the processor or GPU is free meanwhile</source>
+        <translation>Darknet s’arrête et garde sa mémoire; le processeur ou la carte graphique est libre entre-temps</translation>
     </message>
     <message>
         <source>Dashed, grey: the network's own. Red: chosen for this set. Dots: the boxes.</source>
@@ -995,12 +1102,28 @@ CUDA : {context:.1f} Go</translation>
         <translation>Vider la corbeille…</translation>
     </message>
     <message>
+        <source>Enter</source>
+        <translation>Entrée</translation>
+    </message>
+    <message>
         <source>Enter renames the class of {amount}.</source>
         <translation>Entrée renomme la classe de {amount}.</translation>
     </message>
     <message>
         <source>Estimates from the number of operations and published speeds; point at a line to see which. Loading pictures and measuring mAP come on top.</source>
         <translation>Estimations d’après le nombre d’opérations et des vitesses publiées; pointez une ligne pour voir lesquelles. La lecture des images et la mesure de la mAP s’y ajoutent.</translation>
+    </message>
+    <message>
+        <source>Evaluate</source>
+        <translation>Évaluer</translation>
+    </message>
+    <message>
+        <source>Evaluate measures every saved weights file of this run on validation, takes the best, and measures that one on test.</source>
+        <translation>Évaluer mesure chaque fichier de poids de cet entraînement sur la validation, prend le meilleur et mesure celui-ci sur test.</translation>
+    </message>
+    <message>
+        <source>Evaluate the run first (in Numbers): what it gets wrong is listed here.</source>
+        <translation>Évaluez d’abord l’entraînement (dans Nombres) : ce qu’il rate est listé ici.</translation>
     </message>
     <message>
         <source>Every picture is in the set already; nothing is left to add.</source>
@@ -1013,6 +1136,13 @@ CUDA : {context:.1f} Go</translation>
     <message>
         <source>Exchange the edges</source>
         <translation>Échanger les bords</translation>
+    </message>
+    <message numerus="yes">
+        <source>Expected calibration error {ece} % over {n} predictions.</source>
+        <translation>
+            <numerusform>Erreur de calibration attendue de {ece} % sur {n} prédiction.</numerusform>
+            <numerusform>Erreur de calibration attendue de {ece} % sur {n} prédictions.</numerusform>
+        </translation>
     </message>
     <message>
         <source>Export</source>
@@ -1041,6 +1171,10 @@ CUDA : {context:.1f} Go</translation>
     <message>
         <source>Fewer predictions (surer ones)</source>
         <translation>Moins de prédictions (plus sûres)</translation>
+    </message>
+    <message>
+        <source>Files from elsewhere</source>
+        <translation>Fichiers d’ailleurs</translation>
     </message>
     <message>
         <source>Files of this set hold class ids ({format}): another order is written into every file that it concerns, as one step that can be undone.</source>
@@ -1201,8 +1335,16 @@ Logiciel libre sous licence publique générale GNU, version 3 ou ultérieure; f
         <translation>Donne cette classe aux boîtes sélectionnées, sinon à la prochaine</translation>
     </message>
     <message>
+        <source>Go on</source>
+        <translation>Reprendre</translation>
+    </message>
+    <message>
         <source>Go there</source>
         <translation>Y aller</translation>
+    </message>
+    <message>
+        <source>Go to this box's labels (Enter, or a double click)</source>
+        <translation>Aller aux étiquettes de cette boîte (Entrée, ou double-clic)</translation>
     </message>
     <message>
         <source>Go to this picture's labels (double click or Enter in the list does the same)</source>
@@ -1291,6 +1433,10 @@ boîtes (images)</translation>
         <translation>On peut le recommencer.</translation>
     </message>
     <message>
+        <source>It can go on in the background, and is found again when this set is opened.</source>
+        <translation>Il peut continuer en arrière-plan, et se retrouve quand ce jeu est ouvert.</translation>
+    </message>
+    <message>
         <source>It is one step, which Ctrl+Z takes back.</source>
         <translation>C’est une seule étape, que Ctrl+Z annule.</translation>
     </message>
@@ -1307,12 +1453,20 @@ boîtes (images)</translation>
         <translation>C’est {name}</translation>
     </message>
     <message>
+        <source>It keeps the proportions of pictures, with grey bars; the other Darknets stretch them</source>
+        <translation>Il garde les proportions des images, avec des bandes grises; les autres Darknet les étirent</translation>
+    </message>
+    <message>
         <source>Iteration</source>
         <translation>Itération</translation>
     </message>
     <message>
         <source>Iteration {done} of {total}</source>
         <translation>Itération {done} sur {total}</translation>
+    </message>
+    <message>
+        <source>Iteration {iteration} was chosen; test was not measured.</source>
+        <translation>L’itération {iteration} a été choisie; test n’a pas été mesuré.</translation>
     </message>
     <message>
         <source>Iterations</source>
@@ -1329,6 +1483,10 @@ boîtes (images)</translation>
     <message>
         <source>Keep both, with these boxes</source>
         <translation>Garder les deux, avec ces boîtes</translation>
+    </message>
+    <message>
+        <source>Keep it training</source>
+        <translation>Continuer l’entraînement</translation>
     </message>
     <message>
         <source>Keep one, or keep both in the same split (a conversion does).</source>
@@ -1469,6 +1627,14 @@ boîtes (images)</translation>
         <translation>Laissées de côté : {unlabelled} sans fichier d’étiquettes, {unreadable} illisibles.</translation>
     </message>
     <message>
+        <source>Let the labels say what the network saw (in the mistakes)</source>
+        <translation>Étiqueter ce que le réseau a vu (dans les erreurs)</translation>
+    </message>
+    <message>
+        <source>Let the labels say what the network saw, in one edit that can be undone (K)</source>
+        <translation>Étiqueter ce que le réseau a vu, en une modification qu’on peut annuler (K)</translation>
+    </message>
+    <message>
         <source>Licence</source>
         <translation>Licence</translation>
     </message>
@@ -1491,6 +1657,14 @@ boîtes (images)</translation>
     <message>
         <source>List not as split.csv says</source>
         <translation>Liste différente de split.csv</translation>
+    </message>
+    <message>
+        <source>Log</source>
+        <translation>Journal</translation>
+    </message>
+    <message>
+        <source>Log axis</source>
+        <translation>Axe log</translation>
     </message>
     <message>
         <source>Look again</source>
@@ -1529,6 +1703,10 @@ boîtes (images)</translation>
         <translation>Examen…</translation>
     </message>
     <message>
+        <source>Loss</source>
+        <translation>Perte</translation>
+    </message>
+    <message>
         <source>Lost: {what}</source>
         <translation>Perdu : {what}</translation>
     </message>
@@ -1565,6 +1743,14 @@ boîtes (images)</translation>
         <translation>Signifie</translation>
     </message>
     <message>
+        <source>Measure every saved weights file on validation, and the best of them on test, once</source>
+        <translation>Mesurer chaque fichier de poids sur la validation, et le meilleur d’entre eux sur test, une fois</translation>
+    </message>
+    <message>
+        <source>Measured on the validation pictures now and then; the first time after the burn-in.</source>
+        <translation>Mesurée de temps en temps sur les images de validation; la première fois après le rodage.</translation>
+    </message>
+    <message>
         <source>Medium</source>
         <translation>Moyennes</translation>
     </message>
@@ -1598,6 +1784,14 @@ boîtes (images)</translation>
     <message>
         <source>Messages</source>
         <translation>Messages</translation>
+    </message>
+    <message>
+        <source>Mistake</source>
+        <translation>Erreur</translation>
+    </message>
+    <message>
+        <source>Mistakes</source>
+        <translation>Erreurs</translation>
     </message>
     <message>
         <source>Mistakes first</source>
@@ -1680,6 +1874,10 @@ boîtes (images)</translation>
         <translation>Nom de la classe :</translation>
     </message>
     <message>
+        <source>Names (*.names *.txt);;All files (*)</source>
+        <translation>Noms (*.names *.txt);;Tous les fichiers (*)</translation>
+    </message>
+    <message>
         <source>Names of the study (mask, no_mask, chin_diaper)</source>
         <translation>Noms de l’étude (mask, no_mask, chin_diaper)</translation>
     </message>
@@ -1692,12 +1890,24 @@ boîtes (images)</translation>
         <translation>Réseau</translation>
     </message>
     <message>
+        <source>Network (.cfg)</source>
+        <translation>Réseau (.cfg)</translation>
+    </message>
+    <message>
+        <source>Network of the predictions</source>
+        <translation>Réseau des prédictions</translation>
+    </message>
+    <message>
         <source>Network {size}</source>
         <translation>Réseau {size}</translation>
     </message>
     <message>
         <source>Network's input in pixels:</source>
         <translation>Entrée du réseau en pixels :</translation>
+    </message>
+    <message>
+        <source>Networks (*.cfg);;All files (*)</source>
+        <translation>Réseaux (*.cfg);;Tous les fichiers (*)</translation>
     </message>
     <message>
         <source>New class</source>
@@ -1924,12 +2134,24 @@ boîtes (images)</translation>
         <translation>Nombre</translation>
     </message>
     <message>
+        <source>Numbers</source>
+        <translation>Nombres</translation>
+    </message>
+    <message>
         <source>Of the chosen runs keep the best and the last weights, and delete the others</source>
         <translation>Garder des entraînements choisis les meilleurs et les derniers poids, et supprimer les autres</translation>
     </message>
     <message>
         <source>Old runs and their weights: how much room they take, and deleting them</source>
         <translation>Anciens entraînements et leurs poids : la place qu’ils prennent, et leur suppression</translation>
+    </message>
+    <message>
+        <source>On average {points} points not sure enough.</source>
+        <translation>En moyenne, {points} points de trop peu de confiance.</translation>
+    </message>
+    <message>
+        <source>On average {points} points too sure.</source>
+        <translation>En moyenne, {points} points de trop de confiance.</translation>
     </message>
     <message>
         <source>On the pictures with {name} stand {share} {other} boxes for each of its own; a copy adds both.</source>
@@ -2024,6 +2246,10 @@ boîtes (images)</translation>
         <translation>Ouvrir l’image</translation>
     </message>
     <message>
+        <source>Open the report</source>
+        <translation>Ouvrir le rapport</translation>
+    </message>
+    <message>
         <source>Open the text…</source>
         <translation>Ouvrir le texte…</translation>
     </message>
@@ -2098,6 +2324,14 @@ collées</translation>
         <translation>Collage</translation>
     </message>
     <message>
+        <source>Pause</source>
+        <translation>Suspendre</translation>
+    </message>
+    <message>
+        <source>Paused at iteration {done} of {total}.</source>
+        <translation>Suspendu à l’itération {done} sur {total}.</translation>
+    </message>
+    <message>
         <source>Picture</source>
         <translation>Image</translation>
     </message>
@@ -2132,6 +2366,10 @@ collées</translation>
     <message>
         <source>Pictures in one iteration</source>
         <translation>Images par itération</translation>
+    </message>
+    <message>
+        <source>Pictures or labels were changed since: evaluate again to see curves and mistakes.</source>
+        <translation>Des images ou des étiquettes ont changé depuis : réévaluez pour voir les courbes et les erreurs.</translation>
     </message>
     <message>
         <source>Pictures that show two classes</source>
@@ -2170,6 +2408,14 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     <message>
         <source>Policy</source>
         <translation>Stratégie</translation>
+    </message>
+    <message>
+        <source>Precision and recall at IoU 0.50 (dots: at the confidence threshold)</source>
+        <translation>Précision et rappel à IoU 0.50 (points : au seuil de confiance)</translation>
+    </message>
+    <message>
+        <source>Precision and recall at IoU 0.75</source>
+        <translation>Précision et rappel à IoU 0.75</translation>
     </message>
     <message>
         <source>Predict</source>
@@ -2395,12 +2641,20 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Enregistrer…</translation>
     </message>
     <message>
+        <source>Save the chart that is shown as PNG, or all numbers as CSV</source>
+        <translation>Enregistrer le graphique affiché en PNG, ou tous les nombres en CSV</translation>
+    </message>
+    <message>
         <source>Save the plan</source>
         <translation>Enregistrer le plan</translation>
     </message>
     <message>
         <source>Saved at</source>
         <translation>Enregistré à</translation>
+    </message>
+    <message>
+        <source>Saved: {path}</source>
+        <translation>Enregistré : {path}</translation>
     </message>
     <message>
         <source>Save…</source>
@@ -2487,6 +2741,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>La montrer à la page Étiquetage (Entrée). De là, F8 passe à la suivante.</translation>
     </message>
     <message>
+        <source>Show its predictions</source>
+        <translation>Afficher ses prédictions</translation>
+    </message>
+    <message>
         <source>Show no such notice (View brings it back)</source>
         <translation>Ne plus afficher cet avis (Affichage le fait revenir)</translation>
     </message>
@@ -2507,12 +2765,20 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>N’afficher que les boîtes d’une partie</translation>
     </message>
     <message>
+        <source>Show only the pictures of these rows in the list of the labelling page</source>
+        <translation>N’afficher que les images de ces lignes dans la liste de la page Étiquetage</translation>
+    </message>
+    <message>
         <source>Show the folder</source>
         <translation>Montrer le dossier</translation>
     </message>
     <message>
         <source>Show the label file at this line; it can be corrected there (Enter)</source>
         <translation>Montrer le fichier d’étiquettes à cette ligne; on peut l’y corriger (Entrée)</translation>
+    </message>
+    <message>
+        <source>Show the loss on a logarithmic axis: small changes late are seen</source>
+        <translation>Afficher la perte sur un axe logarithmique : on voit les petits changements tardifs</translation>
     </message>
     <message>
         <source>Show the predictions of a network first ({key}).</source>
@@ -2739,8 +3005,8 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     <message numerus="yes">
         <source>That was the last picture of the list; {n} of the set are not reviewed yet (PgDn).</source>
         <translation>
-            <numerusform>C’était la dernière image de la liste; {n} du jeu n’est pas encore vérifiée (Page bas).</numerusform>
-            <numerusform>C’était la dernière image de la liste; {n} du jeu ne sont pas encore vérifiées (Page bas).</numerusform>
+            <numerusform>C’était la dernière image de la liste; {n} du jeu n’est pas encore vérifiée (Page suiv).</numerusform>
+            <numerusform>C’était la dernière image de la liste; {n} du jeu ne sont pas encore vérifiées (Page suiv).</numerusform>
         </translation>
     </message>
     <message>
@@ -2758,6 +3024,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     <message>
         <source>The boxes were drawn on the picture as it is: correct the size in the file</source>
         <translation>Les boîtes ont été tracées sur l’image telle quelle : corriger la taille dans le fichier</translation>
+    </message>
+    <message>
+        <source>The chart (*.png)</source>
+        <translation>Le graphique (*.png)</translation>
     </message>
     <message>
         <source>The chosen run is done (raise Iterations to go on)</source>
@@ -2792,6 +3062,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Le format ne garde jamais : {what}.</translation>
     </message>
     <message>
+        <source>The highest of this column</source>
+        <translation>Le plus haut de cette colonne</translation>
+    </message>
+    <message>
         <source>The label files of {name} hold class ids, and no file says what they mean.</source>
         <translation>Les fichiers d’étiquettes de {name} contiennent des numéros de classe, et aucun fichier ne dit ce qu’ils signifient.</translation>
     </message>
@@ -2804,8 +3078,19 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>La liste de noms de {name} n’est plus celle d’avant : ses numéros signifieraient autre chose.</translation>
     </message>
     <message>
+        <source>The list shows no picture without labels.</source>
+        <translation>La liste ne montre aucune image sans étiquettes.</translation>
+    </message>
+    <message>
         <source>The message at the bottom says why. Stay to save them again.</source>
         <translation>Le message du bas dit pourquoi. Restez pour les enregistrer encore.</translation>
+    </message>
+    <message numerus="yes">
+        <source>The network finds nothing from {percent} % on in {n} pictures without labels.</source>
+        <translation>
+            <numerusform>Dès {percent} %, le réseau ne trouve rien sur {n} image sans étiquettes.</numerusform>
+            <numerusform>Dès {percent} %, le réseau ne trouve rien sur {n} images sans étiquettes.</numerusform>
+        </translation>
     </message>
     <message>
         <source>The network hardly sees it: train at a larger size, or delete it.</source>
@@ -2816,8 +3101,23 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Le réseau a regardé toutes les images de la liste</translation>
     </message>
     <message>
+        <source>The network is right</source>
+        <translation>Le réseau a raison</translation>
+    </message>
+    <message numerus="yes">
+        <source>The network looks at {n} pictures without labels first</source>
+        <translation>
+            <numerusform>Le réseau regarde d’abord {n} image sans étiquettes</numerusform>
+            <numerusform>Le réseau regarde d’abord {n} images sans étiquettes</numerusform>
+        </translation>
+    </message>
+    <message>
         <source>The network {name} was trained with other classes than this set has. Say which class each of them is here; what is left out is not shown.</source>
         <translation>Le réseau {name} a été entraîné avec d’autres classes que celles de ce jeu. Dites ce qu’est ici chacune d’elles; ce qui est laissé de côté n’est pas affiché.</translation>
+    </message>
+    <message>
+        <source>The numbers (*.csv)</source>
+        <translation>Les nombres (*.csv)</translation>
     </message>
     <message>
         <source>The open set is a Darknet data set already; its split stands in split.csv.</source>
@@ -2850,6 +3150,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     <message>
         <source>The previous picture has no box that is not here</source>
         <translation>L’image précédente n’a aucune boîte qui ne soit pas ici</translation>
+    </message>
+    <message>
+        <source>The same as one HTML file, to keep or to send</source>
+        <translation>La même chose en un fichier HTML, à garder ou à envoyer</translation>
     </message>
     <message>
         <source>The same in a terminal, for the record</source>
@@ -2928,6 +3232,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Les poids de l’itération {iteration} sont gardés, et on peut reprendre de là.</translation>
     </message>
     <message>
+        <source>The weights that are measured on test</source>
+        <translation>Les poids mesurés sur test</translation>
+    </message>
+    <message>
         <source>The {shown} largest of {classes} classes; the others have {number} together and stand in the table.</source>
         <translation>Les {shown} plus grandes de {classes} classes; les autres en ont {number} ensemble et sont dans le tableau.</translation>
     </message>
@@ -2975,8 +3283,12 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Il n’y a pas d’image dans le presse-papiers.</translation>
     </message>
     <message>
-        <source>There is no trained network of this set yet, so nothing is predicted. Train one on the Train page ({key}).</source>
-        <translation>Il n’y a pas encore de réseau entraîné pour ce jeu, donc rien n’est prédit. Entraînez-en un à la page Entraînement ({key}).</translation>
+        <source>There is no prediction above a confidence of {threshold}.</source>
+        <translation>Il n’y a aucune prédiction au-dessus d’une confiance de {threshold}.</translation>
+    </message>
+    <message>
+        <source>There is no trained network of this set yet, so nothing is predicted. Train one on the Train page ({key}), or choose one from elsewhere: View › Choose the network of the predictions.</source>
+        <translation>Il n’y a pas encore de réseau entraîné pour ce jeu, donc rien n’est prédit. Entraînez-en un à la page Entraînement ({key}), ou choisissez-en un d’ailleurs : Affichage › Choisir le réseau des prédictions.</translation>
     </message>
     <message>
         <source>There is no training set yet, and so no run: make it on the Split page first.</source>
@@ -3007,6 +3319,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Rien sur cette image ne se corrige d’une seule bonne façon.</translation>
     </message>
     <message>
+        <source>There is nothing to change: the label is not there any more, or was changed.</source>
+        <translation>Il n’y a rien à changer : l’étiquette n’est plus là, ou a été modifiée.</translation>
+    </message>
+    <message>
         <source>There is this class already: it is chosen.</source>
         <translation>Cette classe existe déjà : elle est choisie.</translation>
     </message>
@@ -3015,12 +3331,20 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Ces anomalies ne se corrigent pas ensemble d’une même façon : choisissez un genre.</translation>
     </message>
     <message>
+        <source>They are what the network finds with a confidence from {percent} % on. One undo takes all of them back. The pictures stay “not reviewed”: look at each of them.</source>
+        <translation>C’est ce que le réseau trouve avec une confiance d’au moins {percent} %. Une seule annulation les retire toutes. Les images restent « non vérifiées » : regardez chacune d’elles.</translation>
+    </message>
+    <message>
         <source>They fit no better: the network's own stay.</source>
         <translation>Elles ne conviennent pas mieux : celles du réseau restent.</translation>
     </message>
     <message>
         <source>They have no labels yet.</source>
         <translation>Elles n’ont pas encore d’étiquettes.</translation>
+    </message>
+    <message>
+        <source>This Darknet does not measure while it trains: evaluate the run when it is over.</source>
+        <translation>Ce Darknet ne mesure pas pendant l’entraînement : évaluez-le quand il est fini.</translation>
     </message>
     <message>
         <source>This box was deleted. Ctrl+Z brings it back.</source>
@@ -3075,12 +3399,20 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Entraînement</translation>
     </message>
     <message>
+        <source>Train a network on the Train page first.</source>
+        <translation>Entraînez d’abord un réseau à la page Entraînement.</translation>
+    </message>
+    <message>
         <source>Train a network on the Train page first: its predictions are shown here beside the ground truth.</source>
         <translation>Entraînez d’abord un réseau à la page Entraînement : ses prédictions sont montrées ici à côté de la vérité terrain.</translation>
     </message>
     <message>
         <source>Train the chosen run on to {count} iterations</source>
         <translation>Poursuivre l’entraînement choisi jusqu’à {count} itérations</translation>
+    </message>
+    <message>
+        <source>Trained with pjreddie's Darknet</source>
+        <translation>Entraîné avec le Darknet de pjreddie</translation>
     </message>
     <message>
         <source>Training boxes now</source>
@@ -3187,6 +3519,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Poids (*.weights *.backup *.conv.*);;Tous (*)</translation>
     </message>
     <message>
+        <source>Weights (*.weights *.backup);;All files (*)</source>
+        <translation>Poids (*.weights *.backup);;Tous les fichiers (*)</translation>
+    </message>
+    <message>
         <source>Weights to start from</source>
         <translation>Poids de départ</translation>
     </message>
@@ -3209,6 +3545,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     <message>
         <source>What do the class ids mean?</source>
         <translation>Que signifient les numéros de classe?</translation>
+    </message>
+    <message>
+        <source>What is taken for what, at confidence {threshold} and IoU 0.50: click a number to see its pictures</source>
+        <translation>Ce qui est pris pour quoi, à la confiance {threshold} et à IoU 0.50 : cliquez sur un nombre pour voir ses images</translation>
     </message>
     <message>
         <source>What stands for the class in files that hold numbers; pinned</source>
@@ -3259,6 +3599,10 @@ le plan</translation>
     <message>
         <source>With a box of</source>
         <translation>Avec une boîte de</translation>
+    </message>
+    <message>
+        <source>With other pictures of this kind it would be {low} to {high} % (bootstrap, 95 %).</source>
+        <translation>Avec d’autres images de ce genre, ce serait de {low} à {high} % (bootstrap, 95 %).</translation>
     </message>
     <message>
         <source>With pasted boxes (boxes of a class cut out and pasted on copies) up to: {list}, each class by itself.</source>
@@ -3380,8 +3724,16 @@ le plan</translation>
         <translation>toutes</translation>
     </message>
     <message>
+        <source>all classes</source>
+        <translation>toutes les classes</translation>
+    </message>
+    <message>
         <source>all classes ({count})</source>
-        <translation>toutes les classes ({count})</translation>
+        <translation>toutes ({count})</translation>
+    </message>
+    <message>
+        <source>all mistakes</source>
+        <translation>toutes les erreurs</translation>
     </message>
     <message>
         <source>all splits</source>
@@ -3420,6 +3772,10 @@ le plan</translation>
         <translation>au plus {number} par copie</translation>
     </message>
     <message>
+        <source>average IoU</source>
+        <translation>IoU moyenne</translation>
+    </message>
+    <message>
         <source>average loss</source>
         <translation>perte moyenne</translation>
     </message>
@@ -3444,6 +3800,14 @@ le plan</translation>
         <translation>meilleurs</translation>
     </message>
     <message>
+        <source>best on validation, else the last</source>
+        <translation>meilleurs sur validation, sinon derniers</translation>
+    </message>
+    <message>
+        <source>best {mean:.1f} % at {iteration}</source>
+        <translation>meilleure {mean:.1f} % à {iteration}</translation>
+    </message>
+    <message>
         <source>blur</source>
         <translation>flou</translation>
     </message>
@@ -3454,6 +3818,18 @@ le plan</translation>
     <message>
         <source>box</source>
         <translation>boîte</translation>
+    </message>
+    <message>
+        <source>box {place} lies wholly outside the picture of {size}.</source>
+        <translation>la boîte {place} est entièrement hors de l’image de {size}.</translation>
+    </message>
+    <message>
+        <source>box {place} passes the edge of the picture of {size} by {over} px.</source>
+        <translation>la boîte {place} dépasse de {over} px le bord de l’image de {size}.</translation>
+    </message>
+    <message>
+        <source>box {place} reaches far outside the picture of {size}.</source>
+        <translation>la boîte {place} sort loin de l’image de {size}.</translation>
     </message>
     <message>
         <source>boxes</source>
@@ -3478,6 +3854,14 @@ le plan</translation>
     <message>
         <source>bring back {what}</source>
         <translation>restaurer {what}</translation>
+    </message>
+    <message>
+        <source>by kind</source>
+        <translation>par genre</translation>
+    </message>
+    <message>
+        <source>by picture</source>
+        <translation>par image</translation>
     </message>
     <message>
         <source>by {signal}</source>
@@ -3516,8 +3900,20 @@ le plan</translation>
         <translation>comparaison avec les images du jeu</translation>
     </message>
     <message>
+        <source>confidence</source>
+        <translation>la confiance</translation>
+    </message>
+    <message>
+        <source>confidence, %</source>
+        <translation>confiance, %</translation>
+    </message>
+    <message>
         <source>contrast</source>
         <translation>contraste</translation>
+    </message>
+    <message>
+        <source>coordinates finer than {size} px</source>
+        <translation>les coordonnées plus fines que {size} px</translation>
     </message>
     <message>
         <source>copy paste</source>
@@ -3590,6 +3986,10 @@ le plan</translation>
     <message>
         <source>disagreement {value} %</source>
         <translation>désaccord {value} %</translation>
+    </message>
+    <message>
+        <source>does not fit</source>
+        <translation>mal ajustée</translation>
     </message>
     <message>
         <source>down</source>
@@ -3668,6 +4068,10 @@ le plan</translation>
         <translation>terminé : {count} itérations; les poids sont {path} (ils sont entiers; Darknet lui-même s’est ensuite arrêté {how})</translation>
     </message>
     <message>
+        <source>flags</source>
+        <translation>les marques</translation>
+    </message>
+    <message>
         <source>flip</source>
         <translation>miroir</translation>
     </message>
@@ -3686,6 +4090,10 @@ le plan</translation>
     <message>
         <source>grid mask</source>
         <translation>masque en grille</translation>
+    </message>
+    <message>
+        <source>ground truth ↓  taken for →</source>
+        <translation>vérité terrain ↓  prise pour →</translation>
     </message>
     <message>
         <source>h</source>
@@ -3736,6 +4144,10 @@ le plan</translation>
         <translation>dans l’image</translation>
     </message>
     <message>
+        <source>is in no label file.</source>
+        <translation>n’est dans aucun fichier d’étiquettes.</translation>
+    </message>
+    <message>
         <source>iteration</source>
         <translation>itération</translation>
     </message>
@@ -3746,6 +4158,10 @@ le plan</translation>
     <message>
         <source>iteration {iteration} is saved; go on with: train-cli resume {path}</source>
         <translation>l’itération {iteration} est enregistrée; continuer avec : train-cli resume {path}</translation>
+    </message>
+    <message>
+        <source>iteration {n} ({kind})</source>
+        <translation>itération {n} ({kind})</translation>
     </message>
     <message>
         <source>jpeg</source>
@@ -3766,6 +4182,14 @@ le plan</translation>
     <message>
         <source>last</source>
         <translation>derniers</translation>
+    </message>
+    <message>
+        <source>learning rate {rate}</source>
+        <translation>taux d’apprentissage {rate}</translation>
+    </message>
+    <message>
+        <source>least sure first</source>
+        <translation>moins sûres d’abord</translation>
     </message>
     <message>
         <source>leave it out</source>
@@ -3792,8 +4216,20 @@ le plan</translation>
         <translation>faible lumière</translation>
     </message>
     <message>
+        <source>mAP</source>
+        <translation>mAP</translation>
+    </message>
+    <message>
+        <source>mAP@0.50 on test: {value} % with the weights of iteration {iteration}.</source>
+        <translation>mAP@0.50 sur test : {value} % avec les poids de l’itération {iteration}.</translation>
+    </message>
+    <message>
         <source>mAP@0.50 on the validation pictures</source>
         <translation>mAP@0.50 sur les images de validation</translation>
+    </message>
+    <message>
+        <source>mAP@{iou:.2f} on val {mean:.1f} %</source>
+        <translation>mAP@{iou:.2f} sur val {mean:.1f} %</translation>
     </message>
     <message>
         <source>mark box as not {flag}</source>
@@ -3852,6 +4288,10 @@ le plan</translation>
         <translation>bouton du milieu, glisser</translation>
     </message>
     <message>
+        <source>missed</source>
+        <translation>manquée</translation>
+    </message>
+    <message>
         <source>mixup</source>
         <translation>mixup</translation>
     </message>
@@ -3892,6 +4332,10 @@ le plan</translation>
         <translation>presque comme {name}</translation>
     </message>
     <message>
+        <source>no box</source>
+        <translation>aucune boîte</translation>
+    </message>
+    <message>
         <source>no findings</source>
         <translation>aucune anomalie</translation>
     </message>
@@ -3918,6 +4362,10 @@ le plan</translation>
     <message>
         <source>none of its {what} has a label file.</source>
         <translation>aucune de ses {what} n’a de fichier d’étiquettes.</translation>
+    </message>
+    <message>
+        <source>not found</source>
+        <translation>non trouvée</translation>
     </message>
     <message>
         <source>not labelled</source>
@@ -3952,6 +4400,10 @@ le plan</translation>
         <translation>rien qui diffère</translation>
     </message>
     <message>
+        <source>nothing there</source>
+        <translation>rien à cet endroit</translation>
+    </message>
+    <message>
         <source>nothing was saved yet: Darknet saves every {count} iterations</source>
         <translation>rien n’a encore été enregistré : Darknet enregistre toutes les {count} itérations</translation>
     </message>
@@ -3984,12 +4436,20 @@ le plan</translation>
         <translation>sur</translation>
     </message>
     <message>
+        <source>on test</source>
+        <translation>sur test</translation>
+    </message>
+    <message>
         <source>on the CPU</source>
         <translation>sur le processeur</translation>
     </message>
     <message>
         <source>on the page {page}</source>
         <translation>à la page {page}</translation>
+    </message>
+    <message>
+        <source>on validation</source>
+        <translation>sur validation</translation>
     </message>
     <message>
         <source>only {name}</source>
@@ -4055,6 +4515,14 @@ le plan</translation>
         <translation>pixels</translation>
     </message>
     <message>
+        <source>precision</source>
+        <translation>précision</translation>
+    </message>
+    <message>
+        <source>precision, %</source>
+        <translation>précision, %</translation>
+    </message>
+    <message>
         <source>predictions disagree by</source>
         <translation>prédictions en désaccord de</translation>
     </message>
@@ -4073,6 +4541,14 @@ le plan</translation>
     <message>
         <source>reading labels</source>
         <translation>lecture des étiquettes</translation>
+    </message>
+    <message>
+        <source>recall</source>
+        <translation>rappel</translation>
+    </message>
+    <message>
+        <source>recall, %</source>
+        <translation>rappel, %</translation>
     </message>
     <message>
         <source>relabel box as {name}</source>
@@ -4115,6 +4591,10 @@ le plan</translation>
         <translation>bouton droit</translation>
     </message>
     <message>
+        <source>right, %</source>
+        <translation>justes, %</translation>
+    </message>
+    <message>
         <source>rotation</source>
         <translation>rotation</translation>
     </message>
@@ -4139,6 +4619,10 @@ le plan</translation>
         <translation>graine</translation>
     </message>
     <message>
+        <source>seen twice</source>
+        <translation>vue deux fois</translation>
+    </message>
+    <message>
         <source>several…</source>
         <translation>plusieurs…</translation>
     </message>
@@ -4157,6 +4641,10 @@ le plan</translation>
     <message>
         <source>shows the same as {name}, but is in {split} and that in {where}.</source>
         <translation>montre la même chose que {name}, mais est dans {split} et l’autre dans {where}.</translation>
+    </message>
+    <message>
+        <source>side of the box in pixels of the picture (below: boxes)</source>
+        <translation>côté de la boîte en pixels de l’image (dessous : boîtes)</translation>
     </message>
     <message>
         <source>small (under 32² px)</source>
@@ -4207,12 +4695,20 @@ le plan</translation>
         <translation>arrêté {where}; {kept}</translation>
     </message>
     <message>
+        <source>surest first</source>
+        <translation>plus sûres d’abord</translation>
+    </message>
+    <message>
         <source>take over {what}</source>
         <translation>reprendre {what}</translation>
     </message>
     <message>
         <source>target</source>
         <translation>cible</translation>
+    </message>
+    <message>
+        <source>the flag {flag}</source>
+        <translation>la marque {flag}</translation>
     </message>
     <message>
         <source>the most accurate of the study: three detection layers, for a GPU</source>
@@ -4227,12 +4723,20 @@ le plan</translation>
         <translation>l’image n’est dans aucune partie.</translation>
     </message>
     <message>
+        <source>the picture's size</source>
+        <translation>la taille de l’image</translation>
+    </message>
+    <message>
         <source>the same as {name}</source>
         <translation>la même que {name}</translation>
     </message>
     <message>
         <source>the same of each picture</source>
         <translation>autant de chaque image</translation>
+    </message>
+    <message>
+        <source>the split of pictures without labels</source>
+        <translation>la partie des images sans étiquettes</translation>
     </message>
     <message>
         <source>the study's, noise, JPEG, shake and dark places; every second copy mirrored</source>
@@ -4314,6 +4818,10 @@ le plan</translation>
         <translation>était {label}</translation>
     </message>
     <message>
+        <source>weights</source>
+        <translation>poids</translation>
+    </message>
+    <message>
         <source>width of a box, in pixels of the network</source>
         <translation>largeur d’une boîte, en pixels du réseau</translation>
     </message>
@@ -4332,6 +4840,10 @@ le plan</translation>
     <message>
         <source>writing labels</source>
         <translation>écriture des étiquettes</translation>
+    </message>
+    <message>
+        <source>wrong class</source>
+        <translation>mauvaise classe</translation>
     </message>
     <message>
         <source>x</source>
@@ -4387,6 +4899,10 @@ le plan</translation>
             <numerusform>{count} boîte</numerusform>
             <numerusform>{count} boîtes</numerusform>
         </translation>
+    </message>
+    <message>
+        <source>{count} more boxes cannot be read.</source>
+        <translation>{count} autres boîtes sont illisibles.</translation>
     </message>
     <message>
         <source>{count} more classes are below their target.</source>
@@ -4545,8 +5061,24 @@ le plan</translation>
         <translation>{name} n’est pas encore ici : téléchargez-le d’abord.</translation>
     </message>
     <message>
+        <source>{name} not found</source>
+        <translation>{name} non trouvée</translation>
+    </message>
+    <message>
+        <source>{name} seen</source>
+        <translation>{name} vue</translation>
+    </message>
+    <message>
+        <source>{name} taken for {other}</source>
+        <translation>{name} prise pour {other}</translation>
+    </message>
+    <message>
         <source>{name} was not opened; nothing in it was changed.</source>
         <translation>{name} n’a pas été ouvert; rien n’y a été changé.</translation>
+    </message>
+    <message>
+        <source>{name} {share:.0f} % ({low:.0f} to {high:.0f}: {boxes})</source>
+        <translation>{name} {share:.0f} % ({low:.0f} à {high:.0f} : {boxes})</translation>
     </message>
     <message>
         <source>{name}: class id {id}</source>
@@ -4555,6 +5087,10 @@ le plan</translation>
     <message>
         <source>{name}: class id {id}, key {key}</source>
         <translation>{name} : numéro de classe {id}, touche {key}</translation>
+    </message>
+    <message>
+        <source>{name}: from confidence {confidence} on, recall {recall} %, precision {precision} %</source>
+        <translation>{name} : dès la confiance {confidence}, rappel {recall} %, précision {precision} %</translation>
     </message>
     <message>
         <source>{name}: {what}</source>
@@ -4654,6 +5190,13 @@ le plan</translation>
         <translation>
             <numerusform>{n} boîte a une autre classe : {next} la sélectionne, {accept} reprend celle qui est prédite</numerusform>
             <numerusform>{n} boîtes ont une autre classe : {next} en sélectionne une, {accept} reprend celle qui est prédite</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} boxes not found</source>
+        <translation>
+            <numerusform>{n} boîte non trouvée</numerusform>
+            <numerusform>{n} boîtes non trouvées</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -4846,6 +5389,13 @@ le plan</translation>
         </translation>
     </message>
     <message numerus="yes">
+        <source>{n} mistakes</source>
+        <translation>
+            <numerusform>{n} erreur</numerusform>
+            <numerusform>{n} erreurs</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>{n} new</source>
         <translation>
             <numerusform>{n} nouvelle</numerusform>
@@ -5029,6 +5579,22 @@ le plan</translation>
         </translation>
     </message>
     <message>
+        <source>{n} {name} found</source>
+        <translation>{n} {name} trouvées</translation>
+    </message>
+    <message>
+        <source>{n} {name} not found</source>
+        <translation>{n} {name} non trouvées</translation>
+    </message>
+    <message>
+        <source>{n} {name} seen where none is</source>
+        <translation>{n} {name} vues là où il n’y en a pas</translation>
+    </message>
+    <message>
+        <source>{n} {name} taken for {other}</source>
+        <translation>{n} {name} prises pour {other}</translation>
+    </message>
+    <message>
         <source>{operation} on {percent} % of the copies</source>
         <translation>{operation} sur {percent} % des copies</translation>
     </message>
@@ -5061,6 +5627,10 @@ le plan</translation>
         <translation>{pictures} sur {total} seront copiées dans {folder}. Les originaux restent où ils sont, et une seule annulation retire les copies.</translation>
     </message>
     <message>
+        <source>{pictures}, {boxes}; at confidence {threshold}: precision {precision}, recall {recall}, F1 {f1}, average IoU {iou} %</source>
+        <translation>{pictures}, {boxes}; à la confiance {threshold} : précision {precision}, rappel {recall}, F1 {f1}, IoU moyenne {iou} %</translation>
+    </message>
+    <message>
         <source>{pictures}, {size}. They stay here, with their boxes, until you delete them.</source>
         <translation>{pictures}, {size}. Elles restent ici, avec leurs boîtes, jusqu’à ce que vous les supprimiez.</translation>
     </message>
@@ -5071,6 +5641,10 @@ le plan</translation>
     <message>
         <source>{pictures}; {problems}, and what it is about was left out. The page Findings helps.</source>
         <translation>{pictures}; {problems}, et ce qu’ils concernent a été laissé de côté. La page Anomalies y aide.</translation>
+    </message>
+    <message>
+        <source>{picture}: labels changed (Ctrl+Z takes it back)</source>
+        <translation>{picture} : étiquettes modifiées (Ctrl+Z les ramène)</translation>
     </message>
     <message>
         <source>{ratio} : 1 at most</source>
@@ -5109,6 +5683,10 @@ le plan</translation>
         <translation>{some} des {what} avec {name} ont {count} copies, le maximum permis.</translation>
     </message>
     <message>
+        <source>{speed} pictures a second</source>
+        <translation>{speed} images par seconde</translation>
+    </message>
+    <message>
         <source>{split}
 boxes (images)</source>
         <translation>{split}
@@ -5143,6 +5721,10 @@ boîtes (images)</translation>
         <translation>{what}, non réparties</translation>
     </message>
     <message>
+        <source>{what}. Esc: back to the mistakes</source>
+        <translation>{what}. Échap : retour aux erreurs</translation>
+    </message>
+    <message>
         <source>{what}: %v of %m</source>
         <translation>{what} : %v sur %m</translation>
     </message>
@@ -5161,6 +5743,10 @@ boîtes (images)</translation>
     <message>
         <source>… {n} in all</source>
         <translation>… {n} en tout</translation>
+    </message>
+    <message>
+        <source>⚠ The loss is nan: the training has diverged. Stop it, and lower the learning rate.</source>
+        <translation>⚠ La perte est nan : l’entraînement a divergé. Arrêtez-le et baissez le taux d’apprentissage.</translation>
     </message>
 </context>
 </TS>

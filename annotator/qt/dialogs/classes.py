@@ -31,6 +31,7 @@ from annotator.qt.background import Task
 from annotator.qt.bulk import carry_out
 from annotator.qt.dialogs.class_choices import DeleteQuestion, MergeQuestion, amount, name_problem, short
 from annotator.qt.dialogs.class_table import ClassTable
+from annotator.qt.said_below import known
 from annotator.qt.translation import tr
 from converters.errors import DataError
 
@@ -164,8 +165,8 @@ class ClassesDialog(QDialog):
         history = self.session.history
         self.undo.setEnabled(bool(history.undo_text))
         self.redo.setEnabled(bool(history.redo_text))
-        self.undo.setToolTip(tr("Undo: {what} (Ctrl+Z)", what=history.undo_text or "–"))
-        self.redo.setToolTip(tr("Redo: {what} (Ctrl+Shift+Z)", what=history.redo_text or "–"))
+        self.undo.setToolTip(tr("Undo: {what} (Ctrl+Z)", what=known(history.undo_text) or "–"))
+        self.redo.setToolTip(tr("Redo: {what} (Ctrl+Shift+Z)", what=known(history.redo_text) or "–"))
         self._say_note()
         # An edit tells of the classes and of the journal: counted once for both.
         self._recount.start(0)
@@ -226,7 +227,11 @@ class ClassesDialog(QDialog):
         if not names:
             self._say(tr("There is no class yet: type the name of the first below."))
         elif one:
-            self._say(f"{short(chosen[0])}: {amount(self._count_of(chosen[0]))}" if self.counts else "")
+            self._say(
+                tr("{name}: {what}", name=short(chosen[0]), what=amount(self._count_of(chosen[0])))
+                if self.counts
+                else ""
+            )
         else:
             self._say("")
 

@@ -31,6 +31,7 @@ from annotator.core.session import Session
 from annotator.qt.background import Task
 from annotator.qt.box_list import colour_icon
 from annotator.qt.dialogs.working import WorkDialog, wrapping
+from annotator.qt.said_below import known
 from annotator.qt.translation import tr, tr_n
 from converters import registry
 from converters.conversion import ConvertResult
@@ -346,7 +347,7 @@ class ExportDialog(WorkDialog):
         if not found.lost:
             lines.append(tr("Nothing that this set has is lost."))
         if found.never:
-            lines.append(tr("The format never keeps: {what}.", what=", ".join(found.never)))
+            lines.append(tr("The format never keeps: {what}.", what=", ".join(map(known, found.never))))
         self.losses.setText("\n".join(lines))
 
     # Doing it

@@ -111,7 +111,7 @@ class AugmentPage(Page):
             self.policies.addItem(tr("{name}: {what}", name=name, what=known(about)), name)
         self.policies.addItem(tr("from a file…"), "")
         self.policies.setSizeAdjustPolicy(QComboBox.AdjustToMinimumContentsLengthWithIcon)
-        self.policies.setMinimumContentsLength(48)
+        self.policies.setMinimumContentsLength(60)
         self.operations = QLabel()
         self.operations.setWordWrap(True)
         box = QGroupBox(tr("Copies"))
