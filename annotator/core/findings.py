@@ -36,6 +36,8 @@ BOX_CODES = frozenset(
 )
 """About a box as it is now: another look says whether they are still true."""
 PAIR_CODES = frozenset({"image-identical", "image-near-identical", "boxes-differ"})
+SAID_ANYWAY = frozenset({"image-without-label"})
+"""What the list of pictures says in words: no mark there, and no notice on the canvas, says it again."""
 _LOOKED_AT_AGAIN = frozenset({"image-without-label", "nothing-labelled"})
 DEFAULT = CheckOptions()
 _STEP = 64

@@ -8,7 +8,7 @@ from PyQt5.QtCore import QEvent, QObject, Qt
 from PyQt5.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton
 
 from annotator.core.finding_fixes import ONE_RIGHT_ANSWER
-from annotator.core.findings import Finding
+from annotator.core.findings import SAID_ANYWAY, Finding
 from annotator.qt.finding_texts import kind_title
 from annotator.qt.translation import tr, tr_n
 
@@ -37,7 +37,7 @@ class FindingNotice(QFrame):
         self.text = QLabel()
         self.text.setTextFormat(Qt.PlainText)
         self.fix = QPushButton(tr("Fix"))
-        self.right = QPushButton(tr("It is right"))
+        self.right = QPushButton(tr("This is right"))
         self.right.setToolTip(tr("Do not tell it any more, unless it changes"))
         close = QToolButton(text="✕")
         close.setToolTip(tr("Show no such notice (View brings it back)"))
@@ -67,7 +67,8 @@ class FindingNotice(QFrame):
     def refresh(self) -> None:
         """Say what was found in the picture that is shown."""
         findings, key = self._window.findings.checker.findings, self._window.label.key
-        self._findings = findings.of(key) if findings is not None and key is not None else []
+        found = findings.of(key) if findings is not None and key is not None else []
+        self._findings = [one for one in found if one.code not in SAID_ANYWAY]
         self.setVisible(bool(self._findings) and self.is_on())
         if self.isHidden():
             return

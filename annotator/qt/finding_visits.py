@@ -8,7 +8,7 @@ from PyQt5.QtCore import QObject
 
 from annotator import messages
 from annotator.core.finding_fixes import ONE_RIGHT_ANSWER
-from annotator.core.findings import Finding
+from annotator.core.findings import SAID_ANYWAY, Finding
 from annotator.qt.entry import LABELLING, SET, Entry
 from annotator.qt.finding_notice import FindingNotice
 from annotator.qt.translation import tr
@@ -65,7 +65,11 @@ class Visits(QObject):
         if project is None:
             return
         shown = self._page.shown()
-        keys = frozenset(one.key for one in shown if one.key is not None and one.key in project.session)
+        keys = frozenset(
+            one.key
+            for one in shown
+            if one.key is not None and one.key in project.session and one.code not in SAID_ANYWAY
+        )
         if keys != self._told:
             self._told = keys
             self._window.label.images.set_findings(keys)

@@ -24,6 +24,7 @@ from annotator.qt.progress import ProgressDialog
 from annotator.qt.said_below import summary
 from annotator.qt.translation import tr, tr_n
 from converters.errors import DataError
+from converters.report import Severity
 
 if TYPE_CHECKING:
     from annotator.qt.main_window import MainWindow
@@ -275,9 +276,11 @@ def say_what_was_found(session: Session) -> None:
     """What a person has to know about a set that was just opened."""
     unlabelled = sum(not session.image(key).labelled for key in session.keys)
     pictures = tr_n("{n} picture open", "{n} pictures open", len(session.keys))
-    details = "\n".join(map(str, session.report.issues[:_MOST_TOLD]))
-    if len(session.report.issues) > _MOST_TOLD:
-        details += "\n" + tr("… {n} in all", n=f"{len(session.report.issues):,}")
+    # Errors first: in a set that is yet to be labelled each picture has a warning, which would bury them.
+    issues = sorted(session.report.issues, key=lambda issue: issue.severity != Severity.ERROR)
+    details = "\n".join(map(str, issues[:_MOST_TOLD]))
+    if len(issues) > _MOST_TOLD:
+        details += "\n" + tr("… {n} in all", n=f"{len(issues):,}")
     if session.sidecar.locked_by is not None:
         messages.warning(
             tr(
@@ -295,12 +298,13 @@ def say_what_was_found(session: Session) -> None:
             )
         )
     elif session.report.errors:
-        problems = tr_n("{n} problem found", "{n} problems found", len(session.report.errors))
         messages.warning(
-            tr(
-                "{pictures}; {problems}, and what it is about was left out. The page Findings helps.",
+            tr_n(
+                "{pictures}. {n} problem: that file or box is left out. The page Findings says what to do.",
+                "{pictures}. {n} problems: those files or boxes are left out. "
+                "The page Findings says what to do.",
+                len(session.report.errors),
                 pictures=pictures,
-                problems=problems,
             ),
             details,
             LEFT_OUT,

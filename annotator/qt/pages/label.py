@@ -240,6 +240,8 @@ class LabelPage(QWidget):
         index = (digit - 1) % 10
         if index < len(names):
             return names[index]
+        if index == len(names):
+            return self.ask_for_class()  # the key of the next class there will be
         messages.info(
             tr_n(
                 "There is no class {number}; the set has {n} class.",
