@@ -39,7 +39,7 @@ THRESHOLD, ONLY_DIFFERENT, CLASSES = (
 FIRST_THRESHOLD = 25
 AHEAD = 3
 """So many pictures on each side are looked at before the person comes there."""
-TELL_AFTER = 700
+TELL_AFTER, TELL_SELDOM = 700, 5000
 """Milliseconds in which what was found is collected, before the list and the gallery hear of it."""
 
 
@@ -80,7 +80,7 @@ class Suggestions(QObject):
         window.statusBar().insertPermanentWidget(1, self.status)
         self.network = NetworkAtHand(window, self)
         self._predicting = self.network.predicting
-        self._timer = QTimer(self, singleShot=True, interval=TELL_AFTER)
+        self._timer = QTimer(self, singleShot=True)
         self.unlabelled = Unlabelled(window, self)
         self._connect()
 
@@ -92,7 +92,7 @@ class Suggestions(QObject):
         self._predicting.found.connect(self._found)
         self._predicting.failed.connect(lambda key, _: self._refresh_if(key))
         self._predicting.broken.connect(self._broken)
-        self._predicting.ended.connect(self.tell)
+        self._predicting.ended.connect(self._looked)
         self._timer.timeout.connect(self._feed_opinion)
         self._label.image_changed.connect(lambda _: self._image_changed())
         self._label.escaped.connect(lambda: self._select(None))
@@ -148,7 +148,7 @@ class Suggestions(QObject):
     def _all_are_news(self) -> None:
         """What was found has other labels now."""
         self._news.update(self._predicting.known)
-        self._timer.start()
+        self._timer.start(TELL_AFTER)
         self._refresh()
 
     def _switch_on(self) -> None:
@@ -178,8 +178,14 @@ class Suggestions(QObject):
     def _found(self, key: str, _: Boxes) -> None:
         self._news.add(key)
         if not self._timer.isActive():
-            self._timer.start()
+            # While all pictures are looked at, lists and walls are not sorted anew all the time.
+            self._timer.start(TELL_AFTER if not self._predicting.left else TELL_SELDOM)
         self._refresh_if(key)
+
+    def _looked(self) -> None:
+        if self._news:
+            self._timer.start(TELL_AFTER)
+        self.tell()
 
     def _edited(self, session: Session, key: str) -> None:
         if self._project is not None and session is self._project.session:
@@ -538,7 +544,7 @@ class Suggestions(QObject):
 
     def _note(self, key: str) -> None:
         self._news.add(key)
-        self._timer.start()
+        self._timer.start(TELL_AFTER)
 
     def _feed_opinion(self) -> None:
         """Tell the list and the gallery what was found: they filter and sort by disagreement."""
