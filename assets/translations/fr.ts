@@ -618,6 +618,30 @@ CUDA : {context:.1f} Go</translation>
         <translation>Contrôle</translation>
     </message>
     <message>
+        <source>Check again</source>
+        <translation>Contrôler encore</translation>
+    </message>
+    <message>
+        <source>Check: fine</source>
+        <translation>Contrôle : correct</translation>
+    </message>
+    <message>
+        <source>Check: {errors}</source>
+        <translation>Contrôle : {errors}</translation>
+    </message>
+    <message>
+        <source>Check: {warnings}</source>
+        <translation>Contrôle : {warnings}</translation>
+    </message>
+    <message>
+        <source>Checking…</source>
+        <translation>Contrôle…</translation>
+    </message>
+    <message>
+        <source>Choose Darknet…</source>
+        <translation>Choisir Darknet…</translation>
+    </message>
+    <message>
         <source>Choose a cfg</source>
         <translation>Choisir un cfg</translation>
     </message>
@@ -628,6 +652,10 @@ CUDA : {context:.1f} Go</translation>
     <message>
         <source>Choose anchors for this set</source>
         <translation>Choisir des ancres pour ce jeu</translation>
+    </message>
+    <message>
+        <source>Choose another folder</source>
+        <translation>Choisir un autre dossier</translation>
     </message>
     <message>
         <source>Choose the darknet program</source>
@@ -941,6 +969,10 @@ CUDA : {context:.1f} Go</translation>
         <translation>Supprimer à jamais…</translation>
     </message>
     <message>
+        <source>Delete old runs…</source>
+        <translation>Supprimer d’anciens entraînements…</translation>
+    </message>
+    <message>
         <source>Delete only spare weights…</source>
         <translation>Supprimer les poids superflus…</translation>
     </message>
@@ -1128,6 +1160,10 @@ CUDA : {context:.1f} Go</translation>
     <message>
         <source>Every picture is in the set already; nothing is left to add.</source>
         <translation>Chaque image est déjà dans le jeu; il ne reste rien à ajouter.</translation>
+    </message>
+    <message>
+        <source>Everything that would make the training fail, before it starts</source>
+        <translation>Tout ce qui ferait échouer l’entraînement, avant qu’il commence</translation>
     </message>
     <message>
         <source>Exchange swapped edges, cut to the picture, take boxes without area away</source>
@@ -1341,6 +1377,10 @@ Logiciel libre sous licence publique générale GNU, version 3 ou ultérieure; f
     <message>
         <source>Go there</source>
         <translation>Y aller</translation>
+    </message>
+    <message>
+        <source>Go to Split</source>
+        <translation>Aller à Répartition</translation>
     </message>
     <message>
         <source>Go to this box's labels (Enter, or a double click)</source>
@@ -1669,6 +1709,10 @@ boîtes (images)</translation>
     <message>
         <source>Look again</source>
         <translation>Chercher de nouveau</translation>
+    </message>
+    <message>
+        <source>Look at everything once more: files may have changed meanwhile</source>
+        <translation>Tout examiner encore une fois : des fichiers peuvent avoir changé entre-temps</translation>
     </message>
     <message>
         <source>Looking at boxes, classes and label files…</source>
@@ -2102,6 +2146,10 @@ boîtes (images)</translation>
         <translation>Il n’en reste aucune de ce genre.</translation>
     </message>
     <message>
+        <source>Nothing stands in the way of this training.</source>
+        <translation>Rien ne s’oppose à cet entraînement.</translation>
+    </message>
+    <message>
         <source>Nothing that this set has is lost.</source>
         <translation>Rien de ce que ce jeu contient n’est perdu.</translation>
     </message>
@@ -2482,6 +2530,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Précédente qui correspond au filtre</translation>
     </message>
     <message>
+        <source>Put it in the queue</source>
+        <translation>Mettre dans la file</translation>
+    </message>
+    <message>
         <source>Put the chosen pictures back in their places with their boxes (Enter)</source>
         <translation>Remettre les images choisies à leur place avec leurs boîtes (Entrée)</translation>
     </message>
@@ -2492,6 +2544,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     <message>
         <source>Quit</source>
         <translation>Quitter</translation>
+    </message>
+    <message>
+        <source>Raise Iterations</source>
+        <translation>Augmenter Itérations</translation>
     </message>
     <message>
         <source>Ratio</source>
@@ -2781,6 +2837,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Afficher la perte sur un axe logarithmique : on voit les petits changements tardifs</translation>
     </message>
     <message>
+        <source>Show the picture</source>
+        <translation>Montrer l’image</translation>
+    </message>
+    <message>
         <source>Show the predictions of a network first ({key}).</source>
         <translation>Affichez d’abord les prédictions d’un réseau ({key}).</translation>
     </message>
@@ -2965,6 +3025,14 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     <message>
         <source>Table of the classes (CSV)…</source>
         <translation>Tableau des classes (CSV)…</translation>
+    </message>
+    <message>
+        <source>Take a network of ours</source>
+        <translation>Prendre un de nos réseaux</translation>
+    </message>
+    <message>
+        <source>Take one it knows</source>
+        <translation>Prendre un réseau connu de lui</translation>
     </message>
     <message>
         <source>Take out of the file what cannot be read, and keep the rest</source>
@@ -3323,6 +3391,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Il n’y a rien à changer : l’étiquette n’est plus là, ou a été modifiée.</translation>
     </message>
     <message>
+        <source>There is nothing to check yet.</source>
+        <translation>Il n’y a encore rien à contrôler.</translation>
+    </message>
+    <message>
         <source>There is this class already: it is chosen.</source>
         <translation>Cette classe existe déjà : elle est choisie.</translation>
     </message>
@@ -3437,6 +3509,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     <message>
         <source>Trash…</source>
         <translation>Corbeille…</translation>
+    </message>
+    <message>
+        <source>Turn mosaic off</source>
+        <translation>Désactiver la mosaïque</translation>
     </message>
     <message>
         <source>Two boxes on one spot</source>
@@ -5061,6 +5137,10 @@ le plan</translation>
         <translation>{name} n’est pas encore ici : téléchargez-le d’abord.</translation>
     </message>
     <message>
+        <source>{name} is not in the open set.</source>
+        <translation>{name} n’est pas dans le jeu ouvert.</translation>
+    </message>
+    <message>
         <source>{name} not found</source>
         <translation>{name} non trouvée</translation>
     </message>
@@ -5739,6 +5819,13 @@ boîtes (images)</translation>
     <message>
         <source>“{name}” has {amount}.</source>
         <translation>« {name} » a {amount}.</translation>
+    </message>
+    <message numerus="yes">
+        <source>… and {n} more like these</source>
+        <translation>
+            <numerusform>… et {n} autre de ce genre</numerusform>
+            <numerusform>… et {n} autres de ce genre</numerusform>
+        </translation>
     </message>
     <message>
         <source>… {n} in all</source>
