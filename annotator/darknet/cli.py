@@ -63,6 +63,7 @@ def _body(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from annotator.darknet.compare_cli import add_compare, add_speed
     from annotator.darknet.evaluate_cli import add_evaluate, add_predict
 
     parser = make_parser("train-cli", "Train a Darknet network on a data set, and measure it.", _EXAMPLES)
@@ -72,6 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_check(commands)
     add_evaluate(commands)
     add_predict(commands)
+    add_compare(commands)
+    add_speed(commands)
     add_networks(commands)
     add_weights(commands)
     add_control(commands)

@@ -95,7 +95,7 @@ def evaluation_table(evaluation: Evaluation) -> str:
     lines: list[str] = []
     if rows and evaluation.validation is not None:
         lines.append(f"AP@0.50 in percent on validation, {_size(evaluation.validation.metrics)}")
-        lines += _columns([("iteration", *names, "mAP@0.50", "weights"), *rows])
+        lines += columns([("iteration", *names, "mAP@0.50", "weights"), *rows])
         lines.append("")
     weights = evaluation.chosen_weights.weights
     test = evaluation.test
@@ -104,7 +104,7 @@ def evaluation_table(evaluation: Evaluation) -> str:
         return "\n".join(lines)
     stored = "" if evaluation.test_measured_now else f" (measured {test.measured[:10]}, not repeated)"
     lines.append(f"test, {_size(test.metrics)}, with {weights}{stored}")
-    lines += _columns(_class_rows(test.metrics, test.strict))
+    lines += columns(_class_rows(test.metrics, test.strict))
     metrics = test.metrics
     lines += [
         "",
@@ -113,7 +113,7 @@ def evaluation_table(evaluation: Evaluation) -> str:
         f"average IoU {100 * metrics.average_iou:.2f} %",
     ]
     if test.coco is not None:
-        lines += ["", "the same on test by COCO's rules, in percent", *_columns(_coco_rows(test.coco))]
+        lines += ["", "the same on test by COCO's rules, in percent", *columns(_coco_rows(test.coco))]
     return "\n".join(lines)
 
 
@@ -194,7 +194,7 @@ def _coco_row(name: str, one: CocoClass | CocoMetrics, truths: int) -> tuple[str
     return (name, *cells, str(truths))
 
 
-def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows as lines with columns of equal width: the first and text columns left, numbers right."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = []

@@ -7,6 +7,7 @@ work/runs/20260114-093012-yolov3-tiny/
   metrics.csv    a line an iteration
   events.jsonl   all that happened, a JSON value a line
   run.json       what was asked for, and how it went
+  data.json      what it was trained on: digests of the labels, settings of the augmentation
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from typing import Any
 
 from annotator.darknet.blocks import parameter_count
 from annotator.darknet.cfg import Cfg, read_cfg, write_cfg
+from annotator.darknet.data_record import record_of, render_record
 from annotator.darknet.dialect import Darknet
 from annotator.darknet.weights import read_weights_header
 from converters.errors import DataError, FormatError, UsageError, WriteError
@@ -225,6 +227,8 @@ class RunFolder:
             "names = obj.names\nbackup = backup\n",
         )
         write_atomic(run.metrics, ",".join(METRICS_COLUMNS) + "\n")
+        listed = dict.fromkeys(entry for entries in lists.values() for entry in entries)
+        write_atomic(run.path / "data.json", render_record(record_of(work.root, listed)))
         run.update()
         return run
 

@@ -35,6 +35,8 @@ class ShareChart(pg.PlotWidget):
         self.setXRange(-0.005, 1.01, padding=0)
         self.setYRange(-0.005, 1.02, padding=0)
         self.getAxis("left").setTicks([_TICKS, []])
+        for side in ("left", "bottom"):
+            self.getAxis(side).setStyle(hideOverlappingLabels=False)
         self.showGrid(x=True, y=True, alpha=0.2)
         self.setFrameShape(QFrame.NoFrame)
         self.setFocusPolicy(Qt.NoFocus)
