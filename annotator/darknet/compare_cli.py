@@ -31,9 +31,9 @@ def add_compare(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
         "compare",
         help="put two evaluated runs side by side",
         description=(
-            "Compare two evaluated runs on the test pictures that both have and neither was trained on: AP and "
-            "mAP with a 95 % interval of the difference (paired bootstrap), and what was changed between their "
-            "data, augmentation and cfg."
+            "Compare two evaluated runs on the test pictures that both have and neither was trained on: "
+            "AP and mAP with a 95 % interval of the difference (paired bootstrap), and what was changed "
+            "between their data, augmentation and cfg."
         ),
         epilog=_COMPARE_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -51,8 +51,8 @@ def add_speed(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="how long the network takes for a picture",
         description=(
             "Time a run's network on its own pictures, one at a time (batch 1), after a warm-up: mean, "
-            "median, 95th percentile, pictures a second. OpenCV's times hold resize, network and suppression; "
-            "Darknet's are those it prints, of the network alone."
+            "median, 95th percentile, pictures a second. OpenCV's times hold resize, network and "
+            "suppression; Darknet's are those it prints, of the network alone."
         ),
         epilog=_SPEED_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
