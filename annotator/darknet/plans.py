@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +66,7 @@ class RunPlan:
             darknet=self.darknet,
             seed=self.seed,
             weights=self.weights,
+            asked=sys.argv,
         )
 
 

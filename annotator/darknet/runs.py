@@ -30,6 +30,7 @@ from annotator.darknet.blocks import parameter_count
 from annotator.darknet.cfg import Cfg, read_cfg, write_cfg
 from annotator.darknet.data_record import record_of, render_record
 from annotator.darknet.dialect import Darknet
+from annotator.darknet.provenance import augmentation_of, versions
 from annotator.darknet.weights import read_weights_header
 from converters.errors import DataError, FormatError, UsageError, WriteError
 from converters.files import make_folder, write_atomic
@@ -86,6 +87,9 @@ class RunInfo:
         started: When, ISO 8601.
         ended: When, or None.
         message: How it went, one sentence.
+        asked: The command line that made the run.
+        versions: Of this program, Python, and the packages that make pictures; Darknet's is in ``darknet``.
+        augmentation: Seed, policy and number of the augmented copies, None where there are none.
         version: Of this file's format.
     """
 
@@ -110,6 +114,9 @@ class RunInfo:
     message: str = ""
     owner: int | None = None
     owner_mark: str | None = None
+    asked: tuple[str, ...] = ()
+    versions: dict[str, str] = field(default_factory=dict)
+    augmentation: dict[str, Any] | None = None
     version: int = RUN_VERSION
 
 
@@ -178,6 +185,7 @@ class RunFolder:
         darknet: Darknet,
         seed: int | None = None,
         weights: Path | None = None,
+        asked: Sequence[str] = (),
     ) -> RunFolder:
         """Make the folder of a new run from the data set's present lists.
 
@@ -188,6 +196,7 @@ class RunFolder:
             darknet: The Darknet that will train it.
             seed: Kept with the run.
             weights: Where the training starts from.
+            asked: The command line.
 
         Raises:
             UsageError: A path in a list has a character that must not reach Darknet.
@@ -213,6 +222,9 @@ class RunFolder:
             weights=str(weights.absolute()) if weights else None,
             data=_fingerprint(work.root, lists),
             message="not started yet",
+            asked=tuple(asked),
+            versions=versions(),
+            augmentation=augmentation_of(work),
         )
         run = cls(folder, info)
         make_folder(run.backup)
@@ -530,7 +542,9 @@ def _read_info(path: Path) -> RunInfo:
         )
     known = {key: value for key, value in content.items() if key in {item.name for item in fields(RunInfo)}}
     known |= {
-        key: tuple(known[key]) for key in ("class_names", "command") if isinstance(known.get(key), list)
+        key: tuple(known[key])
+        for key in ("class_names", "command", "asked")
+        if isinstance(known.get(key), list)
     }
     try:
         info = RunInfo(**known)

@@ -240,3 +240,20 @@ def test_a_real_network(tmp_path):
     )
     run = make_run(tmp_path, cfg)
     assert (run.info.width, run.info.height, run.info.batch, run.info.max_batches) == (32, 64, 2, 5)
+
+
+def test_a_run_says_where_it_comes_from(tmp_path):
+    from augment.cli import main as augment
+
+    work = make_work(tmp_path / "work")
+    assert RunFolder.create(work, network="n", cfg=SMALL, darknet=DARKNET).info.augmentation is None
+    assert augment([str(work.root), "--copies", "1", "--seed", "3"]) == 0
+    made = RunFolder.create(work, network="n", cfg=SMALL, darknet=DARKNET, seed=5, asked=["train-cli", "run"])
+    info = RunFolder.open(made.path).info
+    assert info == made.info
+    assert (info.seed, info.asked) == (5, ("train-cli", "run"))
+    assert info.augmentation["seed"] == 3
+    assert info.augmentation["copies"] == info.data["train"] - 4
+    assert info.augmentation["policy"]
+    assert {"python", "system", "numpy", "mask-annotator"} <= set(info.versions)
+    assert len(info.data["hash"]) == 64
