@@ -26,6 +26,7 @@ NETWORK = ("--network", "yolov3-tiny", "--width", "32", "--height", "32", "--bat
 VICTIMS = ("train-cli", "darknet", "both")
 MOMENTS = ("start", "run", "iteration", "saved")
 _LONGEST = 600.0
+_MORE = 60
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,10 @@ def storm(work: Path, darknet: Path, *, kills: int, iterations: int, seed: int =
         run = RunFolder.open(runs[-1].path)
         _wait_until_free(run)
         newest = run.newest_weights()
-        done.append(Kill(victim, after, delay, run.info.iteration, newest.iteration if newest else 0))
+        saved = newest.iteration if newest else 0
+        done.append(Kill(victim, after, delay, run.info.iteration, saved))
+        if saved >= iterations:  # done before the last kill: train it further
+            iterations = saved + _MORE
     ended = subprocess.run(
         _command(work, run, darknet, iterations), stdout=subprocess.PIPE, timeout=_LONGEST, check=False
     )
@@ -86,7 +90,7 @@ def _command(work: Path, run: RunFolder | None, darknet: Path, iterations: int) 
     if run is None:
         what = ["run", str(work), *NETWORK, "--max-batches", str(iterations)]
     else:
-        what = ["resume", str(run.path)]
+        what = ["resume", str(run.path), "--max-batches", str(iterations)]
     return [*head, *what, "--darknet", str(darknet), "--events"]
 
 

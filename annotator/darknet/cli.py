@@ -274,6 +274,12 @@ def _resume(args: argparse.Namespace) -> int:
             f"with: train-cli resume {run.path} "
             f"--max-batches {plan.iteration + max(1000, plan.wanted // 2)}"
         )
+        if run.info.status != "finished" and plan.wanted == run.info.max_batches:
+            # It was killed after its last weights: nobody was left to say that it is done.
+            message = (
+                f"finished: {plan.iteration} iterations; it was ended from outside after its last weights"
+            )
+            run.update(status="finished", iteration=plan.iteration, pid=None, message=message)
         _print_path(args, run, "finished")
         return ExitStatus.OK
     if not args.checked and _refused(plan.check()):

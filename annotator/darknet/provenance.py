@@ -23,7 +23,7 @@ def versions() -> dict[str, str]:
 
 
 def augmentation_of(work: WorkFolder) -> dict[str, Any] | None:
-    """How a data set's copies were made: ``seed``, ``policy`` and how many ``copies``; None: there are none."""
+    """How a data set's copies were made: ``seed``, ``policy``, how many ``copies``; None: there are none."""
     if not work.augmented.is_dir():
         return None
     from augment import manifest  # takes a third of a second

@@ -19,7 +19,7 @@ import os, struct, sys, time
 if sys.argv[1] == "version":
     print("Not an option: version", file=sys.stderr); sys.exit()
 cfg = dict(row.replace(" ", "").strip().split("=") for row in open("net.cfg") if "=" in row)
-last, seen, size = int(open("../../last").read()), 0, int(open("../../size").read())
+last, seen, size = int(cfg["max_batches"]), 0, int(open("../../size").read())
 weights = [arg for arg in sys.argv[5:] if not arg.startswith("-")]
 if weights and "-clear" not in sys.argv:
     seen = struct.unpack_from("<Q", open(weights[0], "rb").read(20), 12)[0]
@@ -48,7 +48,6 @@ def test_a_training_survives_kills(tmp_path, seed):
         "yolov3-tiny", classes=2, width=32, height=32, batch=2, subdivisions=1, max_batches=320,
         dialect="pjreddie",
     )  # fmt: skip
-    (work.root / "last").write_text("320")
     (work.root / "size").write_text(str(parameter_count(cfg)))
     darknet = write_program(tmp_path / "darknet", DARKNET)
     kills = storm(work.root, darknet, kills=6, iterations=320, seed=seed)

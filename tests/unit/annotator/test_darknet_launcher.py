@@ -430,7 +430,7 @@ def test_real_training(real):
     outcome, events = follow(real(4))
     assert (outcome.status, outcome.iteration, outcome.saved_iteration) == ("finished", 4, 4)
     assert [event.iteration for event in events if isinstance(event, Iteration)] == [1, 2, 3, 4]
-    assert [event.iteration for event in events if isinstance(event, WeightsSaved)] == [4]
+    assert {event.iteration for event in events if isinstance(event, WeightsSaved)} == {4}
     assert not [event for event in events if isinstance(event, Problem)]
 
 
@@ -448,10 +448,13 @@ def test_real_training_that_is_killed(real):
 
 @pytest.mark.darknet
 def test_real_training_without_a_label(real):
-    training = real(1000)
+    training = real(4)
     for path in (training.run_folder.work / "obj").glob("*.txt"):
         path.unlink()
-    outcome, _ = follow(training)
+    outcome, events = follow(training)
+    if training.darknet.dialect == "alexeyab":  # which goes on as if nothing were in the pictures
+        assert "label-missing" in [event.code for event in events if isinstance(event, Problem)]
+        return
     assert outcome.status == "failed"
     assert "Darknet could not open ../../obj/p" in outcome.message or "label" in outcome.message
 
