@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from annotator.core.edits import EditMany, SetBoxes
-from annotator.darknet.metrics import iou_float32
 from converters.formats.base import ProgressCallback
 from converters.model import AnnotatedImage, Box, Xyxy
 from converters.words import counted
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 IOU = 0.5
 """From so much on a prediction is about a box, and two predictions are about one thing."""
@@ -86,27 +90,30 @@ def suggestions(
     )
     if not shown:
         return ()
+    # Here: the window starts without what only networks need.
+    from annotator.darknet.metrics import iou_float32
+
     on_truths = iou_float32(shown, truths)
-    among = iou_float32(shown, shown)
-    kept: list[int] = []
+    about_of = _pairs(on_truths)
+    near_of = _pairs(iou_float32(shown, shown))
+    kept: set[int] = set()
+    said: set[int | None] = set()
     found: list[Suggestion] = []
     for index, box in enumerate(shown):
-        about = sorted(
-            (place for place in range(len(truths)) if on_truths[index, place] >= IOU),
-            key=lambda place: -on_truths[index, place],
-        )
+        about = sorted(about_of.get(index, ()), key=lambda place: -on_truths[index, place])
         same = next((place for place in about if truths[place].label == box.label), None)
         if same is not None:
             found.append(Suggestion(box, Standing.AGREES, same))
-        elif any(among[index, surer] >= IOU and shown[surer].label != box.label for surer in kept):
+        elif any(surer in kept and shown[surer].label != box.label for surer in near_of.get(index, ())):
             continue
         elif about:
-            if any(one.truth == about[0] for one in found):
+            if about[0] in said:
                 continue  # something surer was said of this box
             found.append(Suggestion(box, Standing.OTHER_CLASS, about[0]))
         else:
             found.append(Suggestion(box, Standing.NEW))
-        kept.append(index)
+        kept.add(index)
+        said.add(found[-1].truth)
     return tuple(found)
 
 
@@ -235,6 +242,15 @@ def mapped(predictions: Sequence[Box], mapping: Mapping[str, str | None]) -> tup
         if label is not None:
             found.append(box if label == box.label else box.relabelled(label))
     return tuple(found)
+
+
+def _pairs(overlaps: npt.NDArray[np.float32]) -> dict[int, list[int]]:
+    """The columns that each row overlaps enough with; of hundreds of boxes few lie on one."""
+    pairs: dict[int, list[int]] = {}
+    rows, columns = (overlaps >= IOU).nonzero()
+    for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
+        pairs.setdefault(row, []).append(column)
+    return pairs
 
 
 def _as_truth(box: Box) -> Box:
