@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from converters.errors import WriteError
 
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 """A file that must not be there yet, and that no child process inherits."""
+
+
+_HALF_WRITTEN = re.compile(r"\.writing-[0-9a-f]{16}\.part")
+"""Names that :func:`write_atomic` gives a file before it takes its place."""
+_OLD_SECONDS = 60.0
 
 
 def write_atomic(path: Path, data: bytes | str, *, durable: bool = True) -> None:
@@ -49,6 +56,15 @@ def write_atomic(path: Path, data: bytes | str, *, durable: bool = True) -> None
             raise
     except OSError as error:
         raise WriteError.from_os_error(error, path) from error
+
+
+def sweep(folders: Iterable[Path]) -> None:
+    """Remove what killed processes left half written in folders, unless it may still be being written."""
+    for folder in folders:
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            for entry in entries:
+                if _HALF_WRITTEN.fullmatch(entry.name) and entry.stat().st_mtime < time.time() - _OLD_SECONDS:
+                    Path(entry.path).unlink()
 
 
 def write_new(path: Path, data: bytes | str) -> None:

@@ -23,7 +23,7 @@ from converters.errors import DataError, UsageError, WriteError
 from converters.files import make_folder, write_new
 from converters.formats.base import ProgressCallback
 from converters.formats.loading import clip_edges
-from converters.layout import stem_of
+from converters.layout import splits_from_folders, stem_of
 from converters.model import AnnotatedImage, Box, Split
 from converters.words import counted
 from converters.work import WorkFolder
@@ -112,8 +112,9 @@ def find_places(session: Session, newcomers: Sequence[Newcomer]) -> list[Place]:
     sample = root / folder / "new.png"
     home = file or registry.image_codec(session.codec.name).label_path(sample, root)
     near = [i for i in images if (i.annotation == file if shared else i.path.parent == root / folder)]
-    splits = {image.split for image in near}
-    split = splits.pop() if len(splits) == 1 else None
+    by_hand = session.splits_by_hand
+    splits = {image.split for image in near if image.key not in by_hand}
+    common = splits.pop() if len(splits) == 1 else None
     names = _Names(session, folder, None if shared else home)
     places: list[Place] = []
     for new in newcomers:
@@ -122,6 +123,8 @@ def find_places(session: Session, newcomers: Sequence[Newcomer]) -> list[Place]:
         key = f"{folder}/{stem}" if folder else stem
         annotation = home if shared else home.with_name(stem + home.suffix)
         renamed = stem != stem_of(new.image.path.name)
+        # As reading the set would say, where that goes by folders.
+        split = common or splits_from_folders([*(image.key for image in near), key]).get(key)
         places.append(Place(new, key, picture, annotation, split, renamed))
     return places
 

@@ -61,6 +61,16 @@ def add_class(dataset: Dataset, name: str) -> SetClasses:
     return _edit(dataset, (*dataset.class_names, name), [], f"add the class {name}")
 
 
+def add_missing(dataset: Dataset, names: Iterable[str]) -> SetClasses | None:
+    """Add classes that boxes of removed pictures have and the list has not; None where it has them all."""
+    missing = tuple(name for name in dict.fromkeys(names) if name not in dataset.class_names)
+    if not missing:
+        return None
+    what = missing[0] if len(missing) == 1 else counted(len(missing), "class", "classes")
+    text = f"add the class {what}" if len(missing) == 1 else f"add {what}"
+    return _edit(dataset, (*dataset.class_names, *missing), [], text)
+
+
 def rename_class(dataset: Dataset, old: str, new: str) -> SetClasses:
     """Give a class another name; its place in the order, and so its id, stays.
 

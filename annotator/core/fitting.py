@@ -41,6 +41,16 @@ def check_fits(
         raise _does_not_fit(edit, "the classes are others by now", root, back=back)
 
 
+def no_longer_there(root: Path) -> DataError:
+    """The error for a set whose folder was moved, renamed or deleted while it was open."""
+    return DataError(
+        "is not there any more: it was moved, renamed or deleted. Nothing was written.",
+        path=root,
+        code="set-gone",
+        hint="Move it back to go on, or open it where it is now; your edits go with it.",
+    )
+
+
 def _same(first: tuple[Box, ...], second: tuple[Box, ...]) -> bool:
     """Whether boxes are the same and stand for the same elements of a file."""
     return first == second and [box.origin for box in first] == [box.origin for box in second]

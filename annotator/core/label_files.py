@@ -8,37 +8,33 @@ they are in terms of it, so that this holds after a restart, too.
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import os
-import re
 import sqlite3
-import time
-import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from annotator.core.edit_json import boxes_from_json, boxes_to_json, pack, unpack
 from annotator.core.file_times import ReadAt, read_with_time
+from annotator.core.label_bytes import (
+    conflict,
+    digest,
+    folder_id,
+    packed_bytes,
+    read_file,
+    size_and_time,
+    unpacked_bytes,
+    write_all,
+    write_or_remove,
+)
 from annotator.core.sidecar import Sidecar
 from converters import registry
 from converters.errors import DataError, FormatError, WriteError
-from converters.files import make_folder, write_if_changed
 from converters.formats.base import Codec
 from converters.model import AnnotatedImage, Box
 
-_HALF_WRITTEN = re.compile(r"\.writing-[0-9a-f]{16}\.part")
-"""Names that :func:`converters.files.write_atomic` gives a file before it takes its place."""
-_OLD_SECONDS = 60.0
 _LATEST = 64
 """So many of the images that were edited last are written before all others."""
-_AT_A_TIME = 8
-"""Files that are written at a time."""
-
-_ABSENT = b""
-"""Stands for the digest of a file that is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +163,7 @@ class LabelFiles:
         self._tracked: dict[str, TrackedFile] = {}
         self.dirty: set[str] = set()
         self.read_at: ReadAt | None = None
+        self._places: dict[str, tuple[int, int] | None] = {}
         self.overruled: list[Path] = []
         self._latest: dict[str, None] = {}
 
@@ -260,7 +257,7 @@ class LabelFiles:
         labelled = any(state.labelled for state in at_base.values())
         if base is None:
             is_other = labelled
-        elif self.read_at is not None and not self.read_at.is_before(changed):
+        elif self.read_at is not None and not self.read_at.is_before(changed) and self._is_in_place(path):
             is_other = False
         else:
             is_other = self.render(file, at_base, class_names) != base
@@ -268,6 +265,20 @@ class LabelFiles:
             raise conflict(path, "Read the set again (F5) to see its boxes, then make the edit.")
         self._tracked[text] = file
         return file
+
+    def trust_times(self, read_at: ReadAt | None) -> None:
+        """The set was read just now: a file that was not changed since need not be compared.
+
+        Args:
+            read_at: When that began, as far as it is known.
+        """
+        self.read_at = read_at
+        self._places = {str(folder): folder_id(folder) for folder in self.folders}
+
+    def _is_in_place(self, path: Path) -> bool:
+        """Whether a label file's folder is still the one that was read: another one may have its name."""
+        known = self._places.get(str(path.parent))
+        return known is not None and known == folder_id(path.parent)
 
     def untrack(self, keys: Iterable[str]) -> None:
         """Forget the files of images of which nothing was edited after all."""
@@ -296,6 +307,45 @@ class LabelFiles:
         if path is not None and path in self._tracked:
             self._tracked[path].stale = True
             self.dirty.add(key)
+
+    def fit_ids(self, key: str, lies_at: Path, class_names: tuple[str, ...]) -> bool:
+        """Let the label file of an image that comes back hold the ids that its classes have by now.
+
+        It is written while it still lies in the trash: in its place it never says anything wrong.
+
+        Args:
+            key: The image.
+            lies_at: Its label file.
+            class_names: All classes in their order, then those that only bases still know.
+
+        Returns:
+            Whether the origins of its boxes still mean something.
+
+        Raises:
+            DataError: The file cannot be read or written.
+        """
+        image, here = self._images[key], read_file(lies_at)
+        path = image.annotation
+        if path is None or here is None:
+            return True
+        file = self._tracked.get(str(path))
+        is_known = file is not None
+        if file is None:
+            # Nobody knows its lines any more: where it does not fit, it is written from the boxes alone.
+            image = image.with_boxes(tuple(box.duplicated() for box in image.boxes))
+            if registry.image_codec(self._codec.name).render(image, class_names, None) == here:
+                return True
+            empty = {key: replace(ImageState.of(image), boxes=()).to_json()}
+            file = TrackedFile(path, self._name_of(path), pack(empty), digest(here))
+            self._tracked[str(path)] = file
+        states = {key: ImageState.of(image)}
+        data = self.render(file, states, class_names)
+        if data != here:
+            self._write_down([(digest(data), file.name)], "pending = ?")
+            write_or_remove(lies_at, data, durable=False)
+        file.on_disk, file.saved = digest(data), states
+        self._write_down([(file.on_disk, file.name)], "written = ?, size = NULL, pending = NULL")
+        return is_known
 
     def base_state(self, key: str) -> ImageState | None:
         """An image as its file had it before the first edit; None where that was not edited."""
@@ -337,7 +387,7 @@ class LabelFiles:
             row = self._sidecar.database.execute(
                 "SELECT base FROM files WHERE path = ?", (file.name,)
             ).fetchone()
-            file.base = _unpack_bytes(row[0]) if row is not None and row[0] is not None else None
+            file.base = unpacked_bytes(row[0]) if row is not None and row[0] is not None else None
             file.base_is_read = True
         return file.base
 
@@ -398,7 +448,7 @@ class LabelFiles:
         # Whoever is killed between the two finds out by these digests that the file is our own.
         self._write_down([(digest(data), file.name) for file, _, data in ready], "pending = ?", durable=True)
         done: list[tuple[Any, ...]] = []
-        written = _write_all([(file.path, data) for file, _, data in ready], durable=durable)
+        written = write_all([(file.path, data) for file, _, data in ready], durable=durable)
         for (file, states, data), problem in zip(ready, written, strict=True):
             if problem is not None:
                 errors.append(problem)
@@ -407,7 +457,7 @@ class LabelFiles:
             self.dirty.difference_update(self.keys_in(file.path))
             if len(ready) > _LATEST:
                 file.recall(None)
-            done.append((file.on_disk, *_stat_of(file.path), file.name))
+            done.append((file.on_disk, *size_and_time(file.path), file.name))
         self._write_down(done, "written = ?, size = ?, mtime = ?, pending = NULL, dirty = 0")
         return errors
 
@@ -428,10 +478,10 @@ class LabelFiles:
             if file is None:
                 continue
             if file.is_new:
-                base = _packed_bytes(self._base_of(file))
+                base = packed_bytes(self._base_of(file))
                 database.execute(
                     "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, NULL, 1, ?, ?)",
-                    (file.name, base, file.beginning, file.on_disk, *_stat_of(file.path)),
+                    (file.name, base, file.beginning, file.on_disk, *size_and_time(file.path)),
                 )
             else:
                 database.execute("UPDATE files SET dirty = 1 WHERE path = ?", (file.name,))
@@ -495,7 +545,8 @@ class LabelFiles:
                 it is damaged.
         """
         at_base, written, pending, dirty, size, mtime = row
-        here = written if _stat_of(lies_at) == (size, mtime) else digest(read_file(lies_at))
+        untouched = size is not None and size_and_time(lies_at) == (size, mtime)
+        here = written if untouched else digest(read_file(lies_at))
         if here not in (written, pending):
             raise FormatError("was changed by another program.", path=path)
         now = {key: ImageState.from_json(unpack(data)) for key, data in own.items()}
@@ -513,86 +564,3 @@ class LabelFiles:
 
     def _name_of(self, path: Path) -> str:
         return path.relative_to(self._root).as_posix() if path.is_relative_to(self._root) else str(path)
-
-
-def sweep(folders: Iterable[Path]) -> None:
-    """Remove what killed processes left half written in folders, unless it may still be being written."""
-    for folder in folders:
-        with contextlib.suppress(OSError), os.scandir(folder) as entries:
-            for entry in entries:
-                if _HALF_WRITTEN.fullmatch(entry.name) and entry.stat().st_mtime < time.time() - _OLD_SECONDS:
-                    Path(entry.path).unlink()
-
-
-def digest(data: bytes | None) -> bytes:
-    """What tells one content of a file from another; of no file it is empty."""
-    return hashlib.blake2b(data, digest_size=16).digest() if data is not None else _ABSENT
-
-
-def conflict(path: Path, hint: str) -> DataError:
-    """The error for a file that another program changed."""
-    return DataError(
-        "was changed by another program while the set was open.",
-        path=path,
-        code="changed-on-disk",
-        hint=hint,
-    )
-
-
-def read_file(path: Path) -> bytes | None:
-    """The bytes of a label file; None where there is none.
-
-    Raises:
-        DataError: It cannot be read.
-    """
-    return read_with_time(path)[0]
-
-
-def _write_all(files: Sequence[tuple[Path, bytes | None]], *, durable: bool) -> list[DataError | None]:
-    """Write (or remove) files; returns for each what went wrong.
-
-    Several at a time: waiting for the disk takes longer than the rest, and it takes many files at once.
-    """
-
-    def one(item: tuple[Path, bytes | None]) -> DataError | None:
-        try:
-            _write(*item, durable=durable)
-        except DataError as error:
-            return error
-        return None
-
-    if len(files) < 2 or not durable:
-        return list(map(one, files))
-    with ThreadPoolExecutor(_AT_A_TIME) as pool:
-        return list(pool.map(one, files))
-
-
-def _write(path: Path, data: bytes | None, *, durable: bool) -> None:
-    if data is None:
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise WriteError.from_os_error(error, path) from error
-        return
-    make_folder(path.parent)
-    write_if_changed(path, data, durable=durable)
-
-
-def _stat_of(path: Path) -> tuple[int | None, int | None]:
-    """Size and time of a file's last change (ns); twice None where there is none."""
-    try:
-        info = path.stat()
-    except OSError:
-        return None, None
-    return info.st_size, info.st_mtime_ns
-
-
-def _packed_bytes(data: bytes | None) -> bytes | None:
-    return zlib.compress(data, 1) if data is not None else None
-
-
-def _unpack_bytes(data: bytes) -> bytes:
-    try:
-        return zlib.decompress(data)
-    except zlib.error as error:
-        raise FormatError("an entry of the journal is damaged.", code="journal-damaged") from error

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from threading import get_ident
 from typing import Literal
+
+from converters.formats.base import ProgressCallback
 
 Listener = Callable[[str], None]
 Topic = Literal["history", "classes", "images"]
@@ -63,3 +66,44 @@ class Listeners:
                 call()
             else:
                 self._held.append(call)
+
+
+class Listenable:
+    """Something that is edited and can be listened to."""
+
+    def __init__(self) -> None:
+        self._listeners = Listeners()
+        self._on_progress: ProgressCallback | None = None
+
+    def listen(self, listener: Listener) -> None:
+        """Call ``listener`` with the key of each image that changed."""
+        self._listeners.add(listener)
+
+    def listen_to(self, topic: Topic, listener: Callable[[], None]) -> None:
+        """Call ``listener`` after each change of what can be undone, the classes, or which images there are.
+
+        ``images`` and ``classes`` are told before ``history``.
+        """
+        self._listeners.add_to(topic, listener)
+
+    @contextlib.contextmanager
+    def quietly(self, on_progress: ProgressCallback | None = None) -> Iterator[list[Callable[[], None]]]:
+        """An edit that is made in another thread than that of the listeners.
+
+        Nobody else may edit meanwhile; nothing is saved either. ``on_progress`` may raise to cancel the
+        edit, of which nothing has happened then. After the block the list that it yields holds what tells
+        the listeners, to be called in their thread.
+        """
+        then: list[Callable[[], None]] = []
+        self._listeners.hold()
+        self._on_progress = on_progress
+        try:
+            yield then
+        finally:
+            self._on_progress = None
+            then.append(self._listeners.release())
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether an edit is being made in another thread."""
+        return self._listeners.is_held

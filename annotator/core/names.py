@@ -35,6 +35,7 @@ class ClassNames:
 
     Attributes:
         now: Their order.
+        has_ids: Whether label files hold ids, which that order alone gives a meaning.
         is_unsaved: Whether the files that list them have to be written.
     """
 
@@ -44,16 +45,17 @@ class ClassNames:
         self._root = dataset.root
         self._codec = codec
         self._sidecar = sidecar
-        self._has_ids = codec.name in _IDS_IN_FILES
+        self.has_ids = codec.name in _IDS_IN_FILES
         self._shared = registry.is_shared(codec)
         self._in_files = dataset.class_names
         self._written = dataset.class_names
+        self._tried: dict[tuple[str, ...], None] = {}
         pinned = sidecar.class_names()
         retired = set(sidecar.retired_names())
         used = {box.label for image in dataset for box in image.boxes}
         shown = [n for n in dataset.class_names if n not in pinned and (n not in retired or n in used)]
         # Where ids stand in the files the names file alone decides.
-        self.now: tuple[str, ...] = dataset.class_names if self._has_ids else (*pinned, *shown)
+        self.now: tuple[str, ...] = dataset.class_names if self.has_ids else (*pinned, *shown)
         self._base = self._read_fact(_BASE)
         self._known = dict.fromkeys((*self.now, *dataset.class_names, *retired, *(self._base or ())))
         self._label_files = label_files
@@ -78,7 +80,7 @@ class ClassNames:
             for image in images:
                 one_each.setdefault(image.annotation_text, image.key)
             return list(one_each.values())
-        if not self._has_ids:
+        if not self.has_ids:
             return []
         new = {name: id for id, name in enumerate(after)}
         moved = {name for id, name in enumerate(self.now) if new.get(name, id) != id}
@@ -90,6 +92,12 @@ class ClassNames:
         self._known |= dict.fromkeys(names)
         self.is_unsaved, self._is_stored = True, False
 
+    def have(self, labels: Iterable[str]) -> None:
+        """Images come back: what their boxes are is a class."""
+        missing = [label for label in labels if label not in self.now]
+        if missing:
+            self.set((*self.now, *missing))
+
     def save(self, *, before_labels: bool) -> list[DataError]:
         """Write the files that list the classes.
 
@@ -100,12 +108,14 @@ class ClassNames:
             before_labels: Whether label files are still to be written.
         """
         if not self.is_unsaved:
-            if not before_labels and not self._has_ids:
+            if not before_labels and not self.has_ids:
                 self._sidecar.pin_class_names(self.now, self._known)
             return []
-        grows = self._has_ids and len(self.now) >= len(self._written)
+        grows = self.has_ids and len(self.now) >= len(self._written)
         if grows != before_labels:
             return []
+        # Where only a part can be written, what is on disk may be either.
+        self._tried[self.now] = None
         try:
             self._write_lists()
             work = WorkFolder(self._root)
@@ -114,6 +124,7 @@ class ClassNames:
         except DataError as error:
             return [error]
         self._written, self.is_unsaved = self.now, False
+        self._tried.clear()
         self._sidecar.pin_class_names(self.now, self._known)
         self._sidecar.keep_fact(_PENDING, None)
         return []
@@ -124,7 +135,7 @@ class ClassNames:
             self._base = self._in_files
             self._sidecar.set_fact(_BASE, pack(self._base))
         if not self._is_stored:
-            self._sidecar.set_fact(_PENDING, pack([self._written, self.now]))
+            self._sidecar.set_fact(_PENDING, pack([self._written, *self._tried, self.now]))
 
     def stored(self) -> None:
         """What :meth:`store` wrote has reached the database."""
@@ -141,8 +152,9 @@ class ClassNames:
             self._base = None
         pending = self._sidecar.fact(_PENDING)
         if pending is not None:
-            before, after = _pair(pending)
-            if after and (not self._has_ids or self._written in (before, after)):
+            known = _lists(pending)
+            after = known[-1] if known else ()
+            if after and (not self.has_ids or self._written in known):
                 self.set(after)
         missing = {box.label: None for image in images for box in image.boxes if box.label not in self.now}
         self.now = (*self.now, *missing)
@@ -208,12 +220,11 @@ class ClassNames:
             return None
 
 
-def _pair(data: bytes) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _lists(data: bytes) -> list[tuple[str, ...]]:
     try:
-        before, after = unpack(data)
-        return tuple(before), tuple(after)
+        return [tuple(names) for names in unpack(data)]
     except (FormatError, ValueError, TypeError):
-        return (), ()
+        return []
 
 
 def _to_text(files: dict[str, bytes]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -26,19 +26,21 @@ from annotator.core.edits import (
     SetReviewed,
     SetSplit,
 )
-from annotator.core.fitting import check_fits
+from annotator.core.fitting import check_fits, no_longer_there
 from annotator.core.history import History
-from annotator.core.label_files import ImageState, LabelFiles, sweep
-from annotator.core.listeners import Listener, Listeners, Topic
+from annotator.core.label_files import ImageState, LabelFiles
+from annotator.core.listeners import Listenable
 from annotator.core.names import ClassNames
 from annotator.core.new_sets import load_for_editing
+from annotator.core.opening_notes import tell_of_opening
 from annotator.core.review import Marks, ReviewCounts
 from annotator.core.sidecar import Sidecar
 from annotator.core.splits import Splits
-from annotator.core.trash import Move, Trash, restored
+from annotator.core.trash import Move, Trash, TrashedImage, labels_of, restored
 from converters import archive, registry
 from converters.colours import ClassColours
 from converters.errors import DataError
+from converters.files import sweep
 from converters.formats.base import Codec, ProgressCallback
 from converters.model import AnnotatedImage, Dataset, Split
 from converters.report import Report
@@ -49,7 +51,7 @@ _MANY = 32
 """From so many files on the disk is waited for once, not after each."""
 
 
-class Session:
+class Session(Listenable):
     """An open data set.
 
     Every label file is written from the bytes it had before its first edit (its base) and the boxes as they
@@ -69,6 +71,7 @@ class Session:
     """
 
     def __init__(self, dataset: Dataset, codec: Codec, report: Report, sidecar: Sidecar) -> None:
+        super().__init__()
         self.root = dataset.root
         self.codec = codec
         self.report = report
@@ -80,8 +83,6 @@ class Session:
         self._affected: list[str] = []
         self._move: Move | None = None
         self.keys: tuple[str, ...] = ()
-        self._listeners = Listeners()
-        self._on_progress: ProgressCallback | None = None
         self._files = LabelFiles(dataset.root, codec, sidecar, self._images)
         self._names = ClassNames(dataset, codec, sidecar, self._files)
         self._colours = ChosenColours(sidecar)
@@ -106,6 +107,7 @@ class Session:
         try:
             if sidecar is not None:
                 Trash(root, sidecar).finish()
+                Splits(root, sidecar).finish()
             report = Report()
             read_at = sidecar.read_at() if sidecar is not None else None
             dataset, codec = load_for_editing(root, report, on_progress, new_labels)
@@ -114,7 +116,7 @@ class Session:
                     sidecar.close()
                 sidecar, read_at = Sidecar(dataset.root), None
             session = cls(dataset, codec, report, sidecar)
-            session._files.read_at = read_at
+            session._files.trust_times(read_at)
             if sidecar.writable and sidecar.locked_by is None:
                 sweep({root, *session._files.folders})
                 if session.is_unsaved:
@@ -128,39 +130,6 @@ class Session:
     def close(self) -> None:
         """Release the lock. Edits that could not be saved stay in the journal, where that is on disk."""
         self.sidecar.close()
-
-    def listen(self, listener: Listener) -> None:
-        """Call ``listener`` with the key of each image that changed."""
-        self._listeners.add(listener)
-
-    def listen_to(self, topic: Topic, listener: Callable[[], None]) -> None:
-        """Call ``listener`` after each change of what can be undone, the classes, or which images there are.
-
-        ``images`` and ``classes`` are told before ``history``.
-        """
-        self._listeners.add_to(topic, listener)
-
-    @contextlib.contextmanager
-    def quietly(self, on_progress: ProgressCallback | None = None) -> Iterator[list[Callable[[], None]]]:
-        """An edit that is made in another thread than that of the listeners.
-
-        Nobody else may edit meanwhile; :meth:`save` does nothing. ``on_progress`` may raise to cancel the
-        edit, of which nothing has happened then. After the block the list that it yields holds what tells
-        the listeners, to be called in their thread.
-        """
-        then: list[Callable[[], None]] = []
-        self._listeners.hold()
-        self._on_progress = on_progress
-        try:
-            yield then
-        finally:
-            self._on_progress = None
-            then.append(self._listeners.release())
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether an edit is being made in another thread."""
-        return self._listeners.is_held
 
     # What is there
 
@@ -220,6 +189,11 @@ class Session:
     def review_counts(self) -> ReviewCounts:
         """How far the review has come."""
         return ReviewCounts.of(self._images[key] for key in self.keys)
+
+    @property
+    def splits_by_hand(self) -> Mapping[str, Split | None]:
+        """Images whose split a person has set, and which."""
+        return self._splits.load()
 
     # Changing it
 
@@ -305,7 +279,12 @@ class Session:
         self._apply_if(self.trash.removal(wanted, len(self.keys) - len(wanted)))
 
     def restore_images(self, folder: str, keys: Sequence[str]) -> None:
-        """Bring images back from the trash (see :attr:`trash`): one edit."""
+        """Bring images back from the trash (see :attr:`trash`): one edit.
+
+        Before it comes one that adds the classes of their boxes that are none (any more).
+        """
+        items = self.trash.coming([key for key in keys if key not in self], folder).items
+        self._apply_if(class_edits.add_missing(self.dataset(), labels_of(items)))
         self._apply_if(self.trash.restoring(folder, keys))
 
     def set_splits(self, splits: Mapping[str, Split]) -> None:
@@ -332,6 +311,8 @@ class Session:
         """
         if self.is_busy:
             return []
+        if not self.root.is_dir():
+            return [no_longer_there(self.root)]
         begun = time.monotonic()
         errors = self.history.take_back_to_disk()
         errors += self._names.save(before_labels=True)
@@ -364,31 +345,9 @@ class Session:
         """Go on where the last process stopped."""
         for key in self._marks.load(self._images):
             self._images[key] = self._marks.shown_on(self._images[key])
-        for key, split in self._splits.load().items():
-            if key in self._images:
-                self._images[key] = replace(self._images[key], split=split)
+        self._show_splits((key, split) for key, split in self._splits.load().items() if key in self._images)
         self._adopt(self._files.adopt())
-        if self.sidecar.damaged is not None:
-            self.report.warning(
-                "journal-damaged",
-                "could not be read and was put aside; a new journal of edits was begun. No label is lost.",
-                path=self.sidecar.damaged,
-            )
-        if self.sidecar.is_newer:
-            self.report.warning(
-                "journal-newer",
-                "was written by a newer version of the tool and is left alone: what is edited now cannot be "
-                "undone after a restart.",
-                path=self.sidecar.folder,
-                hint="Install the newer version.",
-            )
-        for path in self._files.overruled:
-            self.report.warning(
-                "edits-overruled",
-                "was changed by another program before your last edits were saved; its labels are those "
-                "of that program.",
-                path=path,
-            )
+        tell_of_opening(self.sidecar, self._files.overruled, self.report)
         self.replayed = self.dirty_keys
         self._names.adopt(self._images.values(), bases=self._files.any_tracked)
 
@@ -429,9 +388,7 @@ class Session:
                 self._set_marks(dict(edit.after), "labelled")
                 self._set_marks(dict(edit.reviewed_after), "reviewed")
             case SetSplit():
-                self._splits.write(self._images, dict(edit.after))
-                for key, split in edit.after:
-                    self._images[key] = replace(self._images[key], split=split)
+                self._show_splits(edit.after)
             case RemoveImages():
                 self._remove(edit)
             case RestoreImages():
@@ -439,6 +396,8 @@ class Session:
 
     def _track(self, keys: Iterable[str]) -> None:
         wanted = tuple(dict.fromkeys(keys))
+        if wanted and not self.root.is_dir():
+            raise no_longer_there(self.root)
         begun = [key for key in wanted if not self._files.is_tracked(self._images[key].annotation)]
         try:
             for done, key in enumerate(wanted):
@@ -489,10 +448,10 @@ class Session:
     def _remove(self, edit: RemoveImages) -> None:
         images = [self._images[key] for key in edit.keys if key in self]
         shared = registry.is_shared(self.codec)
-        if shared:
-            self._track(image.key for image in images)
-        elif errors := self.save(edit.keys):
+        if errors := self.save(() if shared else edit.keys):
             raise errors[0]
+        if shared or self._names.has_ids:
+            self._track(image.key for image in images)
         self._move = self.trash.going(
             images, edit.folder, with_labels=not shared, is_edited=self._files.is_tracked
         )
@@ -502,50 +461,86 @@ class Session:
         self._reorder()
 
     def _restore(self, edit: RestoreImages) -> None:
-        shared = registry.is_shared(self.codec)
-        self._move = self.trash.coming([key for key in edit.keys if key not in self], edit.folder)
-        for item in self._move.items:
-            key, annotation = item.key, item.image.annotation
-            self._removed.discard(key)
-            if key not in self._images:
-                self._images[key] = item.image
-                known = annotation is not None and self._files.add_key(
-                    key, annotation, annotation if shared else self.trash.place_of(item, annotation)
-                )
-                if shared or item.edited:
-                    self._images[key] = restored(item, is_known=known)
-                if shared and not known:
-                    self._files.track(key, self._names.for_files, is_in_file=False)
-            if shared:
-                self._files.note(key, self._state_of(key))
+        move = self.trash.coming([key for key in edit.keys if key not in self], edit.folder)
+        self._names.have(labels_of(move.items))
+        if self._names.has_ids and (errors := self.save()):
+            raise errors[0]  # what the ids mean has to be on disk before another label file is
+        try:
+            for item in move.items:
+                self._take_in(item)
+        except DataError:
+            self._removed.update(item.key for item in move.items)
+            raise
+        self._move = move
         self._reorder()
 
-    def _move_files(self, revert: Callable[[], object]) -> None:
+    def _take_in(self, item: TrashedImage) -> None:
+        """Have an image that comes back, in its label file as well."""
+        key, annotation = item.key, item.image.annotation
+        shared = registry.is_shared(self.codec)
+        lies_at = None if annotation is None or shared else self.trash.place_of(item, annotation)
+        self._removed.discard(key)
+        if key not in self._images:
+            self._images[key] = item.image
+            known = annotation is not None and self._files.add_key(key, annotation, lies_at or annotation)
+            if shared or item.edited:
+                self._images[key] = restored(item, is_known=known)
+            if shared and not known:
+                self._files.track(key, self._names.for_files, is_in_file=False)
+        if shared:
+            self._files.note(key, self._state_of(key))
+        elif self._names.has_ids and lies_at is not None:
+            known = self._files.fit_ids(key, lies_at, self._names.for_files)
+            self._images[key] = self._images[key] if known else restored(item, is_known=False)
+
+    def _show_splits(self, splits: Iterable[tuple[str, Split | None]]) -> None:
+        for key, split in splits:
+            self._images[key] = replace(self._images[key], split=split)
+
+    def _follow(self, edit: Edit, revert: Callable[[], object]) -> None:
         """Let files follow an edit that is in the journal already.
 
         Raises:
-            DataError: They cannot be moved; the edit is taken back.
+            DataError: They cannot; the edit is taken back.
         """
         move, self._move = self._move, None
-        if move is None:
-            return
         try:
-            self.trash.carry_out(move)
+            if move is not None:
+                self.trash.carry_out(move)
+            elif isinstance(edit, SetSplit):
+                self._splits.follow(edit.after)
         except DataError:
-            keys = {item.key for item in move.items}
-            self._removed = self._removed | keys if move.restoring else self._removed - keys
-            self._reorder()
-            states = {key: self._state_of(key) for key in keys}
-            for key, state in states.items() if registry.is_shared(self.codec) else ():
-                self._files.note(key, state)
-
-            def take_back() -> None:
-                revert()
-                self._files.store(states)
-
-            self.history.write(take_back)
-            self._listeners.tell("history")
+            if move is not None:
+                keys = {item.key for item in move.items}
+                self._removed = self._removed | keys if move.restoring else self._removed - keys
+                self._reorder()
+            elif isinstance(edit, SetSplit):
+                self._show_splits(edit.before)
+            self._take_back(edit, move, revert)
             raise
+
+    def _take_back(self, edit: Edit, move: Move | None, revert: Callable[[], object]) -> None:
+        """Files could not follow an edit: they go back, if need be when the set is opened again."""
+        keys = edit.keys if move is not None else ()
+        states = {key: self._state_of(key) for key in keys if key in self._images}
+        for key, state in states.items() if registry.is_shared(self.codec) else ():
+            self._files.note(key, state)
+
+        def write() -> None:
+            revert()
+            self._files.store(states)
+            if move is not None:
+                self.trash.intend(move.turned())
+            elif isinstance(edit, SetSplit):
+                self._splits.store(edit.before)
+
+        self.history.write(write)
+        with contextlib.suppress(DataError):
+            if move is not None:
+                self.trash.carry_out(move.turned())
+            elif isinstance(edit, SetSplit):
+                self._splits.follow(edit.before)
+        self._listeners.tell("history")
 
     def _state(self, key: str) -> ImageState | None:
         return self._state_of(key) if key in self._images else None
@@ -576,7 +571,10 @@ class Session:
             self._names.store()
             self._colours.store()
             if isinstance(edit, SetSplit):
-                self._splits.store(dict(edit.after))
+                self._splits.store(edit.after)
+            elif isinstance(edit, RestoreImages):
+                # A new picture's: no list of the set's speaks of it.
+                self._splits.keep((key, split) for key in keys if (split := self._images[key].split))
             if self._move is not None:
                 self.trash.intend(self._move)
 
@@ -584,7 +582,7 @@ class Session:
         self._files.stored(states)
         self._names.stored()
         self._colours.stored()
-        self._move_files(revert)
+        self._follow(edit, revert)
         for key in keys:
             if key in self:
                 self._listeners.changed(key)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from annotator.core.edit_json import pack, unpack
 from annotator.core.edits import SetSplit
 from annotator.core.sidecar import Sidecar
-from converters.errors import UsageError
+from converters.errors import DataError, UsageError
 from converters.layout import key_of
 from converters.model import AnnotatedImage, Split
 from converters.swap import alone_in
 from converters.words import counted
 from converters.work import WorkFolder, copies_in, read_split, write_lists, write_split
+
+_PENDING = "splits"
+"""Fact of the sidecar: splits that split.csv may not have yet."""
 
 
 class Splits:
@@ -61,32 +66,52 @@ class Splits:
         where = f"into {split}" if split is not None else "out of the split"
         return SetSplit(before, tuple((key, split) for key in changed), f"move {named} {where}")
 
-    def write(self, images: Mapping[str, AnnotatedImage], splits: Mapping[str, Split | None]) -> None:
-        """Write splits down.
+    def store(self, splits: Iterable[tuple[str, Split | None]]) -> None:
+        """Write splits into the sidecar, inside a transaction of it.
+
+        In a Darknet data set :meth:`follow` comes next, in this process or (:meth:`finish`) in another.
+        """
+        rows = [[key, split and str(split)] for key, split in splits]
+        if self._work.exists():
+            self._sidecar.set_fact(_PENDING, pack(rows))
+        else:
+            self._sidecar.database.executemany("INSERT OR REPLACE INTO splits VALUES (?, ?)", rows)
+
+    def keep(self, splits: Iterable[tuple[str, Split | None]]) -> None:
+        """Remember splits that no list of the set's speaks of, inside a transaction of the sidecar."""
+        if not self._work.exists():
+            self.store(splits)
+
+    def follow(self, splits: Iterable[tuple[str, Split | None]]) -> None:
+        """Let split.csv and the lists of a Darknet data set say what :meth:`store` wrote.
 
         Raises:
             DataError: Another program is changing the Darknet data set, or its files cannot be written.
         """
         if not self._work.exists():
             return
+        wanted = dict(splits)
         with alone_in(self._work.root):
             rows = read_split(self._work)
             known = {key_of(row.image) for row in rows}
-            for key in splits:
+            for key in wanted:
                 if key not in known:
                     raise UsageError(
-                        f"split.csv does not know {images[key].name}.", path=self._work.split_csv
+                        f"split.csv does not know {PurePosixPath(key).name}.", path=self._work.split_csv
                     )
-            moved = [replace(row, split=splits.get(key_of(row.image)) or row.split) for row in rows]
+            moved = [replace(row, split=wanted.get(key_of(row.image)) or row.split) for row in rows]
             write_split(self._work, moved)
             write_lists(self._work)
+        self._sidecar.keep_fact(_PENDING, None)
 
-    def store(self, splits: Mapping[str, Split | None]) -> None:
-        """Write splits into the sidecar, inside a transaction of it."""
-        if self._work.exists():
+    def finish(self) -> None:
+        """Finish what a killed process had only said in the journal. Call it before the set is read."""
+        pending = self._sidecar.fact(_PENDING)
+        if pending is None:
             return
-        rows = [(key, split and str(split)) for key, split in splits.items()]
-        self._sidecar.database.executemany("INSERT OR REPLACE INTO splits VALUES (?, ?)", rows)
+        # What does not fit any more (another program made the splits anew) is as that program has it.
+        with contextlib.suppress(DataError, ValueError, TypeError):
+            self.follow((str(key), Split(split)) for key, split in unpack(pending))
 
     def _with_groups(self, keys: Sequence[str], images: Mapping[str, AnnotatedImage]) -> list[str]:
         rows = read_split(self._work)

@@ -17,7 +17,7 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -76,6 +76,10 @@ class Move:
     items: tuple[TrashedImage, ...]
     restoring: bool
 
+    def turned(self) -> Move:
+        """The way back."""
+        return Move(self.items, not self.restoring)
+
 
 class Trash:
     """The trash of one set.
@@ -99,7 +103,7 @@ class Trash:
             for folder in sorted(self.folder.iterdir(), reverse=True):
                 with contextlib.suppress(DataError):
                     listed = self._read(folder.name)
-                    found += [item for item in listed if (folder / _FILES / item.picture).exists()]
+                    found += [item for item in listed if os.path.lexists(folder / _FILES / item.picture)]
         return found
 
     def removal(self, keys: Sequence[str], keep: int) -> RemoveImages:
@@ -267,16 +271,10 @@ class Trash:
         """Move the files.
 
         Raises:
-            DataError: A file cannot be moved, or another program is changing the Darknet data set. What was
-                moved is back in its place then.
+            DataError: A file cannot be moved, or another program is changing the Darknet data set. Some may
+                have been moved; :meth:`Move.turned` brings these back.
         """
-        try:
-            self._do(move)
-        except DataError:
-            back = Move(move.items, restoring=not move.restoring)
-            self._do(back)
-            self._settle(back)
-            raise
+        self._do(move)
         self._settle(move)
 
     def finish(self) -> None:
@@ -383,6 +381,11 @@ class Trash:
             ) from error
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise FormatError("is damaged.", path=path, code="bad-trash") from error
+
+
+def labels_of(items: Iterable[TrashedImage]) -> list[str]:
+    """The classes of the boxes of images, each once."""
+    return list(dict.fromkeys(box.label for item in items for box in item.image.boxes))
 
 
 def restored(item: TrashedImage, *, is_known: bool) -> AnnotatedImage:

@@ -1,0 +1,195 @@
+"""Ways in which boxes could be lost or get another class, each of which once did."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from annotator.core import class_edits, edits
+from annotator.core.session import Session
+from converters import registry
+from converters.convert import ConvertOptions, convert_to_work
+from converters.errors import DataError
+from converters.model import Split
+from converters.registry import FORMATS
+from converters.report import Report
+from converters.work import WorkFolder
+
+
+def again(session: Session) -> Session:
+    session.close()
+    return Session.open(session.root)
+
+
+def in_format(small_demo: Path, root: Path, name: str) -> Path:
+    root.mkdir()
+    FORMATS[name].save(registry.load(small_demo, Report()), root, Report())
+    return root
+
+
+def labels(images: registry.Dataset | Session, key: str) -> list[str]:
+    if isinstance(images, Session):
+        return [box.label for box in images.image(key).boxes]
+    return [box.label for image in images if image.key == key for box in image.boxes]
+
+
+@pytest.mark.parametrize("name", ["yolo", "ultralytics"])
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_picture_that_comes_back_has_its_classes_whatever_their_ids_are_by_now(
+    small_demo: Path, tmp_path: Path, name: str, restart: bool
+):
+    session = Session.open(in_format(small_demo, tmp_path / "set", name))
+    key = next(key for key in session.keys if len(set(labels(session, key))) > 1)
+    before = labels(session, key)
+    session.remove_images([key])
+    session.apply(class_edits.reorder_classes(session.dataset(), session.class_names[::-1]))
+    assert session.save() == []
+    session = again(session) if restart else session
+    session.restore_images(session.trash.items()[0].folder, [key])
+    # Already now, before anything is saved: another program may read it, or this one may be killed.
+    assert labels(registry.load(session.root, Report()), key) == before
+    assert session.save() == [] and labels(session, key) == before
+    session = again(session)
+    assert labels(session, key) == before and not session.report.errors
+    session.close()
+
+
+@pytest.mark.parametrize("name", ["voc", "yolo", "coco"])
+def test_a_picture_comes_back_with_a_class_that_is_gone(small_demo: Path, tmp_path: Path, name: str):
+    root = small_demo if name == "voc" else in_format(small_demo, tmp_path / "set", name)
+    session = Session.open(root)
+    key = next(key for key in session.keys if "with_mask" in labels(session, key))
+    before, names = labels(session, key), session.class_names
+    session.remove_images([key])
+    session.apply(class_edits.merge_classes(session.dataset(), ["with_mask"], "without_mask"))
+    assert session.save() == []
+    session = again(session)
+    session.restore_images(session.trash.items()[0].folder, [key])
+    assert session.class_names[-1] == "with_mask" and session.save() == []
+    assert labels(registry.load(root, Report()), key) == before
+    session = again(session)
+    assert labels(session, key) == before and set(session.class_names) == set(names)
+    while session.undo() is not None:
+        pass
+    assert session.save() == [] and session.class_names == names and labels(session, key) == before
+    session.close()
+
+
+def test_a_restore_that_fails_changes_nothing_and_the_next_edit_is_its_own(
+    small_demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    session = Session.open(in_format(small_demo, tmp_path / "set", "yolo"))
+    key, other = session.keys[:2]
+    session.remove_images([key])
+    session.apply(class_edits.reorder_classes(session.dataset(), session.class_names[::-1]))
+    assert session.save() == []
+    with monkeypatch.context() as patch:
+
+        def full(*_: object, **__: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        patch.setattr(os, "replace", full)
+        with pytest.raises(DataError):
+            session.restore_images(session.trash.items()[0].folder, [key])
+    assert key not in session
+    session.apply(edits.SetBoxes(other, session.image(other).boxes, (), "delete all"))
+    assert session.save() == [] and key not in session
+    session = again(session)
+    assert key not in session and session.image(other).boxes == ()
+    session.restore_images(session.trash.items()[0].folder, [key])
+    assert key in session
+    session.close()
+
+
+def test_a_file_that_was_gone_is_not_taken_for_the_one_that_was_written(small_demo: Path, tmp_path: Path):
+    session = Session.open(in_format(small_demo, tmp_path / "set", "yolo"))
+    key = session.keys[0]
+    session.remove_images([key])
+    session = again(session)
+    session.restore_images(session.trash.items()[0].folder, [key])
+    session.close()
+    # The edit that deletes the boxes is in the journal; another program deletes the file.
+    session = Session.open(session.root)
+    session.apply(edits.SetBoxes(key, session.image(key).boxes, (), "delete all"))
+    session.set_empty_on_purpose([key], False)
+    assert session.save() == []
+    session = again(session)
+    assert session.dirty_keys == () and session.image(key).boxes == () and not session.image(key).labelled
+    session.close()
+
+
+def test_a_split_that_cannot_be_written_is_taken_back(
+    small_demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    root = tmp_path / "work"
+    convert_to_work(small_demo, root, Report(), ConvertOptions(jobs=1))
+    session = Session.open(root)
+    before = WorkFolder(root).split_csv.read_bytes()
+    key = next(key for key in session.keys if session.image(key).split is Split.TRAIN)
+    with monkeypatch.context() as patch:
+
+        def full(*_: object, **__: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        patch.setattr(os, "replace", full)
+        with pytest.raises(DataError):
+            session.set_split([key], Split.TEST)
+    assert session.image(key).split is Split.TRAIN and session.history.undo_text == ""
+    assert WorkFolder(root).split_csv.read_bytes() == before
+    session.set_split([key], Split.TEST)
+    session = again(session)
+    assert session.image(key).split is Split.TEST
+    session.undo()
+    assert WorkFolder(root).split_csv.read_bytes() == before
+    session.close()
+
+
+def test_a_linked_picture_in_the_trash_is_listed(small_demo: Path):
+    picture = small_demo / "images" / "maksssksksss0.png"
+    elsewhere = small_demo.parent / "elsewhere.png"
+    shutil.move(picture, elsewhere)
+    picture.symlink_to("../../elsewhere.png")
+    session = Session.open(small_demo)
+    session.remove_images(["images/maksssksksss0"])
+    assert [item.key for item in session.trash.items()] == ["images/maksssksksss0"]
+    session.undo()
+    assert picture.is_symlink() and picture.read_bytes() == elsewhere.read_bytes()
+    session.close()
+
+
+def test_another_folder_of_the_same_name_is_noticed(small_demo: Path):
+    """A backup that is put in place by renaming has older files: their times say nothing."""
+    annotations = small_demo / "annotations"
+    shutil.copytree(annotations, small_demo.parent / "backup")
+    for path in (small_demo.parent / "backup").iterdir():
+        path.write_bytes(path.read_bytes().replace(b"without_mask", b"with_mask"))
+    session = Session.open(small_demo)
+    annotations.rename(small_demo.parent / "old")
+    (small_demo.parent / "backup").rename(annotations)
+    key = next(key for key in session.keys if "without_mask" in labels(session, key))
+    with pytest.raises(DataError) as caught:
+        session.apply(edits.delete_boxes(key, session.image(key).boxes, frozenset({0})))
+    assert caught.value.code == "changed-on-disk"
+    session.close()
+
+
+@pytest.mark.parametrize("name", ["voc", "yolo", "coco"])
+def test_a_set_that_was_moved_away_is_not_made_anew(small_demo: Path, tmp_path: Path, name: str):
+    root = small_demo if name == "voc" else in_format(small_demo, tmp_path / "set", name)
+    session = Session.open(root)
+    key = session.keys[0]
+    session.apply(edits.SetBoxes(key, session.image(key).boxes, (), "delete all"))
+    moved = root.rename(root.with_name("moved"))
+    assert [error.code for error in session.save()] == ["set-gone"]
+    with pytest.raises(DataError, match="moved, renamed or deleted"):
+        session.apply(edits.SetBoxes(session.keys[1], session.image(session.keys[1]).boxes, (), "delete all"))
+    with pytest.raises(DataError, match="moved, renamed or deleted"):
+        session.remove_images([session.keys[2]])
+    session.set_split([session.keys[3]], Split.TEST)
+    assert not root.exists()
+    moved.rename(root)
+    assert session.save() == [] and not session.is_unsaved
+    session = again(session)
+    assert session.image(key).boxes == () and session.image(session.keys[3]).split is Split.TEST
+    session.close()
