@@ -64,8 +64,10 @@ class NetworkClassesDialog(QDialog):
         area.setWidget(inner)
         area.setWidgetResizable(True)
         area.setFrameShape(QScrollArea.NoFrame)
-        row = self.fontMetrics().height() * 2
-        area.setMinimumHeight(row * min(len(self.choices), _ROWS) + 8)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
+        wanted = inner.sizeHint()
+        row = wanted.height() / max(len(self.choices), 1)
+        area.setMinimumSize(wanted.width() + 24, int(row * min(len(self.choices), _ROWS)) + 8)
         buttons = QDialogButtonBox(QDialogButtonBox.Ok | QDialogButtonBox.Cancel)
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
@@ -91,7 +93,7 @@ class NetworkClassesDialog(QDialog):
     def _choice(session: Session, chosen: str | None) -> QComboBox:
         choice = QComboBox()
         choice.setSizeAdjustPolicy(QComboBox.AdjustToMinimumContentsLengthWithIcon)
-        choice.setMinimumContentsLength(20)
+        choice.setMinimumContentsLength(14)
         choice.addItem(tr("leave it out"), LEFT_OUT)
         for name in session.class_names:
             choice.addItem(colour_icon(session.colours, name), name, name)
