@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from natsort import natsorted
 
+from annotator.darknet.predict_outputs import FORMATS, write_coco, write_yolo
 from converters.commands import Bar, print_json, print_report, say
 from converters.errors import DataError, ImageError, UsageError
 from converters.files import make_folder, write_atomic
-from converters.images import encode_png, is_image, load_rgb
+from converters.images import RgbImage, encode_png, is_image, load_rgb
 from converters.model import Box
 from converters.report import Report
 from converters.words import counted
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from annotator.darknet.coco_metrics import CocoClass, CocoMetrics
     from annotator.darknet.evaluation import Evaluation
     from annotator.darknet.metrics import Metrics
+    from annotator.darknet.predictor import Predictor
 
 _EVALUATE_EXAMPLES = """examples:
   train-cli evaluate work/runs/20260114-093012-yolov4
@@ -33,7 +35,9 @@ _EVALUATE_EXAMPLES = """examples:
   train-cli evaluate work/runs/20260114-093012-yolov4 --weights backup/yolov4_2000.weights"""
 _PREDICT_EXAMPLES = """examples:
   train-cli predict work/runs/20260114-093012-yolov4 photo.jpg --out found
-  train-cli predict work/runs/20260114-093012-yolov4 photos --out found --threshold 0.5"""
+  train-cli predict work/runs/20260114-093012-yolov4 photos --out found --threshold 0.5 --also coco
+  train-cli predict work/runs/20260114-093012-yolov4 film.mp4 --out found --video avi
+  train-cli predict work/runs/20260114-093012-yolov4 --camera 0 --frames 300 --out found"""
 _CSV_COLUMNS = ("image", "label", "confidence", "x1", "y1", "x2", "y2")
 
 
@@ -63,15 +67,29 @@ def add_predict(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
         "predict",
         help="find objects in pictures with a trained network",
         description=(
-            "Find objects in pictures with a trained network. Writes the pictures with the predictions "
-            "drawn, predictions.csv and predictions.json to a folder of their own; the pictures given "
-            "are never changed. Exit code 1 where a picture could not be read."
+            "Find objects in pictures and videos with a trained network. Writes them with the predictions "
+            "drawn, predictions.csv and predictions.json to a folder of their own; what is given is never "
+            "changed. Exit code 1 where a picture could not be read, or a video breaks off."
         ),
         epilog=_PREDICT_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("run", type=Path, metavar="RUN", help="the run's folder")
-    parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="pictures, or folders of them")
+    parser.add_argument(
+        "images", type=Path, nargs="*", metavar="IMAGE", help="pictures, folders of them, or videos"
+    )
+    parser.add_argument("--camera", type=int, metavar="N", help="a camera (the first is 0); needs --frames")
+    parser.add_argument(
+        "--frames", type=int, default=0, metavar="N", help="end a video or camera after so many frames"
+    )
+    parser.add_argument("--video", choices=("mp4", "avi"), default="mp4", help="what videos are saved as")
+    parser.add_argument(
+        "--also",
+        action="append",
+        choices=FORMATS,
+        default=[],
+        help="write the predictions as COCO (with scores) or YOLO text as well; may be repeated",
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where the results go")
     parser.add_argument(
         "--weights",
@@ -224,11 +242,21 @@ def _predict(args: argparse.Namespace) -> int:
     from annotator.darknet.pictures import draw_predictions
     from annotator.darknet.predictor import open_run_predictor
     from annotator.darknet.runs import RunFolder
+    from annotator.darknet.video import is_video
     from converters.colours import class_colours
 
     run = RunFolder.open(args.run)
     report = Report()
-    pictures = _pictures(args.images, args.out, report)
+    films: list[Path | int] = [path for path in args.images if is_video(path)]
+    stills = [path for path in args.images if not is_video(path)]
+    if args.camera is not None:
+        if args.frames <= 0:
+            raise UsageError("a camera never ends: say how many --frames to look at.")
+        films.append(args.camera)
+    if not films and not stills:
+        raise UsageError("name pictures, folders or videos to look at, or a --camera.")
+    _check_out(args.images, args.out)
+    pictures = _pictures(stills, args.out, report) if stills else []
     weights = args.weights if args.weights is not None else default_weights(run)
     predictor = open_run_predictor(run, weights, threshold=args.threshold)
     colours = class_colours(predictor.class_names)
@@ -246,15 +274,73 @@ def _predict(args: argparse.Namespace) -> int:
             make_folder(picture.target.parent)
             write_atomic(picture.target, encode_png(draw_predictions(rgb, boxes, colours)), durable=False)
             results.append(_as_result(picture, (rgb.shape[1], rgb.shape[0]), boxes, args.out))
+    taken: set[str] = set()
+    for film in films:
+        results += _watch(film, predictor, args, report, taken)
     _write_results(args.out, results, weights)
+    if "coco" in args.also:
+        write_coco(args.out, results, predictor.class_names)
+    if "yolo" in args.also:
+        write_yolo(args.out, results, predictor.class_names)
     if args.json:
         print_json(results)
     else:
         for result in results:
             print(f"{result['image']}\t{_counted(result)}")
     print_report(report)
-    say(f"{counted(len(results), 'picture')} with {weights.name}: {args.out}")
+    frames = sum("frame" in result for result in results)
+    what = " and ".join(
+        counted(count, word)
+        for count, word in ((len(results) - frames, "picture"), (frames, "frame"))
+        if count or (word == "picture" and not frames)
+    )
+    say(f"{what} with {weights.name}: {args.out}")
     return report.exit_code()
+
+
+def _watch(
+    film: Path | int, predictor: Predictor, args: argparse.Namespace, report: Report, taken: set[str]
+) -> list[dict[str, Any]]:
+    """Look at every frame of a video or camera and save it drawn; a frame is a picture of the results."""
+    from annotator.darknet.video import FrameSource, watch
+    from converters.colours import class_colours
+
+    results: list[dict[str, Any]] = []
+    try:
+        source = FrameSource(film)
+    except DataError as error:
+        report.add_exception(error)
+        return results
+    stem = name = film.stem if isinstance(film, Path) else f"camera-{film}"
+    while stem.casefold() in taken:
+        stem = f"{name}-{len(taken) + 1}"
+    taken.add(stem.casefold())
+    target = args.out / f"{stem}.{args.video}"
+    if isinstance(film, Path) and target.resolve() == film.resolve():
+        raise UsageError("would be overwritten with its own predictions.", path=film)
+    with source, Bar(source.title) as bar:
+        total = min(args.frames or source.count, source.count or args.frames)
+
+        def seen(frame: int, rgb: RgbImage, boxes: tuple[Box, ...]) -> None:
+            said = f"{source.title}#{frame + 1:06d}"
+            still = _Picture(Path(source.title), said, target.with_name(f"{stem}-{frame + 1:06d}.png"))
+            result = _as_result(still, (rgb.shape[1], rgb.shape[0]), boxes, args.out)
+            results.append(result | {"video": target.name, "frame": frame + 1})
+            bar(min(frame + 1, total or frame + 1), total or frame + 1)
+
+        done = watch(
+            predictor,
+            source,
+            target=target,
+            threshold=args.threshold,
+            colours=class_colours(predictor.class_names),
+            most=args.frames,
+            on_frame=seen,
+        )
+    if done.problem:
+        path = film if isinstance(film, Path) else None
+        report.error("video-breaks-off", done.problem, path=path)
+    return results
 
 
 def _pictures(sources: Sequence[Path], out: Path, report: Report) -> list[_Picture]:
