@@ -9,14 +9,19 @@ from PyQt5.QtCore import Qt
 
 from annotator import messages
 from annotator.core.training import State
+from annotator.darknet.control import stop_run
 from annotator.darknet.dialect import find_darknet
+from annotator.darknet.runs import RunFolder, list_runs
+from annotator.darknet.training_queue import TrainingQueue
 from annotator.messages import Level
+from annotator.qt import left_training
 from annotator.qt.main_window import MainWindow
 from annotator.settings import Settings
 from converters.model import Split
+from converters.work import WorkFolder
 
 pytestmark = pytest.mark.darknet
-LONG = 300_000  # milliseconds; a limit for a broken machine, not a time that is waited
+LONG = 120_000  # milliseconds; a limit for a broken machine, not a time that is waited
 
 
 @pytest.fixture
@@ -30,12 +35,17 @@ def window(qtbot, tmp_path: Path, demo: Path):
     widget.open_path(demo)
     qtbot.waitUntil(lambda: widget.project is not None, timeout=LONG)
     yield widget
-    widget.train.live.stop_and_wait()
     widget.close()
+    queue = TrainingQueue(WorkFolder(demo.with_name("demo-work")))
+    for entry in queue.waiting():
+        queue.remove(entry.name)
+    for run in list_runs(demo.with_name("demo-work")):
+        if run.is_looked_after():
+            stop_run(run)
 
 
 def click(qtbot, button) -> None:
-    assert button.isEnabled(), button.text()
+    qtbot.waitUntil(button.isEnabled, timeout=LONG)
     qtbot.mouseClick(button, Qt.LeftButton)
 
 
@@ -137,3 +147,76 @@ def test_a_picture_that_vanished_is_said_before_the_hours_are_spent(qtbot, windo
     assert "1 error" in check.title() and "maksssksksss7.png" in check.table.item(0, 0).text()
     click(qtbot, check.table.cellWidget(0, 1))
     assert window.page_name == "label" and window.label.key == "images/maksssksksss7"
+
+
+def small_training(qtbot, window: MainWindow, iterations: int):
+    go_to(qtbot, window, window.split)
+    if not window.project.work:
+        with qtbot.waitSignal(window.split.make.ended, timeout=LONG):
+            click(qtbot, window.split.make.button)
+    train = window.train
+    go_to(qtbot, window, train)
+    qtbot.waitUntil(lambda: train.darknet is not None, timeout=LONG)
+    train.network.setCurrentText("yolov3-tiny")
+    train.size.setValue(32)
+    train.batch.setValue(2)
+    train.subdivisions.setValue(1)
+    train.max_batches.setValue(iterations)
+    qtbot.waitUntil(lambda: train.setup.check.result is not None, timeout=LONG)
+    return train
+
+
+def test_a_training_goes_on_without_the_window_and_is_found_again(
+    qtbot, window: MainWindow, demo: Path, monkeypatch, tmp_path: Path
+):
+    train = small_training(qtbot, window, 100_000)
+    click(qtbot, train.start)
+    qtbot.waitUntil(lambda: train.model.iteration >= 3, timeout=LONG)
+    run = train.model.run
+    monkeypatch.setattr(left_training, "ask", lambda *_: left_training.STAY)
+    assert not window.close() and train.model.is_busy
+    monkeypatch.setattr(left_training, "ask", lambda *_: left_training.KEEP)
+    assert window.close()
+    assert RunFolder.open(run).is_looked_after()
+
+    again = MainWindow(Settings(tmp_path / "settings.json"))
+    qtbot.addWidget(again)
+    again.show()
+    again.open_path(demo)
+    qtbot.waitUntil(lambda: again.project is not None, timeout=LONG)
+    found = again.train
+    qtbot.waitUntil(lambda: found.model.iteration > train.model.iteration, timeout=LONG)
+    assert found.model.run == run and found.model.iterations[:3] == [1, 2, 3]
+    click(qtbot, found.live.pause_button)
+    qtbot.waitUntil(lambda: found.model.state is State.PAUSED, timeout=LONG)
+    click(qtbot, found.live.pause_button)
+    qtbot.waitUntil(lambda: found.model.state is State.RUNNING, timeout=LONG)
+    click(qtbot, found.stop_button)
+    qtbot.waitUntil(lambda: found.model.state is State.STOPPED, timeout=LONG)
+    assert not RunFolder.open(run).is_looked_after()
+    again.close()
+
+
+def test_trainings_wait_for_one_another(qtbot, window: MainWindow):
+    train = small_training(qtbot, window, 100_000)
+    click(qtbot, train.start)
+    qtbot.waitUntil(lambda: train.model.iteration >= 1, timeout=LONG)
+    first = train.model.run
+    train.max_batches.setValue(12)
+    qtbot.waitUntil(lambda: train.setup.check.result is not None, timeout=LONG)
+    assert train.start.text() == "Put in the queue"
+    for count in (2, 3):
+        with qtbot.waitSignal(train.queue.changed, timeout=LONG):
+            click(qtbot, train.start)
+        qtbot.waitUntil(lambda count=count: train.runs.rowCount() == count, timeout=LONG)
+    waiting = train.queue.waiting()
+    assert waiting[0] == first.name
+    train.runs.selectRow([run.path.name for run in train.runs.runs()].index(waiting[2]))
+    click(qtbot, train.earlier)
+    assert train.queue.waiting() == [waiting[0], waiting[2], waiting[1]]
+    click(qtbot, train.take_out)
+    assert train.queue.waiting() == waiting[:2]
+    click(qtbot, train.stop_button)
+    qtbot.waitUntil(lambda: train.model.run.name == waiting[1], timeout=LONG)
+    qtbot.waitUntil(lambda: train.model.state is State.FINISHED, timeout=LONG)
+    qtbot.waitUntil(lambda: not train.queue.waiting(), timeout=LONG)

@@ -28,6 +28,7 @@ from annotator.darknet.control import continue_run, pause_run, stop_run
 from annotator.darknet.runs import RunFolder
 from annotator.qt.background import Task
 from annotator.qt.pages.train.chart import AccuracyChart, LossChart, accuracy_text
+from annotator.qt.pages.train.gpu_watch import GpuWatch
 from annotator.qt.pages.train.watcher import Watcher
 from annotator.qt.process import Process, ProcessOutcome
 from annotator.qt.run_texts import headline
@@ -62,6 +63,7 @@ class Live(QWidget):
         self.process: Process | None = None
         self.watcher: Watcher | None = None
         self.boxes: dict[str, int] = {}
+        self.gpu = GpuWatch(self)
         self._tasks: list[Task] = []
         self._has_map = True
         self._draw = QTimer(self)
@@ -260,6 +262,7 @@ class Live(QWidget):
         """Show everything as it is now."""
         model = self.model
         self._draw.stop()
+        self.gpu.set_on(model.is_busy)
         self.headline.setText(headline(model))
         facts = [*self._facts(), accuracy_text(model, self.boxes)]
         self.facts.setText(" · ".join(filter(None, facts)))
@@ -290,6 +293,7 @@ class Live(QWidget):
         speed = model.images_per_second()
         if speed is not None and model.is_busy:
             facts.append(tr("{speed} pictures a second", speed=f"{speed:.3g}"))
+        facts.append(self.gpu.text())
         return facts
 
     def _why_no_accuracy(self) -> str:
@@ -373,6 +377,7 @@ class Live(QWidget):
         if self.process is not None:
             self.process.wait(30_000)  # it has a run folder to make; then it ends by itself
         self._leave()
+        self.gpu.stop()
         for task in self._tasks:
             task.wait()
 

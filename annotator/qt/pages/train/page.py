@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from PyQt5.QtCore import Qt, pyqtSignal
@@ -22,9 +23,11 @@ from annotator.darknet.dialect import Darknet, find_darknet
 from annotator.darknet.networks import default_max_batches, suggested
 from annotator.darknet.runs import RunFolder, list_runs
 from annotator.qt.background import Task
+from annotator.qt.notification import notify
 from annotator.qt.pages.page import Page
 from annotator.qt.pages.train.fixes import mend
 from annotator.qt.pages.train.live import Live
+from annotator.qt.pages.train.queue_control import QueueControl
 from annotator.qt.pages.train.runs_table import RunsTable
 from annotator.qt.pages.train.setup import Setup
 from annotator.qt.run_texts import headline, no_darknet
@@ -112,11 +115,24 @@ class TrainPage(Page):
         self.runs.itemSelectionChanged.connect(self._show_state)
         self.resume = QPushButton(tr("Resume the chosen run"))
         self.resume.clicked.connect(self._resume)
+        self.earlier, self.later = QPushButton(tr("Earlier")), QPushButton(tr("Later"))
+        self.take_out = QPushButton(tr("Take out"))
+        self.earlier.setToolTip(tr("Train the chosen run that waits before the one in front of it"))
+        self.later.setToolTip(tr("Train the chosen run that waits after the next one"))
+        self.take_out.setToolTip(tr("Take the chosen run out of the queue; its folder stays"))
+        self.earlier.clicked.connect(lambda: self._with_chosen(lambda name: self.queue.move(name, -1)))
+        self.later.clicked.connect(lambda: self._with_chosen(lambda name: self.queue.move(name, 1)))
+        self.take_out.clicked.connect(lambda: self._with_chosen(self.queue.remove))
+        self.queue = QueueControl(lambda: self.live.is_busy, self)
+        self.queue.changed.connect(self._queue_changed)
+        self.queue.started.connect(self._turn_came)
         manage = QPushButton(tr("Runs…"))
         manage.setToolTip(tr("Old runs and their weights: how much room they take, and deleting them"))
         manage.clicked.connect(self.runs_wanted)
         buttons = QHBoxLayout()
         buttons.addWidget(self.resume)
+        for button in (self.earlier, self.later, self.take_out):
+            buttons.addWidget(button)
         buttons.addWidget(manage)
         buttons.addStretch()
         side = QWidget()
@@ -141,6 +157,7 @@ class TrainPage(Page):
             self.live.forget()
         super().set_project(project)
         work = project.work
+        self.queue.set_work(work)
         if work is not None:
             self._propose_max_batches(work)
         else:
@@ -169,7 +186,7 @@ class TrainPage(Page):
 
     def _list_runs(self) -> None:
         work = self._work()
-        self.runs.show_runs(list_runs(work.root) if work is not None else [])
+        self.runs.show_runs(list_runs(work.root) if work is not None else [], self.queue.waiting())
 
     def _show_iteration(self) -> None:
         if self.model.is_busy:
@@ -181,7 +198,9 @@ class TrainPage(Page):
     def _show_state(self) -> None:
         busy = self.model.is_busy
         work = self._work()
-        self.start.setEnabled(work is not None and self.setup.is_possible and not busy)
+        self.start.setText(tr("Put in the queue") if busy else tr("Start training"))
+        self.start.setEnabled(work is not None and self.setup.is_possible and not self.queue.is_adding)
+        self._show_queue()
         self._show_resume(busy)
         if work is None:
             self.purpose.setText(tr("There is no training set yet: make it on the Split page first."))
@@ -255,8 +274,43 @@ class TrainPage(Page):
     def start_or_queue(self) -> None:
         """Start the training that is set up."""
         work = self._work()
-        if work is not None:
-            self._launch(self.setup.plan().arguments(work.root))
+        if work is None or self.darknet is None:
+            return
+        arguments = self.setup.plan().arguments(work.root)
+        if not self.live.is_busy:
+            self._launch(arguments)
+            return
+        try:
+            running = RunFolder.open(self.model.run) if self.model.run is not None else None
+        except DataError:
+            running = None  # it was deleted under the training's feet: nothing to wait for
+        self.queue.add(arguments[2:], str(self.darknet.path), running)
+        self._show_state()
+
+    def _with_chosen(self, what: Callable[[str], None]) -> None:
+        run = self._chosen_run()
+        if run is not None:
+            what(run.path.name)
+
+    def _queue_changed(self) -> None:
+        self._list_runs()
+        self._show_state()
+
+    def _show_queue(self) -> None:
+        """The buttons for what waits, where something that waits is chosen."""
+        run = self._chosen_run()
+        names = self.queue.waiting()
+        place = names.index(run.path.name) if run is not None and run.path.name in names else -1
+        waits = place >= 0 and run is not None and run.status != "running"
+        for button in (self.earlier, self.later, self.take_out):
+            button.setVisible(waits)
+        self.resume.setVisible(not waits)
+        self.earlier.setEnabled(place > 0)
+        self.later.setEnabled(place < len(names) - 1)
+
+    def _turn_came(self, run: RunFolder) -> None:
+        self.live.watch(run)
+        self.refresh()
 
     def _resume(self) -> None:
         run = self._chosen_run()
@@ -283,6 +337,7 @@ class TrainPage(Page):
 
     def _ended(self, path: Path) -> None:
         self.refresh()
+        notify(tr("Training: {run}", run=path.name), headline(self.model))
         if self.model.state is State.FAILED:
             messages.error(headline(self.model), "\n".join(self.model.notes))
         elif self.model.state is State.FINISHED:
@@ -305,6 +360,7 @@ class TrainPage(Page):
     def stop(self) -> None:
         """End what runs here before the window closes; a training goes on."""
         self.live.leave()
+        self.queue.stop()
         if self._search is not None:
             self._search.wait()
         self.setup.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from PyQt5.QtCore import Qt
@@ -29,8 +30,13 @@ class RunsTable(QTableWidget):
         self.setTextElideMode(Qt.ElideMiddle)
         self.setMinimumHeight(80)
 
-    def show_runs(self, runs: list[RunFolder]) -> None:
-        """Show these, keeping the chosen one chosen."""
+    def show_runs(self, runs: list[RunFolder], waiting: Sequence[str] = ()) -> None:
+        """Show these, keeping the chosen one chosen.
+
+        Args:
+            runs: Oldest first.
+            waiting: Names of those that wait in the queue, the next one first.
+        """
         chosen = self.chosen()
         self.blockSignals(True)
         self.setRowCount(0)
@@ -39,9 +45,12 @@ class RunsTable(QTableWidget):
             self.insertRow(row)
             saved = max((weights.iteration for weights in run.weights()), default=0)
             info = run.info
+            state = status_text(run.status)
+            if run.path.name in waiting and run.status != "running":
+                state = tr("waits, number {place}", place=waiting.index(run.path.name) + 1)
             cells = (
                 run.path.name,
-                status_text(run.status),
+                state,
                 _done(info.iteration, info.max_batches),
                 str(saved or "–"),
             )
@@ -58,6 +67,10 @@ class RunsTable(QTableWidget):
         """The chosen run."""
         item = self.item(self.currentRow(), 0) if self.currentRow() >= 0 else None
         return item.data(Qt.UserRole) if item is not None else None
+
+    def runs(self) -> list[RunFolder]:
+        """Those that are shown, from top to bottom."""
+        return [self.item(row, 0).data(Qt.UserRole) for row in range(self.rowCount())]
 
     def show_iteration(self, path: Path | None, iteration: int, max_batches: int) -> None:
         """Keep the row of the running training up to date."""

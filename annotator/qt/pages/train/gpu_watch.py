@@ -1,0 +1,68 @@
+"""How busy the GPU is while a training runs, where there is an nvidia-smi to ask."""
+
+from __future__ import annotations
+
+import shutil
+
+from PyQt5.QtCore import QObject, QTimer
+
+from annotator.darknet.gpu import GpuState, read_gpus
+from annotator.qt.background import Task
+from annotator.qt.translation import tr
+
+_EVERY_MS = 3000
+
+
+class GpuWatch(QObject):
+    """Asks in a thread, every few seconds, while it is on."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.state: GpuState | None = None
+        self._task: Task | None = None
+        self._timer = QTimer(self)
+        self._timer.setInterval(_EVERY_MS)
+        self._timer.timeout.connect(self._ask)
+
+    def set_on(self, on: bool) -> None:
+        """Whether to ask; without an nvidia-smi nothing is asked."""
+        if on == self._timer.isActive():
+            return
+        if on and shutil.which("nvidia-smi") is not None:
+            self._timer.start()
+            self._ask()
+        elif not on:
+            self._timer.stop()
+            self.state = None
+
+    def text(self) -> str:
+        """``GeForce RTX 2070: 87 % busy, 5.1 of 8.0 GB``; empty where nothing is known."""
+        if self.state is None:
+            return ""
+        parts = []
+        for gpu in self.state.gpus:
+            used, whole = gpu.used * 1048576 / 1e9, gpu.memory * 1048576 / 1e9
+            memory = tr("{used:.1f} of {whole:.1f} GB", used=used, whole=whole)
+            busy = tr("{load} % busy", load=gpu.load) if gpu.load is not None else ""
+            parts.append(f"{gpu.name}: {', '.join(filter(None, (busy, memory)))}")
+        return " · ".join(parts)
+
+    def stop(self) -> None:
+        """End what runs (the window closes)."""
+        self._timer.stop()
+        if self._task is not None:
+            self._task.wait()
+
+    def _ask(self) -> None:
+        if self._task is None:
+            task = Task(lambda tell: read_gpus(), self)
+            task.succeeded.connect(self._take)
+            task.finished.connect(self._asked)
+            self._task = task.start()
+
+    def _take(self, state: GpuState) -> None:
+        if self._timer.isActive():
+            self.state = state
+
+    def _asked(self) -> None:
+        self._task = None
