@@ -250,12 +250,7 @@ def _check_picture_name(document: LabelmeDocument, file: LabelFile) -> None:
     name = text.replace("\\", "/").rpartition("/")[2]
     if name in (file.picture.name, file.picture.stem):
         return
-    file.warn(
-        "filename-differs",
-        f"imagePath says {text[:120]!r}, but the file belongs to {file.picture.name}; "
-        "the name of the label file counts.",
-        document.line_of("imagePath"),
-    )
+    file.misnamed("imagePath", text, document.line_of("imagePath"))
 
 
 def _report_orphans(tree: Tree, pairing: Pairing, report: Report) -> None:

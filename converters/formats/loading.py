@@ -24,6 +24,8 @@ TOLERANCE = 0.01
 """A box may pass the picture's edge by the larger of 2 pixels and 1 % of the side, with a warning: tools
 that count pixels from 1 do so (12 boxes of the Kaggle set). Farther out it was drawn on another picture."""
 
+MAX_MISNAMED = 1000
+"""So many label files that name another picture are told one by one; a renamed set has only such."""
 MAX_TOLD = 20
 """So many bad boxes of a file are told one by one."""
 
@@ -67,9 +69,15 @@ class _Unknown:
 
 @dataclass(slots=True)
 class Unknowns:
-    """Collects boxes of classes outside the list, to be said once for each class."""
+    """Collects what is said of many files together: boxes of unknown classes, names of other pictures.
+
+    Attributes:
+        by_label: Boxes of classes outside the list, by class.
+        misnamed: How many label files name another picture than their own.
+    """
 
     by_label: dict[str, _Unknown] = field(default_factory=dict)
+    misnamed: int = 0
 
     def add(self, label: str, path: Path, where: Where, key: str) -> None:
         """Count one box."""
@@ -167,6 +175,17 @@ class LabelFile:
         """A finding that leaves the file in the work."""
         prefix, line = place_of(where)
         self.report.warning(code, prefix + message, path=self.path, line=line, key=self.key, hint=hint)
+
+    def misnamed(self, field: str, text: str, where: Where) -> None:
+        """The file says that it is another picture's; of a set that was renamed not every file is told."""
+        self.unknowns.misnamed += 1
+        if self.unknowns.misnamed <= MAX_MISNAMED:
+            self.warn(
+                "filename-differs",
+                f"{field} says {text[:120]!r}, but the file belongs to {self.picture.name}; "
+                "the name of the label file counts.",
+                where,
+            )
 
     def unknown(self, label: str, where: Where) -> None:
         """A box of a class that is not in the list."""
@@ -403,6 +422,14 @@ def load_images(
     if options.on_progress is not None:
         options.on_progress(len(pairs), len(pairs))
     unknowns.report_to(report, options.class_names or known, dropped=options.drop_unknown)
+    if unknowns.misnamed > MAX_MISNAMED:
+        more = counted(unknowns.misnamed - MAX_MISNAMED, "more label file")
+        report.warning(
+            "filename-differs",
+            f"{more} {'names' if more.startswith('1 ') else 'name'} another picture; the set was renamed, it "
+            "seems. The names of the label files count.",
+            path=root,
+        )
     return tuple(images)
 
 

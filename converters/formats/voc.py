@@ -266,12 +266,7 @@ def _read_labels(data: bytes, file: LabelFile) -> None:
 def _check_filename(text: str, line: int, file: LabelFile) -> None:
     if text in (file.picture.name, file.picture.stem, ""):
         return
-    file.warn(
-        "filename-differs",
-        f"<filename> says {text[:120]!r}, but the file belongs to {file.picture.name}; "
-        "the name of the label file counts.",
-        line,
-    )
+    file.misnamed("<filename>", text, line)
 
 
 def _scale(document: VocDocument, file: LabelFile) -> tuple[float, float] | None:

@@ -404,3 +404,20 @@ def test_all_kaggle_files_come_out_as_they_are_and_change_only_where_edited() ->
 def _size_of(data: bytes) -> tuple[int, int]:
     fields = voc_document.parse(data).fields
     return int(fields["size/width"].text), int(fields["size/height"].text)
+
+
+def test_of_a_renamed_set_not_every_file_is_told(
+    tmp_path: Path, make_picture, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("converters.formats.loading.MAX_MISNAMED", 2)
+    for number in range(5):
+        make_picture(tmp_path / f"{number}.png", 60, 40)
+        (tmp_path / f"{number}.xml").write_text(
+            "<annotation><filename>old.png</filename><size><width>60</width><height>40</height>"
+            "<depth>3</depth></size></annotation>"
+        )
+    report = Report()
+    VocCodec().load(tmp_path, report)
+    told = [issue for issue in report if issue.code == "filename-differs"]
+    assert [issue.key for issue in told] == ["0", "1", None]
+    assert told[-1].message.startswith("3 more label files name another picture")
