@@ -312,8 +312,10 @@ def _watch(
         report.add_exception(error)
         return results
     stem = name = film.stem if isinstance(film, Path) else f"camera-{film}"
+    number = 1
     while stem.casefold() in taken:
-        stem = f"{name}-{len(taken) + 1}"
+        number += 1
+        stem = f"{name}-{number}"
     taken.add(stem.casefold())
     target = args.out / f"{stem}.{args.video}"
     if isinstance(film, Path) and target.resolve() == film.resolve():

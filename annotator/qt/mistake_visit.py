@@ -37,6 +37,7 @@ class MistakeVisit(QObject):
         page.mistakes.go_wanted.connect(self.go)
         page.mistakes.accept_wanted.connect(self.accept)
         page.mistakes.pictures_wanted.connect(self.show_pictures)
+        page.two_runs.pictures_wanted.connect(self.show_pictures)
 
     def go(self, split: Split, mistake: Mistake) -> None:
         """Go to the picture, with the box selected and large; Esc comes back."""

@@ -3,12 +3,15 @@
 from pathlib import Path
 
 import evaluation_samples as samples
+import numpy as np
 import pytest
 from PyQt5.QtCore import Qt
 
+from annotator import messages
 from annotator.darknet.confusion import Kind
 from annotator.darknet.evaluate import evaluate_run
 from annotator.darknet.runs import RunFolder
+from annotator.darknet.video import FrameSource, VideoFile
 from annotator.qt.main_window import MainWindow
 from annotator.settings import Settings
 
@@ -21,6 +24,14 @@ def run(tmp_path: Path) -> RunFolder:
     samples.add_weights(made, "net_100.weights", 100, gain=0.0)
     samples.add_weights(made, "net_200.weights", 200)
     return made
+
+
+def make_video(path: Path, cells: list[str]) -> Path:
+    video = VideoFile(path, (128, 128), 10)
+    for each in cells:
+        video.write(np.kron(samples.picture(each), np.ones((4, 4, 1), np.uint8)))
+    video.finish()
+    return path
 
 
 @pytest.fixture
@@ -127,3 +138,63 @@ def test_changed_labels_leave_the_numbers_without_the_pictures(qtbot, window, ru
     assert "100.00 %" in page.numbers.headline.text()
     page.parts.setCurrentWidget(page.mistakes)
     assert page.mistakes.model.rows == [] and "evaluate again" in page.mistakes.count.text()
+
+
+def test_two_runs_are_compared(qtbot, window, run):
+    from annotator.darknet.dialect import Darknet
+    from converters.work import WorkFolder
+
+    page = window.predict
+    page.parts.setCurrentWidget(page.two_runs)
+    assert "second run" in page.two_runs.text.text()
+    darknet = Darknet(Path("/usr/bin/darknet"), "pjreddie")
+    cfg = samples.cell_cfg().with_net(max_batches=500)
+    other = RunFolder.create(WorkFolder(run.work), network="cells", cfg=cfg, darknet=darknet)
+    samples.add_weights(other, "net_100.weights", 100, swapped=True)
+    page.refresh()
+    qtbot.waitUntil(lambda: "no evaluation on test" in page.two_runs.text.text(), timeout=LONG)
+    for each in (run, other):
+        evaluate_run(each)
+    page.two_runs.read()
+    qtbot.waitUntil(lambda: page.two_runs.comparison is not None, timeout=LONG)
+    table = page.two_runs.table
+    assert [table.item(0, at).text() for at in (0, 2, 3, 4)] == ["mAP", "0.00", "100.00", "+100.00"]
+    assert table.item(0, 7).text() == "better"
+    assert "[net] max_batches: 500 → 400" in page.two_runs.changes.text()
+    assert not page.two_runs.worse.isEnabled()
+    qtbot.mouseClick(page.two_runs.better, Qt.LeftButton)
+    assert window.page_name == "label"
+    assert set(window.label.images.view.rows.shown) == {"obj/test0", "obj/test1"}
+
+
+def test_a_video_is_watched_stepped_and_saved(qtbot, window, run, tmp_path):
+    cells = ["r...............", "....g...........", "................", "r....g.........."] * 5
+    film = make_video(tmp_path / "film.avi", cells)
+    page = window.predict
+    page.parts.setCurrentWidget(page.video)
+    video = page.video
+    video.watch(film)
+    qtbot.waitUntil(lambda: video.view.has_picture, timeout=LONG)
+    video.player.pause()
+    with qtbot.waitSignal(video.player.shown, timeout=LONG):
+        qtbot.mouseClick(video.step, Qt.LeftButton)
+    assert video.play.text() == "Play"
+    # What is kept is all that Darknet would keep; the slider only hides.
+    qtbot.waitUntil(lambda: any((box.confidence or 0) > 0.9 for box in video.view.boxes)
+                    or not video.view.boxes, timeout=LONG)  # fmt: skip
+    video.threshold.setValue(1)
+    assert len(video.view.shown()) == len([box for box in video.view.boxes if box.confidence >= 0.01])
+    player = video.player
+    with qtbot.waitSignal(player.ended, timeout=LONG) as ended:
+        qtbot.mouseClick(video.play, Qt.LeftButton)
+    assert ended.args == [""]
+    qtbot.waitUntil(lambda: video.player is None, timeout=LONG)
+    video.threshold.setValue(25)
+    with qtbot.waitSignal(video.save.succeeded, timeout=LONG):
+        video.save_to(tmp_path / "seen.mp4")
+    with FrameSource(tmp_path / "seen.mp4") as written:
+        assert written.count == 20
+    (tmp_path / "broken.mp4").write_text("nothing")
+    video.watch(tmp_path / "broken.mp4")
+    qtbot.waitUntil(lambda: video.player is None, timeout=LONG)
+    assert any("no video that can be read" in message.text for message in messages.history)

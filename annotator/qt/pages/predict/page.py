@@ -32,6 +32,8 @@ from annotator.qt.pages.page import PlainPage, TaskRow
 from annotator.qt.pages.predict.evaluated import Evaluated
 from annotator.qt.pages.predict.mistakes import MistakesTab
 from annotator.qt.pages.predict.numbers import NumbersTab
+from annotator.qt.pages.predict.two_runs import TwoRunsTab
+from annotator.qt.pages.predict.video_tab import VideoTab
 from annotator.qt.painting import PaintContext
 from annotator.qt.picture_view import PictureView
 from annotator.qt.said_below import summary
@@ -166,6 +168,10 @@ class PredictPage(PlainPage):
         self.parts.addTab(self.numbers, tr("Numbers"))
         self.mistakes = MistakesTab(self.evaluated)
         self.parts.addTab(self.mistakes, tr("Mistakes"))
+        self.two_runs = TwoRunsTab(self.evaluated)
+        self.parts.addTab(self.two_runs, tr("Two runs"))
+        self.video = VideoTab(self.evaluated)
+        self.parts.addTab(self.video, tr("Video"))
         corner = QWidget()
         row = QHBoxLayout(corner)
         row.setContentsMargins(0, 0, 0, 2)
@@ -210,8 +216,11 @@ class PredictPage(PlainPage):
             self.mistakes.pictures_wanted.emit([images[at].image for at in places], text)
 
     def _part_shown(self, *_: object) -> None:
-        if self.parts.currentWidget() is not self.pictures:
+        shown = self.parts.currentWidget()
+        if shown in (self.numbers, self.mistakes):
             self.evaluated.read()
+        elif shown is self.two_runs:
+            self.two_runs.read()
 
     # What can be chosen
 
@@ -237,6 +246,7 @@ class PredictPage(PlainPage):
         if not _same(self.run.currentData(), chosen) or listed != self._weights():
             self._run_changed()
         self._enable()
+        self.two_runs.set_runs(tuple(reversed(runs)))
         self.evaluated.forget()
         self._part_shown()
 
@@ -410,7 +420,7 @@ class PredictPage(PlainPage):
 
     def is_busy(self) -> bool:
         """Whether pictures are being predicted, or a run is measured."""
-        return self.predict.is_running or self.numbers.evaluate.is_running
+        return any(row.is_running for row in (self.predict, self.numbers.evaluate, self.video.save))
 
     def stop(self) -> None:
         """End it, before the window closes."""
@@ -418,6 +428,8 @@ class PredictPage(PlainPage):
         self.numbers.evaluate.stop()
         self.evaluated.stop()
         self.mistakes.shut_down()
+        self.two_runs.stop()
+        self.video.stop()
 
 
 def predict_split(
