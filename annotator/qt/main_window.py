@@ -374,6 +374,7 @@ class MainWindow(QMainWindow):
             event.ignore()
             return
         layout_memory.remember(self)
+        self.hide()  # what is waited for below may take a second or two
         self.opening.close()
         for page in self.pages:
             page.stop()
