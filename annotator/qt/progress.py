@@ -7,7 +7,7 @@ from PyQt5.QtWidgets import QDialog, QLabel, QProgressBar, QPushButton, QVBoxLay
 
 from annotator.core.amounts import Forecast, seconds_text
 from annotator.qt.background import Task
-from annotator.qt.translation import tr
+from annotator.qt.translation import numbers, tr
 
 SHOWN_AFTER = 500
 """Milliseconds; what is done by then needs no dialog."""
@@ -62,7 +62,7 @@ class ProgressDialog(QDialog):
         self.bar.setRange(0, _STEPS)
         self.bar.setValue(min(_STEPS, round(_STEPS * done / total)))
         seconds = self._forecast.left(done, total)
-        words = f"{done:,} / {total:,}"
+        words = numbers(f"{done:,} / {total:,}")
         if seconds is not None and done < total:
             words += " · " + tr("about {time} left", time=seconds_text(seconds))
         self.left.setText(words)

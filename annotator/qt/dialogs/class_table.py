@@ -18,7 +18,7 @@ from PyQt5.QtWidgets import (
 )
 
 from annotator.core.class_edits import ClassCount
-from annotator.qt.translation import tr
+from annotator.qt.translation import numbers, tr
 from converters.colours import ClassColours
 
 ID, KEY, COLOUR, NAME, BOXES, PICTURES = range(6)
@@ -103,7 +103,7 @@ class ClassModel(QAbstractTableModel):
         if self.counts is None:
             return "…"
         count = self.counts.get(self.names[row], ClassCount())
-        return f"{count.boxes if column == BOXES else count.pictures:,}"
+        return numbers(f"{count.boxes if column == BOXES else count.pictures:,}")
 
     def setData(self, index: QModelIndex, value: Any, role: int = Qt.EditRole) -> bool:
         if role != Qt.EditRole or index.column() != NAME:

@@ -14,7 +14,7 @@ from annotator.core.run_listing import RunRow, delete_runs, delete_spare_weights
 from annotator.core.system_trash import has_trash
 from annotator.qt.dialogs.rows import Column, RowsModel, RowsView
 from annotator.qt.dialogs.working import WorkDialog, wrapping
-from annotator.qt.translation import tr, tr_n
+from annotator.qt.translation import numbers, tr, tr_n
 
 
 class RunsDialog(WorkDialog):
@@ -86,7 +86,7 @@ class RunsDialog(WorkDialog):
             Column(tr("State"), lambda row: states.get(row.status, row.status)),
             Column(
                 tr("Iterations"),
-                lambda row: f"{row.run.info.iteration:,} / {row.run.info.max_batches:,}",
+                lambda row: numbers(f"{row.run.info.iteration:,} / {row.run.info.max_batches:,}"),
                 lambda row: row.run.info.iteration,
                 right=True,
             ),

@@ -36,7 +36,7 @@ from annotator.qt.finding_texts import counted_findings, kind_title, what_was_ch
 from annotator.qt.mending import Mender
 from annotator.qt.opening import LEFT_OUT
 from annotator.qt.pages.page import PlainPage
-from annotator.qt.translation import tr, tr_n
+from annotator.qt.translation import numbers, tr, tr_n
 from annotator.qt.undo import UndoStack
 from converters.checks import CheckOptions
 
@@ -258,7 +258,7 @@ class FindingsPage(PlainPage):
         self.kinds.blockSignals(True)
         self.kinds.clear()
         for code, title, number in rows:
-            item = QListWidgetItem(f"{title}  ({number:,})")
+            item = QListWidgetItem(f"{title}  ({numbers(f'{number:,}')})")
             item.setData(Qt.UserRole, code)
             item.setToolTip(code if code not in (ALL, DISMISSED) else title)
             if code in errors:

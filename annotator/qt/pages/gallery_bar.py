@@ -24,7 +24,7 @@ from PyQt5.QtWidgets import (
 from annotator.core.gallery import Order, Wanted
 from annotator.qt.elided import ElidedLabel
 from annotator.qt.gallery_view import LARGEST_CELL, SMALLEST_CELL, keys_text
-from annotator.qt.translation import tr, tr_n
+from annotator.qt.translation import numbers, tr, tr_n
 from converters.model import Split
 
 _ALL, _SEVERAL = "all", "several"
@@ -162,7 +162,7 @@ class GalleryBar(QWidget):
         self.classes.clear()
         self.classes.addItem(tr("all classes ({count})", count=f"{sum(self._counts.values()):,}"), _ALL)
         for name, count in self._counts.items():
-            self.classes.addItem(f"{name} ({count:,})", (name,))
+            self.classes.addItem(f"{name} ({numbers(f'{count:,}')})", (name,))
             self.classes.setItemData(self.classes.count() - 1, name, Qt.ToolTipRole)
         several = self._labels is not None and len(self._labels) > 1
         if len(self._counts) > 1:
@@ -196,7 +196,7 @@ class GalleryBar(QWidget):
         dialog.setWindowTitle(tr("Classes to show"))
         listed = QListWidget()
         for name, count in self._counts.items():
-            item = QListWidgetItem(f"{name} ({count:,})", listed)
+            item = QListWidgetItem(f"{name} ({numbers(f'{count:,}')})", listed)
             item.setData(Qt.UserRole, name)
             item.setCheckState(Qt.Checked if name in (self._labels or ()) else Qt.Unchecked)
         buttons = QDialogButtonBox(QDialogButtonBox.Ok | QDialogButtonBox.Cancel)

@@ -15,7 +15,7 @@ from annotator.darknet.events import MapBlock
 from annotator.darknet.metrics import ClassMetrics, Metrics
 from annotator.darknet.printed import printed_at
 from annotator.qt.charts import tip
-from annotator.qt.translation import tr
+from annotator.qt.translation import numbers, tr
 from converters.colours import text_on
 
 _RIGHT, _WRONG = (58, 134, 255), (230, 60, 60)
@@ -121,10 +121,10 @@ class ClassTable(NumberTable):
         rows = []
         for at, (one, other) in enumerate(zip(metrics.classes, strict.classes, strict=True)):
             aps = (_percent(one.ap), interval_text(one.interval) or tr("no box"), _percent(other.ap))
-            cells = (one.name, *aps, f"{one.truths:,}", *_at_confidence(one))
+            cells = (one.name, *aps, numbers(f"{one.truths:,}"), *_at_confidence(one))
             rows.append((*cells, *(_coco_cells(coco.classes[at]) if coco is not None else ())))
         aps = (_percent(metrics.mean_ap), interval_text(metrics.mean_interval), _percent(strict.mean_ap))
-        cells = ("mAP", *aps, f"{metrics.truths:,}", *_at_confidence(metrics))
+        cells = ("mAP", *aps, numbers(f"{metrics.truths:,}"), *_at_confidence(metrics))
         rows.append((*cells, *(_coco_cells(coco) if coco is not None else ())))
         self.fill(heads, rows)
         self.mark_bold(len(rows) - 1)
@@ -182,7 +182,7 @@ class ConfusionTable(NumberTable):
         count = self._confusion.counts[row][column]
         if row == column == len(names):
             return ""
-        n = f"{count:,}"
+        n = numbers(f"{count:,}")
         if row == column:
             return tr("{n} {name} found", n=n, name=names[row])
         if column == len(names):
@@ -202,7 +202,7 @@ class ConfusionTable(NumberTable):
 
 
 def _study_cells(one: Checkpoint, block: MapBlock | None, with_printed: bool) -> list[str]:
-    cells = [f"{one.iteration:,}", *(_percent(value) for value in study_row(one))]
+    cells = [numbers(f"{one.iteration:,}"), *(_percent(value) for value in study_row(one))]
     if not one.metrics:
         return [cells[0]]
     if with_printed:
@@ -211,7 +211,7 @@ def _study_cells(one: Checkpoint, block: MapBlock | None, with_printed: bool) ->
 
 
 def _at_confidence(one: ClassMetrics | Metrics) -> tuple[str, ...]:
-    counts = (f"{one.tp:,}", f"{one.fp:,}", f"{one.fn:,}")
+    counts = tuple(numbers(f"{count:,}") for count in (one.tp, one.fp, one.fn))
     return (*counts, f"{one.precision:.2f}", f"{one.recall:.2f}", _percent(one.average_iou))
 
 
@@ -226,4 +226,4 @@ def _percent(value: float) -> str:
 
 
 def _count(count: int, total: int) -> str:
-    return f"{count:,}  ({100 * count / total:.0f} %)" if count else "0"
+    return numbers(f"{count:,}") + f"  ({100 * count / total:.0f} %)" if count else "0"

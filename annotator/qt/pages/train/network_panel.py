@@ -29,7 +29,7 @@ from annotator.darknet.costs import (
     training_seconds,
 )
 from annotator.qt.dialogs.rows import Column, RowsModel, RowsView
-from annotator.qt.translation import tr, tr_n
+from annotator.qt.translation import numbers, tr, tr_n
 
 CARDS = (4, 6, 8, 11, 12, 16, 24)
 """Gigabytes of memory of cards that people have."""
@@ -144,7 +144,7 @@ def _columns() -> list[Column[Layer]]:
         ),
         Column(
             tr("Parameters"),
-            lambda layer: f"{layer.parameters:,}" if layer.parameters else "",
+            lambda layer: numbers(f"{layer.parameters:,}") if layer.parameters else "",
             lambda layer: layer.parameters,
             right=True,
         ),
