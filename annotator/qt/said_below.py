@@ -43,7 +43,12 @@ def known(text: str) -> str:
     """A sentence from below in the person's language; itself where nobody translated it."""
     found = _recognised(text)
     if found is None:
-        return text
+        # Within a sentence it begins with a small letter.
+        first = text[:1].upper() + text[1:]
+        if first == text or _recognised(first) is None:
+            return text
+        again = known(first)
+        return again[:1].lower() + again[1:]
     template, values = found
     shown = {name: known(value) if name in AGAIN else value for name, value in values}
     if not template.one:

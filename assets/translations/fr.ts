@@ -127,6 +127,10 @@
         <translation>Un fichier :</translation>
     </message>
     <message>
+        <source>A free guess that overlaps a box more than this is not called wrong</source>
+        <translation>Une boîte devinée en trop qui couvre plus que cela d’une boîte n’est pas dite fausse</translation>
+    </message>
+    <message>
         <source>A line for each box: for spreadsheets, TensorFlow's and Keras' tools, own scripts.</source>
         <translation>Une ligne par boîte : pour les tableurs, les outils de TensorFlow et de Keras, vos scripts.</translation>
     </message>
@@ -342,6 +346,10 @@ CUDA : {context:.1f} Go</translation>
         <translation>Toutes les {what} avec {name} ont {count} copies, le maximum permis.</translation>
     </message>
     <message>
+        <source>Also keep the running mean of the weights (…_ema.weights), which is often better</source>
+        <translation>Garder aussi la moyenne courante des poids (…_ema.weights), souvent meilleure</translation>
+    </message>
+    <message>
         <source>Also list boxes under 8 px at this size of the network</source>
         <translation>Lister aussi les boîtes de moins de 8 px à cette taille du réseau</translation>
     </message>
@@ -381,6 +389,10 @@ CUDA : {context:.1f} Go</translation>
     <message>
         <source>Anchors are the sizes that the network guesses boxes from. They are chosen by k-means over the boxes of the training split, and only used where they fit better.</source>
         <translation>Les ancres sont les tailles à partir desquelles le réseau devine les boîtes. Elles sont choisies par k-moyennes sur les boîtes de la partie train, et ne servent que là où elles conviennent mieux.</translation>
+    </message>
+    <message>
+        <source>Anchors that overlap a box more than this learn it, too</source>
+        <translation>Les ancres qui couvrent plus que cela d’une boîte l’apprennent aussi</translation>
     </message>
     <message>
         <source>Anchors: for this set</source>
@@ -471,6 +483,10 @@ CUDA : {context:.1f} Go</translation>
         <translation>Espaces autour d’un nom de classe</translation>
     </message>
     <message>
+        <source>Blur of the surroundings of the boxes, in pixels</source>
+        <translation>Flou des alentours des boîtes, en pixels</translation>
+    </message>
+    <message>
         <source>Bold: changed by you. An empty field is what the network says.</source>
         <translation>En gras : changé par vous. Un champ vide garde ce que dit le réseau.</translation>
     </message>
@@ -523,6 +539,14 @@ CUDA : {context:.1f} Go</translation>
         <translation>Boîtes de chaque classe</translation>
     </message>
     <message>
+        <source>Boxes of each class: the rarer a class, the more each of its boxes weighs</source>
+        <translation>Boîtes de chaque classe : plus une classe est rare, plus chacune de ses boîtes pèse</translation>
+    </message>
+    <message>
+        <source>Boxes of one picture that count, the others are left out</source>
+        <translation>Boîtes d’une image qui comptent, les autres sont laissées de côté</translation>
+    </message>
+    <message>
         <source>Boxes of the previous picture</source>
         <translation>Boîtes de l’image précédente</translation>
     </message>
@@ -567,6 +591,10 @@ CUDA : {context:.1f} Go</translation>
         <translation>Par plus petite boîte</translation>
     </message>
     <message>
+        <source>By what the learning rate is multiplied at each of the steps</source>
+        <translation>Ce qui multiplie le taux d’apprentissage à chacune des steps</translation>
+    </message>
+    <message>
         <source>Cancel</source>
         <translation>Annuler</translation>
     </message>
@@ -589,6 +617,10 @@ CUDA : {context:.1f} Go</translation>
     <message>
         <source>Change nothing</source>
         <translation>Ne rien changer</translation>
+    </message>
+    <message>
+        <source>Change the input's size every ten iterations; slower, needs more memory</source>
+        <translation>Changer la taille de l’entrée toutes les dix itérations; plus lent, demande plus de mémoire</translation>
     </message>
     <message>
         <source>Change the keys…</source>
@@ -816,6 +848,14 @@ CUDA : {context:.1f} Go</translation>
     <message>
         <source>Colour of {name}</source>
         <translation>Couleur de {name}</translation>
+    </message>
+    <message>
+        <source>Colours become up to so many times stronger or weaker</source>
+        <translation>Les couleurs deviennent jusqu’à autant de fois plus fortes ou plus faibles</translation>
+    </message>
+    <message>
+        <source>Colours turn by up to this part of the circle</source>
+        <translation>Les couleurs tournent jusqu’à cette part du cercle</translation>
     </message>
     <message>
         <source>Colours:</source>
@@ -1337,6 +1377,10 @@ CUDA : {context:.1f} Go</translation>
         <translation>Trouvé en {seconds} s.</translation>
     </message>
     <message>
+        <source>Four pictures become one: small things and new surroundings</source>
+        <translation>Quatre images en deviennent une : petites choses et nouveaux alentours</translation>
+    </message>
+    <message>
         <source>From</source>
         <translation>De</translation>
     </message>
@@ -1399,6 +1443,10 @@ Logiciel libre sous licence publique générale GNU, version 3 ou ultérieure; f
         <translation>Vérité terrain (orange : manquée)</translation>
     </message>
     <message>
+        <source>Half of the pictures are mirrored</source>
+        <translation>La moitié des images sont en miroir</translation>
+    </message>
+    <message>
         <source>Height in pixels; the bottom edge moves</source>
         <translation>Hauteur en pixels; le bord inférieur bouge</translation>
     </message>
@@ -1415,6 +1463,14 @@ Logiciel libre sous licence publique générale GNU, version 3 ou ultérieure; f
         <translation>Comment les boîtes sont apprises et choisies</translation>
     </message>
     <message>
+        <source>How far a cell's box may reach over the cell's edge</source>
+        <translation>Jusqu’où la boîte d’une case peut dépasser le bord de la case</translation>
+    </message>
+    <message>
+        <source>How far the weights move in each iteration</source>
+        <translation>De combien les poids bougent à chaque itération</translation>
+    </message>
+    <message>
         <source>How it learns</source>
         <translation>Comment il apprend</translation>
     </message>
@@ -1423,12 +1479,28 @@ Logiciel libre sous licence publique générale GNU, version 3 ou ultérieure; f
         <translation>Combien de copies de quelle image; la page Équilibre en fait un plan</translation>
     </message>
     <message>
+        <source>How much of the last movement goes on</source>
+        <translation>Combien du dernier mouvement se poursuit</translation>
+    </message>
+    <message>
+        <source>How much the distance of the centres counts in that</source>
+        <translation>Combien la distance des centres y compte</translation>
+    </message>
+    <message>
         <source>How pictures are changed while it learns</source>
         <translation>Comment les images changent pendant qu’il apprend</translation>
     </message>
     <message>
+        <source>How strongly large weights are drawn to zero</source>
+        <translation>Avec quelle force les grands poids sont tirés vers zéro</translation>
+    </message>
+    <message>
         <source>How the crops are sorted</source>
         <translation>Ordre des vignettes</translation>
+    </message>
+    <message>
+        <source>How the fit of a box is measured while it learns</source>
+        <translation>Comment l’ajustement d’une boîte est mesuré pendant l’apprentissage</translation>
     </message>
     <message>
         <source>Id</source>
@@ -1481,10 +1553,6 @@ boîtes (images)</translation>
         <translation>C’est une seule étape, que Ctrl+Z annule.</translation>
     </message>
     <message>
-        <source>It is right</source>
-        <translation>C’est juste</translation>
-    </message>
-    <message>
         <source>It is running: stop it before you delete it.</source>
         <translation>Il est en cours : arrêtez-le avant de le supprimer.</translation>
     </message>
@@ -1521,6 +1589,10 @@ boîtes (images)</translation>
         <translation>Itérations de tout l’entraînement; la règle est max(2000 × classes, images, 6000)</translation>
     </message>
     <message>
+        <source>Iterations over which the learning rate rises to its value</source>
+        <translation>Itérations pendant lesquelles le taux d’apprentissage monte à sa valeur</translation>
+    </message>
+    <message>
         <source>Keep both, with these boxes</source>
         <translation>Garder les deux, avec ces boîtes</translation>
     </message>
@@ -1539,6 +1611,10 @@ boîtes (images)</translation>
     <message>
         <source>Keep the one with more boxes: pictures seen twice make results too good.</source>
         <translation>Gardez celle qui a le plus de boîtes : des images vues deux fois embellissent les résultats.</translation>
+    </message>
+    <message>
+        <source>Keep the pictures' proportions (grey bars); not with mosaic</source>
+        <translation>Garder les proportions des images (bandes grises); pas avec la mosaïque</translation>
     </message>
     <message>
         <source>Keep the zoom from picture to picture</source>
@@ -1623,6 +1699,10 @@ boîtes (images)</translation>
 ≥ 96²</translation>
     </message>
     <message>
+        <source>Larger batches while the pictures are small; only with random=1</source>
+        <translation>De plus grands lots tant que les images sont petites; seulement avec random=1</translation>
+    </message>
+    <message>
         <source>Larger crops</source>
         <translation>Vignettes plus grandes</translation>
     </message>
@@ -1645,6 +1725,10 @@ boîtes (images)</translation>
     <message>
         <source>Layers and costs</source>
         <translation>Couches et coûts</translation>
+    </message>
+    <message>
+        <source>Learn more from what is hard, less from what is easy</source>
+        <translation>Apprendre plus de ce qui est difficile, moins de ce qui est facile</translation>
     </message>
     <message>
         <source>Learning rate, changes to the pictures, losses: everything that a cfg can say</source>
@@ -1681,6 +1765,10 @@ boîtes (images)</translation>
     <message>
         <source>Light</source>
         <translation>Clair</translation>
+    </message>
+    <message>
+        <source>Limit of what one box may move the weights</source>
+        <translation>Limite de ce dont une boîte peut faire bouger les poids</translation>
     </message>
     <message>
         <source>Line that says no box</source>
@@ -2078,6 +2166,10 @@ boîtes (images)</translation>
         <translation>Aucun entraînement n’est en cours.</translation>
     </message>
     <message>
+        <source>Noise is added to pictures, up to so much of 255</source>
+        <translation>Du bruit est ajouté aux images, jusqu’à autant sur 255</translation>
+    </message>
+    <message>
         <source>None of its {what} can be cut out: they are small, at the edge, not whole, or beside another face.</source>
         <translation>Aucune de ses {what} ne peut être découpée : elles sont petites, au bord, incomplètes ou contre un autre visage.</translation>
     </message>
@@ -2408,8 +2500,24 @@ collées</translation>
         <translation>Images par seconde</translation>
     </message>
     <message>
+        <source>Pictures are changed against the network (self-adversarial training); doubles the time</source>
+        <translation>Les images sont changées contre le réseau (apprentissage auto-antagoniste); double le temps</translation>
+    </message>
+    <message>
+        <source>Pictures are cut and stretched by up to this part</source>
+        <translation>Les images sont rognées et étirées jusqu’à cette part</translation>
+    </message>
+    <message>
         <source>Pictures are scaled to this size; larger finds smaller faces and is slower</source>
         <translation>Les images sont mises à cette taille; plus grande, elle trouve de plus petits visages et va moins vite</translation>
+    </message>
+    <message>
+        <source>Pictures are turned by up to so many degrees; boxes are not: leave it at 0</source>
+        <translation>Les images tournent jusqu’à autant de degrés; les boîtes non : laissez 0</translation>
+    </message>
+    <message>
+        <source>Pictures become up to so many times brighter or darker</source>
+        <translation>Les images deviennent jusqu’à autant de fois plus claires ou plus sombres</translation>
     </message>
     <message>
         <source>Pictures in one iteration</source>
@@ -3169,6 +3277,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Le réseau a regardé toutes les images de la liste</translation>
     </message>
     <message>
+        <source>The network is asked to be a little less sure than the labels</source>
+        <translation>On demande au réseau d’être un peu moins sûr que les étiquettes</translation>
+    </message>
+    <message>
         <source>The network is right</source>
         <translation>Le réseau a raison</translation>
     </message>
@@ -3519,6 +3631,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Deux boîtes au même endroit</translation>
     </message>
     <message>
+        <source>Two pictures lie over one another</source>
+        <translation>Deux images se superposent</translation>
+    </message>
+    <message>
         <source>Two pictures of one name</source>
         <translation>Deux images du même nom</translation>
     </message>
@@ -3587,6 +3703,18 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Page web</translation>
     </message>
     <message>
+        <source>Weight of the boxes' fit in the loss</source>
+        <translation>Poids de l’ajustement des boîtes dans la perte</translation>
+    </message>
+    <message>
+        <source>Weight of the class in the loss</source>
+        <translation>Poids de la classe dans la perte</translation>
+    </message>
+    <message>
+        <source>Weight of whether there is something in the loss</source>
+        <translation>Poids de la présence d’un objet dans la perte</translation>
+    </message>
+    <message>
         <source>Weights</source>
         <translation>Poids</translation>
     </message>
@@ -3653,6 +3781,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     <message>
         <source>Where the smallest box's shorter side is measured</source>
         <translation>Où se mesure le petit côté de la plus petite boîte</translation>
+    </message>
+    <message>
+        <source>Which of two boxes over one another stays</source>
+        <translation>Laquelle de deux boîtes superposées reste</translation>
     </message>
     <message>
         <source>Width and height exchanged</source>
@@ -3812,6 +3944,10 @@ le plan</translation>
         <translation>toutes les erreurs</translation>
     </message>
     <message>
+        <source>all pictures of {second} are in {first}, too: what is measured says nothing.</source>
+        <translation>toutes les images de {second} sont aussi dans {first} : ce qui est mesuré ne dit rien.</translation>
+    </message>
+    <message>
         <source>all splits</source>
         <translation>toutes les parties</translation>
     </message>
@@ -3862,6 +3998,10 @@ le plan</translation>
     <message>
         <source>backup</source>
         <translation>sauvegarde</translation>
+    </message>
+    <message>
+        <source>batch={count} is small: the loss will jump about, and batch normalisation suffers.</source>
+        <translation>batch={count} est petit : la perte sautera, et la normalisation par lots en souffre.</translation>
     </message>
     <message>
         <source>becomes {name}</source>
@@ -3944,6 +4084,10 @@ le plan</translation>
         <translation>par {signal}</translation>
     </message>
     <message>
+        <source>cannot be read: {error}.</source>
+        <translation>ne peut être lu : {error}.</translation>
+    </message>
+    <message>
         <source>class name {name} has blanks around it.</source>
         <translation>le nom de classe {name} est entouré d’espaces.</translation>
     </message>
@@ -3998,6 +4142,14 @@ le plan</translation>
     <message>
         <source>copying pictures</source>
         <translation>copie des images</translation>
+    </message>
+    <message>
+        <source>counters_per_class has {count} numbers for {classes} classes.</source>
+        <translation>counters_per_class a {count} nombres pour {classes} classes.</translation>
+    </message>
+    <message>
+        <source>counters_per_class needs a number from 1 for each of the {classes} classes.</source>
+        <translation>counters_per_class demande un nombre dès 1 pour chacune des {classes} classes.</translation>
     </message>
     <message>
         <source>crop</source>
@@ -4078,6 +4230,10 @@ le plan</translation>
     <message>
         <source>duplicate</source>
         <translation>dupliquer</translation>
+    </message>
+    <message>
+        <source>dynamic_minibatch=1 does nothing without random=1.</source>
+        <translation>dynamic_minibatch=1 ne fait rien sans random=1.</translation>
     </message>
     <message>
         <source>each box at most {number} times</source>
@@ -4188,12 +4344,24 @@ le plan</translation>
         <translation>n’a pas de fichier d’étiquettes.</translation>
     </message>
     <message>
+        <source>has {boxes} boxes; this Darknet trains on {most} of them.</source>
+        <translation>a {boxes} boîtes; ce Darknet en prend {most} pour l’entraînement.</translation>
+    </message>
+    <message>
         <source>height</source>
         <translation>hauteur</translation>
     </message>
     <message>
         <source>hide and seek</source>
         <translation>cache-cache</translation>
+    </message>
+    <message>
+        <source>holds {held} of the network's {wanted} weights; the rest starts at random.</source>
+        <translation>contient {held} des {wanted} poids du réseau; le reste part du hasard.</translation>
+    </message>
+    <message>
+        <source>holds {held} weights, the network has {wanted}: it is of another network or another number of classes.</source>
+        <translation>contient {held} poids, le réseau en a {wanted} : c’est d’un autre réseau ou d’un autre nombre de classes.</translation>
     </message>
     <message>
         <source>hue</source>
@@ -4224,12 +4392,20 @@ le plan</translation>
         <translation>n’est dans aucun fichier d’étiquettes.</translation>
     </message>
     <message>
+        <source>is of a kind that Darknet does not read.</source>
+        <translation>est d’un genre que Darknet ne lit pas.</translation>
+    </message>
+    <message>
         <source>iteration</source>
         <translation>itération</translation>
     </message>
     <message>
         <source>iteration {iteration} ({kind})</source>
         <translation>itération {iteration} ({kind})</translation>
+    </message>
+    <message>
+        <source>iteration {iteration} is reached already, and max_batches is {most}: Darknet would end at once, without a word.</source>
+        <translation>l’itération {iteration} est déjà atteinte, et max_batches est {most} : Darknet s’arrêterait aussitôt, sans un mot.</translation>
     </message>
     <message>
         <source>iteration {iteration} is saved; go on with: train-cli resume {path}</source>
@@ -4380,6 +4556,14 @@ le plan</translation>
         <translation>mosaïque</translation>
     </message>
     <message>
+        <source>mosaic=1 and letter_box=1 do not go together: Darknet refuses them.</source>
+        <translation>mosaic=1 et letter_box=1 ne vont pas ensemble : Darknet les refuse.</translation>
+    </message>
+    <message>
+        <source>mosaic=1 needs a Darknet that is built with OpenCV, and this one is not.</source>
+        <translation>mosaic=1 demande un Darknet compilé avec OpenCV, et celui-ci ne l’est pas.</translation>
+    </message>
+    <message>
         <source>most</source>
         <translation>la plus grande</translation>
     </message>
@@ -4418,6 +4602,10 @@ le plan</translation>
     <message>
         <source>no labels</source>
         <translation>sans étiquettes</translation>
+    </message>
+    <message>
+        <source>no picture is kept apart for {split}: the training cannot be measured on it.</source>
+        <translation>aucune image n’est mise à part pour {split} : l’entraînement ne peut y être mesuré.</translation>
     </message>
     <message>
         <source>no set is open</source>
@@ -4615,6 +4803,10 @@ le plan</translation>
         <translation>effacement au hasard</translation>
     </message>
     <message>
+        <source>random=1 lets this Darknet train at up to 608 x 608 whatever the cfg says.</source>
+        <translation>avec random=1, ce Darknet entraîne jusqu’à 608 x 608 quoi que dise le cfg.</translation>
+    </message>
+    <message>
         <source>reading labels</source>
         <translation>lecture des étiquettes</translation>
     </message>
@@ -4787,12 +4979,24 @@ le plan</translation>
         <translation>la marque {flag}</translation>
     </message>
     <message>
+        <source>the label file is missing.</source>
+        <translation>le fichier d’étiquettes manque.</translation>
+    </message>
+    <message>
         <source>the most accurate of the study: three detection layers, for a GPU</source>
         <translation>le plus précis de l’étude : trois couches de détection, pour une carte graphique</translation>
     </message>
     <message>
+        <source>the names file has {count} names, the network is for {classes} classes.</source>
+        <translation>le fichier de noms a {count} noms, le réseau est pour {classes} classes.</translation>
+    </message>
+    <message>
         <source>the picture cannot be read</source>
         <translation>l’image ne peut être lue</translation>
+    </message>
+    <message>
+        <source>the picture is cut short.</source>
+        <translation>l’image est tronquée.</translation>
     </message>
     <message>
         <source>the picture is in no split.</source>
@@ -4818,12 +5022,24 @@ le plan</translation>
         <source>the study's, noise, JPEG, shake and dark places; every second copy mirrored</source>
         <translation>celles de l’étude, bruit, JPEG, bougé et lieux sombres; une copie sur deux en miroir</translation>
     </message>
+    <message>
+        <source>the training's weights need {needed} GB, and {free} GB are free.</source>
+        <translation>les poids de l’entraînement demandent {needed} Go, et {free} Go sont libres.</translation>
+    </message>
+    <message>
+        <source>the weights file is cut short: it holds no weights.</source>
+        <translation>le fichier de poids est tronqué : il ne contient aucun poids.</translation>
+    </message>
     <message numerus="yes">
         <source>their label files have {n} boxes</source>
         <translation>
             <numerusform>son fichier d’étiquettes a {n} boîte</numerusform>
             <numerusform>leurs fichiers d’étiquettes ont {n} boîtes</numerusform>
         </translation>
+    </message>
+    <message>
+        <source>there is a GPU ({gpu}), and this Darknet is built for the CPU, which is slower by some 50 times.</source>
+        <translation>il y a une carte graphique ({gpu}), et ce Darknet est compilé pour le processeur, environ 50 fois plus lent.</translation>
     </message>
     <message>
         <source>there is no Darknet there{source}.</source>
@@ -4834,8 +5050,36 @@ le plan</translation>
         <translation>il n’y a aucune image dans {split}.</translation>
     </message>
     <message>
+        <source>there is no picture to train on.</source>
+        <translation>il n’y a aucune image pour l’entraînement.</translation>
+    </message>
+    <message>
         <source>things move, colours stay</source>
         <translation>les choses bougent, les couleurs restent</translation>
+    </message>
+    <message>
+        <source>this Darknet is built for the GPU, and nvidia-smi finds none: {error}.</source>
+        <translation>ce Darknet est compilé pour la carte graphique, et nvidia-smi n’en trouve aucune : {error}.</translation>
+    </message>
+    <message>
+        <source>this Darknet is built for the GPU, and there is no nvidia-smi to ask whether one is here.</source>
+        <translation>ce Darknet est compilé pour la carte graphique, et il n’y a pas de nvidia-smi pour demander s’il y en a une.</translation>
+    </message>
+    <message>
+        <source>this Darknet is built with CUDA {built}, and CUDA {installed} is installed now.</source>
+        <translation>ce Darknet est compilé avec CUDA {built}, et c’est CUDA {installed} qui est installé maintenant.</translation>
+    </message>
+    <message>
+        <source>this Darknet is built with CUDA {built}, and driver {driver} can do {most} at most.</source>
+        <translation>ce Darknet est compilé avec CUDA {built}, et le pilote {driver} va au plus à {most}.</translation>
+    </message>
+    <message>
+        <source>this Darknet is built without cuDNN: it takes about twice the time.</source>
+        <translation>ce Darknet est compilé sans cuDNN : il prend environ deux fois plus de temps.</translation>
+    </message>
+    <message>
+        <source>this Darknet is compiled with -Ofast, which leaves out its checks for NaN: on a CPU most trainings of such builds end in NaN with sound pictures.</source>
+        <translation>ce Darknet est compilé avec -Ofast, qui omet ses contrôles de NaN : sur un processeur, la plupart des entraînements ainsi finissent en NaN avec des images saines.</translation>
     </message>
     <message>
         <source>three mild ones of ten, for many copies of few pictures</source>
@@ -4896,6 +5140,10 @@ le plan</translation>
     <message>
         <source>weights</source>
         <translation>poids</translation>
+    </message>
+    <message>
+        <source>were trained on the classes {trained}, and this set has {names} in this order: each class would begin as another one.</source>
+        <translation>ont été entraînés sur les classes {trained}, et ce jeu a {names} dans cet ordre : chaque classe commencerait comme une autre.</translation>
     </message>
     <message>
         <source>width of a box, in pixels of the network</source>
@@ -4989,6 +5237,10 @@ le plan</translation>
         <translation>il manque {count} images : {names}.</translation>
     </message>
     <message>
+        <source>{darknet} does not know it.</source>
+        <translation>{darknet} ne la connaît pas.</translation>
+    </message>
+    <message>
         <source>{done} of {total}</source>
         <translation>{done} sur {total}</translation>
     </message>
@@ -5063,6 +5315,10 @@ le plan</translation>
     <message>
         <source>{low} to {high}</source>
         <translation>{low} à {high}</translation>
+    </message>
+    <message>
+        <source>{low} to {high} %</source>
+        <translation>{low} à {high} %</translation>
     </message>
     <message>
         <source>{more} and {fewer}: more or fewer predictions</source>
@@ -5610,13 +5866,6 @@ le plan</translation>
         </translation>
     </message>
     <message numerus="yes">
-        <source>{n} problems found</source>
-        <translation>
-            <numerusform>{n} problème trouvé</numerusform>
-            <numerusform>{n} problèmes trouvés</numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
         <source>{n} right</source>
         <translation>
             <numerusform>{n} juste</numerusform>
@@ -5679,6 +5928,22 @@ le plan</translation>
         <translation>{operation} sur {percent} % des copies</translation>
     </message>
     <message>
+        <source>{option} is 0 or 1, not {value}.</source>
+        <translation>{option} est 0 ou 1, et non {value}.</translation>
+    </message>
+    <message>
+        <source>{option} is numbers with commas between them, not {value}.</source>
+        <translation>{option} est une suite de nombres séparés par des virgules, et non {value}.</translation>
+    </message>
+    <message>
+        <source>{option} is one of {names}, not {value}.</source>
+        <translation>{option} est l’un de {names}, et non {value}.</translation>
+    </message>
+    <message>
+        <source>{option} is unusual ({usual} is common): {what}.</source>
+        <translation>{option} est inhabituel ({usual} est courant) : {what}.</translation>
+    </message>
+    <message>
         <source>{path} is not there now. Del takes it from this list.</source>
         <translation>{path} n’est plus là. Suppr l’ôte de cette liste.</translation>
     </message>
@@ -5718,9 +5983,24 @@ le plan</translation>
         <source>{pictures}. To look at some day: {summary}.</source>
         <translation>{pictures}. À regarder un jour : {summary}.</translation>
     </message>
+    <message numerus="yes">
+        <source>{pictures}. {n} problems: those files or boxes are left out. The page Findings says what to do.</source>
+        <translation>
+            <numerusform>{pictures}. {n} problème : ce fichier ou cette boîte est laissé de côté. La page Anomalies dit quoi faire.</numerusform>
+            <numerusform>{pictures}. {n} problèmes : ces fichiers ou ces boîtes sont laissés de côté. La page Anomalies dit quoi faire.</numerusform>
+        </translation>
+    </message>
     <message>
-        <source>{pictures}; {problems}, and what it is about was left out. The page Findings helps.</source>
-        <translation>{pictures}; {problems}, et ce qu’ils concernent a été laissé de côté. La page Anomalies y aide.</translation>
+        <source>{picture} has a blank or a character that must not reach Darknet.</source>
+        <translation>{picture} a un espace ou un caractère qui ne doit pas parvenir à Darknet.</translation>
+    </message>
+    <message>
+        <source>{picture} is in {first} and in {second}: the measure would be too good.</source>
+        <translation>{picture} est dans {first} et dans {second} : la mesure serait trop bonne.</translation>
+    </message>
+    <message>
+        <source>{picture} stands {count} times in {list}.txt.</source>
+        <translation>{picture} figure {count} fois dans {list}.txt.</translation>
     </message>
     <message>
         <source>{picture}: labels changed (Ctrl+Z takes it back)</source>
@@ -5779,6 +6059,10 @@ boîtes (images)</translation>
     <message>
         <source>{text} boxes of {name}: write a whole number, or nothing.</source>
         <translation>{text} boîtes de {name} : écrivez un nombre entier, ou rien.</translation>
+    </message>
+    <message>
+        <source>{used} of the {all} GB of the {gpu} are taken already: the training may not find enough.</source>
+        <translation>{used} des {all} Go de la {gpu} sont déjà pris : l’entraînement n’en trouvera peut-être pas assez.</translation>
     </message>
     <message>
         <source>{way}: all {number}</source>

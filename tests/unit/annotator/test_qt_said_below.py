@@ -8,6 +8,7 @@ from PyQt5.QtCore import QCoreApplication
 from annotator.core import class_edits, edits
 from annotator.core.box_edits import flag_boxes
 from annotator.darknet.networks import NETWORKS
+from annotator.darknet.options import OPTIONS
 from annotator.qt.said_below import known, summary
 from annotator.qt.translation import Translator, languages
 from augment.operations import TRANSFORMS
@@ -66,9 +67,15 @@ def test_edits_of_classes(french):
 
 def test_fixed_lists_are_all_known(french):
     texts = [network.description for network in NETWORKS.values()]
+    texts += [option.meaning for option in OPTIONS.values()]
     texts += [*ABOUT.values(), *(name.replace("_", " ") for name in TRANSFORMS)]
     same = {"cutmix", "cutout", "jpeg", "mixup", "rotation", "saturation"}
     assert {text for text in texts if known(text) == text} <= same
+
+
+def test_a_part_of_a_sentence_begins_with_a_small_letter(french):
+    text = known("flip=3 is unusual (0 to 1 is common): half of the pictures are mirrored.")
+    assert text.endswith("la moitié des images sont en miroir.")
 
 
 def test_findings(french):

@@ -15,6 +15,7 @@ from annotator.darknet.events import MapBlock
 from annotator.darknet.metrics import ClassMetrics, Metrics
 from annotator.darknet.printed import printed_at
 from annotator.qt.charts import tip
+from annotator.qt.said_below import known
 from annotator.qt.translation import numbers, tr
 from converters.colours import text_on
 
@@ -120,10 +121,14 @@ class ClassTable(NumberTable):
             heads += [f"COCO {name}" for name in ("AP", "AP50", "AP75", "APs", "APm", "APl")]
         rows = []
         for at, (one, other) in enumerate(zip(metrics.classes, strict.classes, strict=True)):
-            aps = (_percent(one.ap), interval_text(one.interval) or tr("no box"), _percent(other.ap))
+            aps = (_percent(one.ap), known(interval_text(one.interval)) or tr("no box"), _percent(other.ap))
             cells = (one.name, *aps, numbers(f"{one.truths:,}"), *_at_confidence(one))
             rows.append((*cells, *(_coco_cells(coco.classes[at]) if coco is not None else ())))
-        aps = (_percent(metrics.mean_ap), interval_text(metrics.mean_interval), _percent(strict.mean_ap))
+        aps = (
+            _percent(metrics.mean_ap),
+            known(interval_text(metrics.mean_interval)),
+            _percent(strict.mean_ap),
+        )
         cells = ("mAP", *aps, numbers(f"{metrics.truths:,}"), *_at_confidence(metrics))
         rows.append((*cells, *(_coco_cells(coco) if coco is not None else ())))
         self.fill(heads, rows)

@@ -1,0 +1,145 @@
+"""Templates of what comes in English from trainings: options, their checks, what stands in the way of one."""
+
+from __future__ import annotations
+
+Pair = tuple[str, str]
+
+
+def said(text: str) -> Pair:
+    """A sentence, as a literal: the catalogue is collected from these."""
+    return text, ""
+
+
+def templates() -> list[Pair]:
+    """All of them."""
+    parts = (_learning, _pictures, _boxes, _odd, _machine, _weights, _set)
+    return [pair for part in parts for pair in part()]
+
+
+def _learning() -> list[Pair]:
+    """Options of how a network learns."""
+    return [
+        said("How far the weights move in each iteration"),
+        said("Iterations over which the learning rate rises to its value"),
+        said("By what the learning rate is multiplied at each of the steps"),
+        said("How much of the last movement goes on"),
+        said("How strongly large weights are drawn to zero"),
+        said("The network is asked to be a little less sure than the labels"),
+        said("Pictures are changed against the network (self-adversarial training); doubles the time"),
+        said("Also keep the running mean of the weights (…_ema.weights), which is often better"),
+        said("Larger batches while the pictures are small; only with random=1"),
+    ]
+
+
+def _pictures() -> list[Pair]:
+    """Options of how Darknet changes pictures."""
+    return [
+        said("Pictures are turned by up to so many degrees; boxes are not: leave it at 0"),
+        said("Colours become up to so many times stronger or weaker"),
+        said("Pictures become up to so many times brighter or darker"),
+        said("Colours turn by up to this part of the circle"),
+        said("Half of the pictures are mirrored"),
+        said("Four pictures become one: small things and new surroundings"),
+        said("Two pictures lie over one another"),
+        said("Keep the pictures' proportions (grey bars); not with mosaic"),
+        said("Blur of the surroundings of the boxes, in pixels"),
+        said("Noise is added to pictures, up to so much of 255"),
+        said("Pictures are cut and stretched by up to this part"),
+        said("Change the input's size every ten iterations; slower, needs more memory"),
+    ]
+
+
+def _boxes() -> list[Pair]:
+    """Options of how boxes are learned."""
+    return [
+        said("A free guess that overlaps a box more than this is not called wrong"),
+        said("How the fit of a box is measured while it learns"),
+        said("Weight of the boxes' fit in the loss"),
+        said("Weight of the class in the loss"),
+        said("Weight of whether there is something in the loss"),
+        said("Anchors that overlap a box more than this learn it, too"),
+        said("How far a cell's box may reach over the cell's edge"),
+        said("Learn more from what is hard, less from what is easy"),
+        said("Boxes of each class: the rarer a class, the more each of its boxes weighs"),
+        said("Limit of what one box may move the weights"),
+        said("Boxes of one picture that count, the others are left out"),
+        said("Which of two boxes over one another stays"),
+        said("How much the distance of the centres counts in that"),
+    ]
+
+
+def _odd() -> list[Pair]:
+    """What is odd or wrong about options."""
+    return [
+        said("{darknet} does not know it."),
+        said("{option} is unusual ({usual} is common): {what}."),
+        said("{low} to {high} %"),
+        said("random=1 lets this Darknet train at up to 608 x 608 whatever the cfg says."),
+        said("counters_per_class has {count} numbers for {classes} classes."),
+        said("counters_per_class needs a number from 1 for each of the {classes} classes."),
+        said("mosaic=1 and letter_box=1 do not go together: Darknet refuses them."),
+        said("batch={count} is small: the loss will jump about, and batch normalisation suffers."),
+        said("dynamic_minibatch=1 does nothing without random=1."),
+        said("{option} is one of {names}, not {value}."),
+        said("{option} is 0 or 1, not {value}."),
+        said("{option} is numbers with commas between them, not {value}."),
+    ]
+
+
+def _machine() -> list[Pair]:
+    """What the machine or its Darknet cannot do."""
+    return [
+        said("mosaic=1 needs a Darknet that is built with OpenCV, and this one is not."),
+        said(
+            "this Darknet is compiled with -Ofast, which leaves out its checks for NaN: on a CPU most "
+            "trainings of such builds end in NaN with sound pictures."
+        ),
+        said(
+            "there is a GPU ({gpu}), and this Darknet is built for the CPU, which is slower by some 50 times."
+        ),
+        said("this Darknet is built for the GPU, and there is no nvidia-smi to ask whether one is here."),
+        said("this Darknet is built for the GPU, and nvidia-smi finds none: {error}."),
+        said("this Darknet is built with CUDA {built}, and driver {driver} can do {most} at most."),
+        said("this Darknet is built with CUDA {built}, and CUDA {installed} is installed now."),
+        said("this Darknet is built without cuDNN: it takes about twice the time."),
+        said("{used} of the {all} GB of the {gpu} are taken already: the training may not find enough."),
+        said("the training's weights need {needed} GB, and {free} GB are free."),
+    ]
+
+
+def _weights() -> list[Pair]:
+    """What is wrong with weights and cfg."""
+    return [
+        said("the weights file is cut short: it holds no weights."),
+        said(
+            "holds {held} weights, the network has {wanted}: it is of another network or another number of "
+            "classes."
+        ),
+        said("holds {held} of the network's {wanted} weights; the rest starts at random."),
+        said(
+            "were trained on the classes {trained}, and this set has {names} in this order: each class would "
+            "begin as another one."
+        ),
+        said("the names file has {count} names, the network is for {classes} classes."),
+        said(
+            "iteration {iteration} is reached already, and max_batches is {most}: Darknet would end at once, "
+            "without a word."
+        ),
+    ]
+
+
+def _set() -> list[Pair]:
+    """What is wrong with the training set."""
+    return [
+        said("there is no picture to train on."),
+        said("no picture is kept apart for {split}: the training cannot be measured on it."),
+        said("{picture} has a blank or a character that must not reach Darknet."),
+        said("{picture} stands {count} times in {list}.txt."),
+        said("all pictures of {second} are in {first}, too: what is measured says nothing."),
+        said("{picture} is in {first} and in {second}: the measure would be too good."),
+        said("is of a kind that Darknet does not read."),
+        said("has {boxes} boxes; this Darknet trains on {most} of them."),
+        said("the picture is cut short."),
+        said("the label file is missing."),
+        said("cannot be read: {error}."),
+    ]
