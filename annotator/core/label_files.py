@@ -358,7 +358,24 @@ class LabelFiles:
     def render(
         self, file: TrackedFile, states: Mapping[str, ImageState], class_names: tuple[str, ...]
     ) -> bytes | None:
-        """A label file's bytes with its images in these states; None where there is to be no file."""
+        """A label file's bytes with its images in these states; None where there is to be no file.
+
+        Raises:
+            FormatError: The format cannot hold it.
+        """
+        try:
+            return self._rendered(file, states, class_names)
+        except UnicodeEncodeError as error:
+            raise FormatError(
+                "the name of a picture is no text (UTF-8), which this format needs.",
+                path=file.path,
+                code="bad-name",
+                hint="Rename the picture.",
+            ) from error
+
+    def _rendered(
+        self, file: TrackedFile, states: Mapping[str, ImageState], class_names: tuple[str, ...]
+    ) -> bytes | None:
         base = self._base_of(file)
         gone = {
             state.origin

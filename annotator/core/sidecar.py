@@ -13,11 +13,13 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from annotator.core.databases import connect, copy_database
 from annotator.core.file_times import ReadAt
 from converters.errors import WriteError
 
 FOLDER = ".annotator"
 SCHEMA_VERSION = 2
+_DATABASE = "annotator.db"
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS class_names (position INTEGER PRIMARY KEY, name TEXT NOT NULL);
@@ -67,7 +69,7 @@ class Sidecar:
         self.is_newer = False
         self._lock: int | None = None
         self._detached: sqlite3.Connection | None = None
-        self.database = _connect(":memory:")
+        self.database = connect(":memory:")
         try:
             self.folder.mkdir(exist_ok=True)
             self._take_lock()
@@ -131,8 +133,8 @@ class Sidecar:
         """Go on in memory with a copy of the database: the disk refused a write."""
         if not self.persistent:
             return
-        memory = _connect(":memory:")
-        self.database.backup(memory)
+        memory = connect(":memory:")
+        copy_database(self.database, memory)
         self._detached, self.database = self.database, memory
 
     def reattach(self) -> None:
@@ -141,14 +143,40 @@ class Sidecar:
         Raises:
             WriteError: The disk still refuses.
         """
+        if self.persistent and self._is_gone():
+            self._make_anew()
         if self._detached is None:
             return
         try:
-            self.database.backup(self._detached)
+            copy_database(self.database, self._detached)
         except sqlite3.Error as error:
             raise write_error(error, self.folder) from error
         self.database.close()
         self.database, self._detached = self._detached, None
+
+    def _is_gone(self) -> bool:
+        """Whether somebody deleted the folder (and nobody has made another one)."""
+        return not os.path.lexists(self.folder / _DATABASE) and self.folder.parent.is_dir()
+
+    def _make_anew(self) -> None:
+        """Go on in a new folder: what is in the one that was deleted can still be read by this process."""
+        with contextlib.suppress(OSError, sqlite3.Error):
+            self.folder.mkdir(exist_ok=True)
+            before = self._lock
+            self._take_lock()
+            if before is not None and self._lock != before:
+                os.close(before)
+            if self.locked_by is not None:
+                return
+            fresh = connect(str(self.folder / _DATABASE))
+            try:
+                copy_database(self.database, fresh)
+                _tune(fresh)
+            except sqlite3.Error:
+                fresh.close()
+                raise
+            self.database.close()
+            self.database = fresh
 
     def class_names(self) -> tuple[str, ...]:
         """The pinned order of the classes, or an empty tuple."""
@@ -209,7 +237,7 @@ class Sidecar:
         self._lock = handle
 
     def _open_database(self) -> None:
-        path = self.folder / "annotator.db"
+        path = self.folder / _DATABASE
         try:
             self._open_file(path)
         except sqlite3.DatabaseError as error:
@@ -219,17 +247,16 @@ class Sidecar:
             self._open_file(path)
 
     def _open_file(self, path: Path) -> None:
-        database = _connect(str(path))
+        database = connect(str(path))
         try:
             (version,) = database.execute("PRAGMA user_version").fetchone()
             if version > SCHEMA_VERSION:
                 self.is_newer = True
                 database.close()
                 return
-            database.execute("PRAGMA journal_mode=WAL")
-            # A killed process loses nothing; before label files are written, the disk is waited for.
-            database.execute("PRAGMA synchronous=NORMAL")
+            _tune(database)
             _create(database)
+            _check(database)
         except sqlite3.Error:
             database.close()
             raise
@@ -251,16 +278,41 @@ def write_error(error: sqlite3.Error, folder: Path) -> WriteError:
         "the disk is full; the journal of edits is kept in memory."
         if full
         else f"the journal of edits cannot be written ({error}); it is kept in memory.",
-        path=folder / "annotator.db",
+        path=folder / _DATABASE,
         code="disk-full" if full else "write",
         hint="Free some space and save again." if full else "Allow writing there and save again.",
     )
 
 
-def _connect(name: str) -> sqlite3.Connection:
-    # A set is opened in a background thread and used in the window's; never in two at a time.
-    return sqlite3.connect(name, isolation_level=None, check_same_thread=False, timeout=5.0)
+def _tune(database: sqlite3.Connection) -> None:
+    database.execute("PRAGMA journal_mode=WAL")
+    # A killed process loses nothing; before label files are written, the disk is waited for.
+    database.execute("PRAGMA synchronous=NORMAL")
 
 
 def _create(database: sqlite3.Connection) -> None:
     database.executescript(f"BEGIN IMMEDIATE;{_TABLES}PRAGMA user_version={SCHEMA_VERSION};COMMIT;")
+
+
+def _check(database: sqlite3.Connection) -> None:
+    """Refuse a database that is damaged inside, or has other tables: any question could fail later.
+
+    Raises:
+        sqlite3.DatabaseError: It is.
+    """
+    (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
+    if found != "ok":
+        raise sqlite3.DatabaseError(str(found))
+    pattern = connect(":memory:")
+    _create(pattern)
+    for (table,) in pattern.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+        columns = [
+            [row[1] for row in one.execute(f"PRAGMA table_info({table})")] for one in (pattern, database)
+        ]
+        if columns[0] != columns[1]:
+            raise sqlite3.DatabaseError(f"the table {table} has other columns")
+    pattern.close()
+
+
+def _columns(database: sqlite3.Connection, table: str) -> list[str]:
+    return [row[1] for row in database.execute(f"PRAGMA table_info({table})")]

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -192,4 +193,87 @@ def test_a_set_that_was_moved_away_is_not_made_anew(small_demo: Path, tmp_path: 
     assert session.save() == [] and not session.is_unsaved
     session = again(session)
     assert session.image(key).boxes == () and session.image(session.keys[3]).split is Split.TEST
+    session.close()
+
+
+@pytest.mark.parametrize("name", ["voc", "yolo"])
+def test_a_picture_whose_name_is_no_text_is_edited_like_any_other(
+    small_demo: Path, tmp_path: Path, name: str
+):
+    odd = os.fsdecode(b"caf\xe9")
+    for folder, suffix in (("images", ".png"), ("annotations", ".xml")):
+        (small_demo / folder / f"maksssksksss0{suffix}").rename(small_demo / folder / f"{odd}{suffix}")
+    root = small_demo if name == "voc" else in_format(small_demo, tmp_path / "set", name)
+    session = Session.open(root)
+    key = next(key for key in session.keys if odd in key)
+    boxes = session.image(key).boxes
+    session.apply(edits.delete_boxes(key, boxes, frozenset({0})))
+    session.set_reviewed([key])
+    session.set_split([key], Split.VAL)
+    assert session.save() == []
+    session = again(session)
+    assert session.image(key).boxes == boxes[1:] and session.image(key).split is Split.VAL
+    session.remove_images([key])
+    session = again(session)
+    assert key not in session and [item.key for item in session.trash.items()] == [key]
+    while session.undo() is not None:
+        pass
+    assert session.image(key).boxes == boxes and session.save() == []
+    session.close()
+
+
+def test_a_journal_that_is_damaged_inside_is_put_aside(small_demo: Path):
+    session = Session.open(small_demo)
+    key = session.keys[0]
+    for _ in range(50):
+        session.apply(edits.SetBoxes(key, session.image(key).boxes, (), "delete all"))
+        session.undo()
+    session.apply(edits.SetBoxes(key, session.image(key).boxes, (), "delete all"))
+    assert session.save() == []
+    session.close()
+    database = session.sidecar.folder / "annotator.db"
+    data = bytearray(database.read_bytes())
+    for page in range(4096, len(data), 4096):
+        data[page : page + 512] = b"\x07" * 512
+    database.write_bytes(data)
+    session = Session.open(small_demo)
+    assert session.sidecar.damaged is not None and session.image(key).boxes == ()
+    assert "journal-damaged" in {issue.code for issue in session.report.issues}
+    session.undo()
+    session.apply(edits.SetBoxes(session.keys[1], session.image(session.keys[1]).boxes, (), "delete all"))
+    assert session.save() == []
+    session = again(session)
+    assert session.history.undo_count == 1 and session.sidecar.damaged is None
+    session.close()
+
+
+def test_a_sidecar_that_is_deleted_while_the_set_is_open_is_made_anew(small_demo: Path):
+    session = Session.open(small_demo)
+    for key in session.keys[:2]:
+        session.apply(edits.SetBoxes(key, session.image(key).boxes, (), "delete all"))
+    shutil.rmtree(session.sidecar.folder)
+    session.set_reviewed([session.keys[3]])
+    assert session.save() == []
+    session.remove_images([session.keys[4]])
+    session = again(session)
+    assert session.history.undo_count == 4
+    while session.undo() is not None:
+        pass
+    assert session.save() == [] and all(session.image(key).boxes for key in session.keys[:2])
+    session.close()
+
+
+def test_a_journal_that_another_program_locks_does_not_hold_anything_up(small_demo: Path):
+    session = Session.open(small_demo)
+    other = sqlite3.connect(session.sidecar.folder / "annotator.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    key = session.keys[0]
+    session.apply(edits.SetBoxes(key, session.image(key).boxes, (), "delete all"))
+    assert [error.code for error in session.save()] == ["write"], "the labels are written all the same"
+    assert labels(registry.load(small_demo, Report()), key) == []
+    other.execute("ROLLBACK")
+    other.close()
+    assert session.save() == []
+    session = again(session)
+    assert session.history.undo_count == 1
     session.close()
