@@ -154,11 +154,11 @@ def _sorted_out(run: RunFolder) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
         return (), ()  # without its network nobody knows which of them are whole
     if not saved:
         return (), ()
-    chosen: set[str] = set()
-    with suppress(DataError):
+    try:
         stored = load_stored(run)
-        if stored is not None:
-            chosen = {Path(stored.chosen).name}
+    except DataError:
+        return tuple(one.path for one in saved), ()  # nobody knows which of them an evaluation chose
+    chosen = {Path(stored.chosen).name} if stored is not None else set()
     # Kinds other than numbered are written over by Darknet itself: there is one of each.
     spare = [one for one in saved if _is_spare(one, saved[-1], chosen)]
     kept = tuple(one.path for one in saved if one not in spare)

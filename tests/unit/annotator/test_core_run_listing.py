@@ -11,6 +11,7 @@ from annotator.core.system_trash import has_trash, move_to_trash
 from annotator.darknet.blocks import parameter_count
 from annotator.darknet.cfg import parse_cfg
 from annotator.darknet.dialect import Darknet
+from annotator.darknet.evaluation import EVALUATION_VERSION
 from annotator.darknet.runs import RunFolder
 from converters.errors import UsageError
 
@@ -65,11 +66,13 @@ def test_the_weights_that_an_evaluation_chose_are_kept(run: RunFolder):
     folder = run.path / "evaluation"
     folder.mkdir()
     content = {
-        "version": 1, "class_names": ["mask", "no_mask"], "chosen": {"weights": "backup/net_100.weights"},
+        "version": EVALUATION_VERSION, "class_names": ["mask", "no_mask"], "chosen": {"weights": "backup/net_100.weights"},
         "validation": {"checkpoints": [], "chosen": None}, "test_looks": [],
     }  # fmt: skip
     (folder / "evaluation.json").write_text(json.dumps(content))
-    assert "net_100.weights" in names(row_of(run).kept)
+    assert "net_100.weights" in names(row_of(run).kept) and row_of(run).spare
+    (folder / "evaluation.json").write_text("{")
+    assert row_of(run).spare == (), "nobody knows which of them was chosen"
 
 
 def test_a_run_goes_to_the_systems_trash_and_can_be_put_back(run: RunFolder, monkeypatch, tmp_path: Path):
