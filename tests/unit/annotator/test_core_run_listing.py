@@ -66,9 +66,15 @@ def test_the_weights_that_an_evaluation_chose_are_kept(run: RunFolder):
     folder = run.path / "evaluation"
     folder.mkdir()
     content = {
-        "version": EVALUATION_VERSION, "class_names": ["mask", "no_mask"], "chosen": {"weights": "backup/net_100.weights"},
-        "validation": {"checkpoints": [], "chosen": None}, "test_looks": [],
-    }  # fmt: skip
+        "version": EVALUATION_VERSION,
+        "class_names": ["mask", "no_mask"],
+        "chosen": {"weights": "backup/net_100.weights", "by": "validation"},
+        "validation": {"checkpoints": [], "chosen": None},
+        "test_looks": [],
+        "test": None,
+        "conf_threshold": 0.25,
+        "notes": [],
+    }
     (folder / "evaluation.json").write_text(json.dumps(content))
     assert "net_100.weights" in names(row_of(run).kept) and row_of(run).spare
     (folder / "evaluation.json").write_text("{")
