@@ -147,6 +147,10 @@
         <translation>Une image d’une classe rare montre souvent aussi des classes courantes, et une copie les ajoute toutes. Le plan dit combien de copies de quelle image d’entraînement approchent le mieux d’une cible. Val et test restent tels quels.</translation>
     </message>
     <message>
+        <source>A second run is needed: train another one.</source>
+        <translation>Il faut un deuxième entraînement : faites-en un autre.</translation>
+    </message>
+    <message>
         <source>A training is running.</source>
         <translation>Un entraînement est en cours.</translation>
     </message>
@@ -443,6 +447,14 @@ CUDA : {context:.1f} Go</translation>
         <translation>Augmentation</translation>
     </message>
     <message>
+        <source>Augmentation: {some}</source>
+        <translation>Augmentation : {some}</translation>
+    </message>
+    <message>
+        <source>Augmented copies: {before} → {after}</source>
+        <translation>Copies augmentées : {before} → {after}</translation>
+    </message>
+    <message>
         <source>Average IoU of {boxes} with the best anchor: {before:.1f} % now, {after:.1f} % chosen.</source>
         <translation>IoU moyenne de {boxes} avec la meilleure ancre : {before:.1f} % maintenant, {after:.1f} % avec les choisies.</translation>
     </message>
@@ -535,6 +547,10 @@ CUDA : {context:.1f} Go</translation>
         <translation>Boîtes justes pour l’image</translation>
     </message>
     <message>
+        <source>Boxes of class {name}, copies included: {before} → {after}</source>
+        <translation>Boîtes de la classe {name}, copies comprises : {before} → {after}</translation>
+    </message>
+    <message>
         <source>Boxes of each class</source>
         <translation>Boîtes de chaque classe</translation>
     </message>
@@ -593,6 +609,10 @@ CUDA : {context:.1f} Go</translation>
     <message>
         <source>By what the learning rate is multiplied at each of the steps</source>
         <translation>Ce qui multiplie le taux d’apprentissage à chacune des steps</translation>
+    </message>
+    <message>
+        <source>Camera</source>
+        <translation>Caméra</translation>
     </message>
     <message>
         <source>Cancel</source>
@@ -878,6 +898,10 @@ CUDA : {context:.1f} Go</translation>
         <translation>Comparaison des vignettes : %v images sur %m</translation>
     </message>
     <message>
+        <source>Comparing…</source>
+        <translation>Comparaison…</translation>
+    </message>
+    <message>
         <source>Confidence</source>
         <translation>Confiance</translation>
     </message>
@@ -1154,6 +1178,10 @@ CUDA : {context:.1f} Go</translation>
         <translation>Chaque image d’entraînement est copiée; chaque copie subit d’autres opérations au hasard. Les images de validation et de test ne sont jamais touchées. La même graine donne les mêmes copies.</translation>
     </message>
     <message>
+        <source>Earlier</source>
+        <translation>Plus tôt</translation>
+    </message>
+    <message>
         <source>Edges counted from 0, as labelImg does</source>
         <translation>Bords comptés dès 0, comme labelImg</translation>
     </message>
@@ -1417,6 +1445,10 @@ Logiciel libre sous licence publique générale GNU, version 3 ou ultérieure; f
     <message>
         <source>Go on</source>
         <translation>Reprendre</translation>
+    </message>
+    <message>
+        <source>Go on or stay at this frame</source>
+        <translation>Continuer ou rester à cette trame</translation>
     </message>
     <message>
         <source>Go there</source>
@@ -1723,6 +1755,10 @@ boîtes (images)</translation>
         <translation>Dernière image</translation>
     </message>
     <message>
+        <source>Later</source>
+        <translation>Plus tard</translation>
+    </message>
+    <message>
         <source>Layers and costs</source>
         <translation>Couches et coûts</translation>
     </message>
@@ -2026,6 +2062,10 @@ boîtes (images)</translation>
         <translation>Réseau (.cfg)</translation>
     </message>
     <message>
+        <source>Network and training: {some}</source>
+        <translation>Réseau et entraînement : {some}</translation>
+    </message>
+    <message>
         <source>Network of the predictions</source>
         <translation>Réseau des prédictions</translation>
     </message>
@@ -2297,6 +2337,13 @@ boîtes (images)</translation>
         <source>On the pictures with {name} stand {share} {other} boxes for each of its own; a copy adds both.</source>
         <translation>Sur les images avec {name}, il y a {share} boîtes {other} pour chacune des siennes; une copie ajoute les deux.</translation>
     </message>
+    <message numerus="yes">
+        <source>On {n} test pictures of both, in percent; the labels are those of now.</source>
+        <translation>
+            <numerusform>Sur {n} image de test des deux, en pour cent; les étiquettes sont celles d’aujourd’hui.</numerusform>
+            <numerusform>Sur {n} images de test des deux, en pour cent; les étiquettes sont celles d’aujourd’hui.</numerusform>
+        </translation>
+    </message>
     <message>
         <source>One JSON file and its labelling setup: to import into Label Studio.</source>
         <translation>Un fichier JSON et sa configuration d’étiquetage : à importer dans Label Studio.</translation>
@@ -2316,6 +2363,10 @@ boîtes (images)</translation>
     <message>
         <source>One XML file: to import into CVAT (as “CVAT for images”).</source>
         <translation>Un fichier XML : à importer dans CVAT (comme « CVAT for images »).</translation>
+    </message>
+    <message>
+        <source>One frame</source>
+        <translation>Une trame</translation>
     </message>
     <message>
         <source>One moment</source>
@@ -2340,6 +2391,18 @@ boîtes (images)</translation>
     <message>
         <source>Open a folder…</source>
         <translation>Ouvrir un dossier…</translation>
+    </message>
+    <message>
+        <source>Open a video</source>
+        <translation>Ouvrir une vidéo</translation>
+    </message>
+    <message>
+        <source>Open a video, or switch a camera on: the network looks at every frame.</source>
+        <translation>Ouvrir une vidéo ou allumer une caméra : le réseau regarde chaque trame.</translation>
+    </message>
+    <message>
+        <source>Open a video…</source>
+        <translation>Ouvrir une vidéo…</translation>
     </message>
     <message>
         <source>Open a zip</source>
@@ -2408,6 +2471,10 @@ boîtes (images)</translation>
     <message>
         <source>Opening {name}…</source>
         <translation>Ouverture de {name}…</translation>
+    </message>
+    <message>
+        <source>Opening…</source>
+        <translation>Ouverture…</translation>
     </message>
     <message>
         <source>Operations</source>
@@ -2500,6 +2567,10 @@ collées</translation>
         <translation>Images par seconde</translation>
     </message>
     <message>
+        <source>Pictures added: {some}</source>
+        <translation>Images ajoutées : {some}</translation>
+    </message>
+    <message>
         <source>Pictures are changed against the network (self-adversarial training); doubles the time</source>
         <translation>Les images sont changées contre le réseau (apprentissage auto-antagoniste); double le temps</translation>
     </message>
@@ -2520,12 +2591,24 @@ collées</translation>
         <translation>Les images deviennent jusqu’à autant de fois plus claires ou plus sombres</translation>
     </message>
     <message>
+        <source>Pictures in another split: {some}</source>
+        <translation>Images dans une autre partie : {some}</translation>
+    </message>
+    <message>
         <source>Pictures in one iteration</source>
         <translation>Images par itération</translation>
     </message>
     <message>
         <source>Pictures or labels were changed since: evaluate again to see curves and mistakes.</source>
         <translation>Des images ou des étiquettes ont changé depuis : réévaluez pour voir les courbes et les erreurs.</translation>
+    </message>
+    <message>
+        <source>Pictures relabelled: {some}</source>
+        <translation>Images réétiquetées : {some}</translation>
+    </message>
+    <message>
+        <source>Pictures removed: {some}</source>
+        <translation>Images enlevées : {some}</translation>
     </message>
     <message>
         <source>Pictures that show two classes</source>
@@ -2556,6 +2639,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     <message>
         <source>Plan</source>
         <translation>Plan</translation>
+    </message>
+    <message>
+        <source>Play</source>
+        <translation>Lire</translation>
     </message>
     <message>
         <source>Policies</source>
@@ -2636,6 +2723,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     <message>
         <source>Previous that fits the filter now</source>
         <translation>Précédente qui correspond au filtre</translation>
+    </message>
+    <message>
+        <source>Put in the queue</source>
+        <translation>Mettre dans la file</translation>
     </message>
     <message>
         <source>Put it in the queue</source>
@@ -2813,6 +2904,18 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Enregistrer le plan</translation>
     </message>
     <message>
+        <source>Save the video</source>
+        <translation>Enregistrer la vidéo</translation>
+    </message>
+    <message>
+        <source>Save with boxes…</source>
+        <translation>Enregistrer avec boîtes…</translation>
+    </message>
+    <message>
+        <source>Saved as {name}</source>
+        <translation>Enregistré sous {name}</translation>
+    </message>
+    <message>
         <source>Saved at</source>
         <translation>Enregistré à</translation>
     </message>
@@ -2951,6 +3054,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     <message>
         <source>Show the predictions of a network first ({key}).</source>
         <translation>Affichez d’abord les prédictions d’un réseau ({key}).</translation>
+    </message>
+    <message>
+        <source>Show these pictures in the list of the labelling page</source>
+        <translation>Afficher ces images dans la liste de la page Étiquetage</translation>
     </message>
     <message>
         <source>Side by side…</source>
@@ -3143,12 +3250,20 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Prendre un réseau connu de lui</translation>
     </message>
     <message>
+        <source>Take out</source>
+        <translation>Retirer</translation>
+    </message>
+    <message>
         <source>Take out of the file what cannot be read, and keep the rest</source>
         <translation>Ôter du fichier ce qui ne peut être lu, et garder le reste</translation>
     </message>
     <message>
         <source>Take the blanks away</source>
         <translation>Ôter les espaces</translation>
+    </message>
+    <message>
+        <source>Take the chosen run out of the queue; its folder stays</source>
+        <translation>Retirer de la file l’entraînement choisi; son dossier reste</translation>
     </message>
     <message>
         <source>Take the copies away</source>
@@ -3332,6 +3447,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>L’image précédente n’a aucune boîte qui ne soit pas ici</translation>
     </message>
     <message>
+        <source>The run that the chosen one is compared with</source>
+        <translation>L’entraînement auquel celui qui est choisi est comparé</translation>
+    </message>
+    <message>
         <source>The same as one HTML file, to keep or to send</source>
         <translation>La même chose en un fichier HTML, à garder ou à envoyer</translation>
     </message>
@@ -3400,6 +3519,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Le jeu d’entraînement, avec ses copies</translation>
     </message>
     <message>
+        <source>The training waits in the queue; it starts when those before it have ended.</source>
+        <translation>L’entraînement attend dans la file; il commence quand ceux d’avant sont terminés.</translation>
+    </message>
+    <message>
         <source>The training whose network looks at the pictures</source>
         <translation>L’entraînement dont le réseau regarde les images</translation>
     </message>
@@ -3408,12 +3531,20 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>La corbeille est vide. Ctrl+Maj+Suppr à la page Étiquetage y met une image.</translation>
     </message>
     <message>
+        <source>The video that is watched cannot be written over: choose another name.</source>
+        <translation>On ne peut écraser la vidéo qu’on regarde : choisissez un autre nom.</translation>
+    </message>
+    <message>
         <source>The weights of iteration {iteration} are kept, and it can be resumed from there.</source>
         <translation>Les poids de l’itération {iteration} sont gardés, et on peut reprendre de là.</translation>
     </message>
     <message>
         <source>The weights that are measured on test</source>
         <translation>Les poids mesurés sur test</translation>
+    </message>
+    <message>
+        <source>The whole video as mp4 or avi, with what is above the threshold drawn</source>
+        <translation>Toute la vidéo en mp4 ou avi, avec ce qui dépasse le seuil dessiné dessus</translation>
     </message>
     <message>
         <source>The {shown} largest of {classes} classes; the others have {number} together and stand in the table.</source>
@@ -3595,6 +3726,14 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Poursuivre l’entraînement choisi jusqu’à {count} itérations</translation>
     </message>
     <message>
+        <source>Train the chosen run that waits after the next one</source>
+        <translation>Faire l’entraînement choisi après le suivant de la file</translation>
+    </message>
+    <message>
+        <source>Train the chosen run that waits before the one in front of it</source>
+        <translation>Faire l’entraînement choisi avant celui qui le précède dans la file</translation>
+    </message>
+    <message>
         <source>Trained with pjreddie's Darknet</source>
         <translation>Entraîné avec le Darknet de pjreddie</translation>
     </message>
@@ -3613,6 +3752,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     <message>
         <source>Training takes about {total:.1f} GB of a GPU's memory with {pictures} at once.</source>
         <translation>L’entraînement prend environ {total:.1f} Go de mémoire de la carte graphique avec {pictures} à la fois.</translation>
+    </message>
+    <message>
+        <source>Training: {run}</source>
+        <translation>Entraînement : {run}</translation>
     </message>
     <message>
         <source>Trash of {set}</source>
@@ -3637,6 +3780,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     <message>
         <source>Two pictures of one name</source>
         <translation>Deux images du même nom</translation>
+    </message>
+    <message>
+        <source>Two runs</source>
+        <translation>Comparer</translation>
     </message>
     <message>
         <source>U&amp;ndo</source>
@@ -3689,6 +3836,14 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     <message>
         <source>Very long or flat box</source>
         <translation>Boîte très longue ou plate</translation>
+    </message>
+    <message>
+        <source>Video</source>
+        <translation>Vidéo</translation>
+    </message>
+    <message>
+        <source>Videos</source>
+        <translation>Vidéos</translation>
     </message>
     <message>
         <source>Wanted (empty: any)</source>
@@ -3771,6 +3926,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Ce que doit devenir le jeu d’entraînement</translation>
     </message>
     <message>
+        <source>What was changed from the one to the other</source>
+        <translation>Ce qui a changé de l’un à l’autre</translation>
+    </message>
+    <message>
         <source>What would you like to do?</source>
         <translation>Que voulez-vous faire?</translation>
     </message>
@@ -3781,6 +3940,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     <message>
         <source>Where the smallest box's shorter side is measured</source>
         <translation>Où se mesure le petit côté de la plus petite boîte</translation>
+    </message>
+    <message>
+        <source>Which camera; the first has the number 0</source>
+        <translation>Quelle caméra; la première a le numéro 0</translation>
     </message>
     <message>
         <source>Which of two boxes over one another stays</source>
@@ -4024,6 +4187,14 @@ le plan</translation>
         <translation>meilleure {mean:.1f} % à {iteration}</translation>
     </message>
     <message>
+        <source>better</source>
+        <translation>mieux</translation>
+    </message>
+    <message>
+        <source>better on {n}</source>
+        <translation>mieux sur {n}</translation>
+    </message>
+    <message>
         <source>blur</source>
         <translation>flou</translation>
     </message>
@@ -4110,6 +4281,10 @@ le plan</translation>
     <message>
         <source>click</source>
         <translation>clic</translation>
+    </message>
+    <message>
+        <source>compared with</source>
+        <translation>comparé à</translation>
     </message>
     <message>
         <source>comparing</source>
@@ -4202,6 +4377,10 @@ le plan</translation>
     <message>
         <source>deleted; Ctrl+Z brings it back</source>
         <translation>supprimée; Ctrl+Z la ramène</translation>
+    </message>
+    <message>
+        <source>difference</source>
+        <translation>différence</translation>
     </message>
     <message>
         <source>difficult</source>
@@ -4310,6 +4489,10 @@ le plan</translation>
     <message>
         <source>for the GPU</source>
         <translation>pour la carte graphique</translation>
+    </message>
+    <message>
+        <source>frame %v of %m</source>
+        <translation>trame %v sur %m</translation>
     </message>
     <message>
         <source>from</source>
@@ -4656,12 +4839,20 @@ le plan</translation>
         <translation>pas encore démarré</translation>
     </message>
     <message>
+        <source>not told apart</source>
+        <translation>non départagés</translation>
+    </message>
+    <message>
         <source>nothing found</source>
         <translation>rien trouvé</translation>
     </message>
     <message>
         <source>nothing that differs</source>
         <translation>rien qui diffère</translation>
+    </message>
+    <message>
+        <source>nothing that is known of</source>
+        <translation>rien que l’on sache</translation>
     </message>
     <message>
         <source>nothing there</source>
@@ -5134,6 +5325,10 @@ le plan</translation>
         <translation>l</translation>
     </message>
     <message>
+        <source>waits, number {place}</source>
+        <translation>attend, numéro {place}</translation>
+    </message>
+    <message>
         <source>was {label}</source>
         <translation>était {label}</translation>
     </message>
@@ -5160,6 +5355,14 @@ le plan</translation>
     <message>
         <source>with findings</source>
         <translation>avec anomalies</translation>
+    </message>
+    <message>
+        <source>worse</source>
+        <translation>moins bien</translation>
+    </message>
+    <message>
+        <source>worse on {n}</source>
+        <translation>moins bien sur {n}</translation>
     </message>
     <message>
         <source>writing labels</source>
@@ -5311,6 +5514,10 @@ le plan</translation>
     <message>
         <source>{layers} · {bflops:.2f} BFLOPs a picture · {parameters:,} parameters ({size:.0f} MB)</source>
         <translation>{layers} · {bflops:.2f} BFLOPs par image · {parameters:,} paramètres ({size:.0f} Mo)</translation>
+    </message>
+    <message>
+        <source>{load} % busy</source>
+        <translation>occupée à {load} %</translation>
     </message>
     <message>
         <source>{low} to {high}</source>
@@ -6039,6 +6246,10 @@ le plan</translation>
         <translation>{size}. Dans la corbeille du système, ils prennent encore cette place jusqu’à ce qu’on la vide; supprimer à jamais la libère maintenant, et c’est irréversible.</translation>
     </message>
     <message>
+        <source>{some} and {n} more</source>
+        <translation>{some} et {n} autres</translation>
+    </message>
+    <message>
         <source>{some} of the {what} with {name} have {count} copies, the most that is allowed.</source>
         <translation>{some} des {what} avec {name} ont {count} copies, le maximum permis.</translation>
     </message>
@@ -6059,6 +6270,10 @@ boîtes (images)</translation>
     <message>
         <source>{text} boxes of {name}: write a whole number, or nothing.</source>
         <translation>{text} boîtes de {name} : écrivez un nombre entier, ou rien.</translation>
+    </message>
+    <message>
+        <source>{used:.1f} of {whole:.1f} GB</source>
+        <translation>{used:.1f} sur {whole:.1f} Go</translation>
     </message>
     <message>
         <source>{used} of the {all} GB of the {gpu} are taken already: the training may not find enough.</source>
