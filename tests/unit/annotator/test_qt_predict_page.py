@@ -69,6 +69,9 @@ def test_a_run_is_evaluated_and_its_numbers_shown(qtbot, window, run):
     heads = [page.numbers.classes.horizontalHeaderItem(at).text() for at in range(17)]
     assert heads[1] == "AP@0.50" and heads[-6:][0] == "COCO AP"
     assert page.numbers.report.isEnabled()
+    with qtbot.waitSignal(page.numbers.speed.ended, timeout=LONG):
+        qtbot.mouseClick(page.numbers.speed.button, Qt.LeftButton)
+    assert "ms a picture" in page.numbers.speed.note.text()
     assert "no_mask" in page.numbers.curves.describe(1.0, 1.0) or "mask" in page.numbers.curves.describe(1, 1)
 
 

@@ -17,6 +17,8 @@ from PyQt5.QtWidgets import (
 from annotator import messages
 from annotator.darknet.analysis import Analysis
 from annotator.darknet.evaluation import EvaluationFolder, Measured
+from annotator.darknet.runs import RunFolder
+from annotator.darknet.speed import Speed, measure_opencv
 from annotator.qt.charts import Pair
 from annotator.qt.pages.page import TaskRow
 from annotator.qt.pages.predict.charts import CurveChart, ReliabilityChart, SizeChart, reliability_text
@@ -40,10 +42,14 @@ class NumbersTab(QWidget):
     def __init__(self, evaluated: Evaluated, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.evaluated = evaluated
+        self._timed_run: RunFolder | None = None
         self._build()
         self.evaluate.button.clicked.connect(self.start)
         self.evaluate.succeeded.connect(evaluated.take)
         self.evaluate.failed.connect(messages.error)
+        self.speed.button.clicked.connect(self.time)
+        self.speed.succeeded.connect(self._timed)
+        self.speed.failed.connect(messages.error)
         self.report.clicked.connect(self._open_report)
         self.split.currentIndexChanged.connect(self._show_split)
         self.confusion.chosen.connect(self._cell)
@@ -60,8 +66,11 @@ class NumbersTab(QWidget):
         )
         self.report = QPushButton(tr("Open the report"))
         self.report.setToolTip(tr("The same as one HTML file, to keep or to send"))
+        self.speed = TaskRow(tr("Measure the speed"))
+        self.speed.button.setToolTip(tr("Time this network on 100 pictures, one at a time, in OpenCV"))
         top = QHBoxLayout()
         top.addWidget(self.evaluate, 1)
+        top.addWidget(self.speed, 1)
         top.addWidget(self.report)
         self.headline = _words(bold=True)
         self.notes = _words()
@@ -129,6 +138,23 @@ class NumbersTab(QWidget):
         if run is not None:
             self.evaluate.run(lambda tell: measure(run, tell, self.evaluate.stage))
 
+    def time(self) -> None:
+        """Time the network of the chosen run."""
+        run = self.evaluated.run
+        if run is not None:
+            self.speed.run(lambda tell: measure_opencv(run, on_progress=tell), tr("%v of %m pictures"))
+
+    def _timed(self, speed: Speed) -> None:
+        text = tr(
+            "{ms} ms a picture (median {median}, 95 % within {p95}): {fps} a second",
+            ms=f"{speed.mean:.1f}",
+            median=f"{speed.median:.1f}",
+            p95=f"{speed.p95:.1f}",
+            fps=f"{speed.fps:.1f}",
+        )
+        self.speed.say(text)
+        self.speed.note.setToolTip(f"{speed.engine}, {speed.device}, {speed.width}×{speed.height}, batch 1")
+
     def _open_report(self) -> None:
         run = self.evaluated.run
         if run is not None:
@@ -141,7 +167,11 @@ class NumbersTab(QWidget):
 
     def _show(self) -> None:
         run, results = self.evaluated.run, self.evaluated.results
-        self.evaluate.button.setEnabled(run is not None)
+        for task in (self.evaluate, self.speed):
+            task.button.setEnabled(run is not None)
+        if run is not self._timed_run:
+            self._timed_run = run
+            self.speed.say("")
         self.area.setVisible(results is not None)
         self.report.setEnabled(run is not None and EvaluationFolder.of(run).report.is_file())
         if results is None:

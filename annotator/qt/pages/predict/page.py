@@ -420,12 +420,14 @@ class PredictPage(PlainPage):
 
     def is_busy(self) -> bool:
         """Whether pictures are being predicted, or a run is measured."""
-        return any(row.is_running for row in (self.predict, self.numbers.evaluate, self.video.save))
+        rows = (self.predict, self.numbers.evaluate, self.numbers.speed, self.video.save)
+        return any(row.is_running for row in rows)
 
     def stop(self) -> None:
         """End it, before the window closes."""
         self.predict.stop()
         self.numbers.evaluate.stop()
+        self.numbers.speed.stop()
         self.evaluated.stop()
         self.mistakes.shut_down()
         self.two_runs.stop()

@@ -138,8 +138,16 @@ class TwoRunsTab(QWidget):
                 self.table.mark_bold(row)
         self.table.fit_rows()
         for button, entries, text in (
-            (self.better, found.better_on, tr("better on {n}", n=len(found.better_on))),
-            (self.worse, found.worse_on, tr("worse on {n}", n=len(found.worse_on))),
+            (
+                self.better,
+                found.better_on,
+                tr_n("{n} picture better", "{n} pictures better", len(found.better_on)),
+            ),
+            (
+                self.worse,
+                found.worse_on,
+                tr_n("{n} picture worse", "{n} pictures worse", len(found.worse_on)),
+            ),
         ):
             button.setText(text)
             button.setEnabled(bool(entries))

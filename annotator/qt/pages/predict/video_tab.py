@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 from PyQt5.QtCore import QObject, Qt, QThread, pyqtSignal
@@ -76,7 +77,7 @@ class Player(QThread):
         self._playing = threading.Event()
         self._playing.set()
         self._steps = threading.Semaphore(0)
-        self._stopped = False
+        self._stop = threading.Event()
 
     def run(self) -> None:
         """The thread's work."""
@@ -84,7 +85,12 @@ class Player(QThread):
             predictor = open_run_predictor(self._run_folder, self._weights)
             with FrameSource(self._source) as source:
                 self.opened.emit(source.title, source.count)
+                # A file goes on as fast as it was filmed at most, a camera as fast as it gives frames.
+                pace = 0.0 if isinstance(self._source, int) else 1 / source.fps
+                due = 0.0
                 while self._may_go_on():
+                    self._stop.wait(max(0.0, due - time.monotonic()))
+                    due = time.monotonic() + pace
                     frame = source.read()
                     if frame is None:
                         self.ended.emit(source.broke_off())
@@ -118,17 +124,17 @@ class Player(QThread):
 
     def end(self) -> None:
         """End after the frame that is looked at."""
-        self._stopped = True
+        self._stop.set()
         self._playing.set()
         self._allowed.release()
         self._steps.release()
 
     def _may_go_on(self) -> bool:
         self._allowed.acquire()
-        while not self._stopped and not self._playing.is_set():
+        while not self._stop.is_set() and not self._playing.is_set():
             if self._steps.acquire(timeout=0.05):
                 break
-        return not self._stopped
+        return not self._stop.is_set()
 
 
 class VideoTab(QWidget):
