@@ -12,7 +12,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from annotator.darknet.runs import RunFolder
+from annotator.darknet.event_log import read_events
+from annotator.darknet.runs import RunFolder, read_metrics
 from converters.errors import DataError
 from converters.model import Split
 
@@ -95,6 +96,11 @@ class TrainingModel:
         """A new training is being started: forget the last one."""
         self.__init__()  # type: ignore[misc]
         self.state = State.STARTING
+
+    def become(self, other: TrainingModel) -> None:
+        """Say what another one says."""
+        for name in self.__slots__:
+            setattr(self, name, getattr(other, name))
 
     def take(self, event: Mapping[str, Any]) -> None:
         """Take one event; unknown ones are ignored (an older or newer command may send them)."""
@@ -281,6 +287,25 @@ def boxes_of(run: RunFolder, split: Split = Split.VAL) -> dict[str, int]:
                 if 0 <= number < len(names):
                     counts[names[number]] += 1
     return counts
+
+
+def model_of(run: RunFolder) -> TrainingModel:
+    """What a run has said until now, also one whose events were not kept.
+
+    Raises:
+        DataError: Its folder cannot be read.
+    """
+    model = TrainingModel(names=run.info.class_names)
+    events = read_events(run)
+    for event in events or ({"event": "iteration", **row} for row in read_metrics(run.metrics)):
+        model.take(event)
+    model.run, model.max_batches = run.path, run.info.max_batches
+    newest = run.newest_weights()
+    model.saved = newest.iteration if newest is not None else 0
+    ends = {"finished": State.FINISHED, "failed": State.FAILED}
+    model.state = ends.get(run.status, State.STOPPED)
+    model.message = run.info.message
+    return model
 
 
 def running_run(runs: Sequence[RunFolder]) -> RunFolder | None:

@@ -31,7 +31,7 @@ class AnchorChart(pg.PlotWidget):
         self.setLabel("bottom", tr("width of a box, in pixels of the network"))
         self.setLabel("left", tr("height"))
         self.getPlotItem().setMenuEnabled(False)
-        self.getPlotItem().vb.setAspectLocked(True)
+        self.getPlotItem().hideButtons()
         self.setMinimumSize(280, 220)
         self._boxes: list[QGraphicsRectItem] = []
         self.points = pg.ScatterPlotItem(size=4, pen=None, brush=pg.mkBrush(68, 119, 170, 110))
@@ -50,7 +50,9 @@ class AnchorChart(pg.PlotWidget):
         self.points.setData(sizes[:, 0], sizes[:, 1])
         self._add(choice.before, _OWN, Qt.DashLine)
         self._add(choice.found.pairs, _NEW, Qt.SolidLine)
-        self.autoRange()
+        largest = max(*choice.before, *choice.found.pairs, key=lambda pair: pair[0] * pair[1])
+        across, down = (max(largest[side], float(sizes[:, side].max())) for side in (0, 1))
+        self.setRange(xRange=(0, across), yRange=(0, down), padding=0.03)
 
     def _add(self, pairs: Sequence[tuple[float, float]], colour: tuple[int, int, int], style: int) -> None:
         for width, height in pairs:

@@ -23,7 +23,7 @@ from PyQt5.QtWidgets import (
 )
 
 from annotator import messages
-from annotator.core.training import State, TrainingModel, boxes_of
+from annotator.core.training import State, TrainingModel, boxes_of, model_of
 from annotator.darknet.control import continue_run, pause_run, stop_run
 from annotator.darknet.runs import RunFolder
 from annotator.qt.background import Task
@@ -169,6 +169,24 @@ class Live(QWidget):
         """Follow a training that goes on already, from its start."""
         self._begin(run.info.darknet.get("dialect") != "pjreddie")
         self._follow(run.path)
+        self._state_changed()
+
+    def look_at(self, run: RunFolder) -> None:
+        """Show what an earlier training has said; not while another one is followed."""
+        if self.is_busy:
+            return
+        task = Task(lambda tell: (model_of(run), boxes_of(run)), self)
+        task.succeeded.connect(lambda found: self._show_earlier(run, *found))
+        task.failed.connect(lambda text: messages.error(known(text)))
+        self._keep(task)
+
+    def _show_earlier(self, run: RunFolder, model: TrainingModel, boxes: dict[str, int]) -> None:
+        if self.is_busy:
+            return
+        self._begin(run.info.darknet.get("dialect") != "pjreddie")
+        self.model.become(model)
+        self.boxes = boxes
+        self.log.setPlainText("\n".join(known(note) for note in model.notes))
         self._state_changed()
 
     def _begin(self, has_map: bool) -> None:

@@ -112,7 +112,7 @@ class TrainPage(Page):
         self.live.ended.connect(self._ended)
         self.column.addWidget(self.live)
         self.runs = RunsTable()
-        self.runs.itemSelectionChanged.connect(self._show_state)
+        self.runs.itemSelectionChanged.connect(self._run_chosen)
         self.resume = QPushButton(tr("Resume the chosen run"))
         self.resume.clicked.connect(self._resume)
         self.earlier, self.later = QPushButton(tr("Earlier")), QPushButton(tr("Later"))
@@ -291,6 +291,12 @@ class TrainPage(Page):
         run = self._chosen_run()
         if run is not None:
             what(run.path.name)
+
+    def _run_chosen(self) -> None:
+        run = self._chosen_run()
+        if run is not None and not self.live.is_busy and run.path != self.model.run:
+            self.live.look_at(run)
+        self._show_state()
 
     def _queue_changed(self) -> None:
         self._list_runs()
