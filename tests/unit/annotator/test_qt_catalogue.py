@@ -80,6 +80,9 @@ def test_no_two_menus_have_the_same_letter():
     titles = ["&File", "&Edit", "&Go", "&View", "&Help"]
     letters = [re.search("&(.)", FRENCH[Source(title)].forms[0]).group(1).lower() for title in titles]
     assert len(set(letters)) == len(letters)
+    # A menu's letter with Alt must be no key of an action, or neither works.
+    keys = {key.lower() for path in code() for key in re.findall(r'"Alt\+([A-Z])"', path.read_text("utf-8"))}
+    assert keys and not keys & {*letters, *(title[title.index("&") + 1].lower() for title in titles)}
 
 
 def test_what_is_collected(tmp_path: Path):
