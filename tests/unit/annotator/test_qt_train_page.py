@@ -225,6 +225,7 @@ def test_accuracy_says_on_how_many_boxes_it_rests(qtbot):
     live.show_model()
     assert "mAP@0.50 on val 82.5 %" in live.facts.text()
     assert "chin 75 % (52 to 89: 18 boxes)" in accuracy_text(live.model, live.boxes)
+    live.tabs.setCurrentIndex(1)
     assert live.accuracy.isVisibleTo(live.tabs) and not live.no_accuracy.isVisibleTo(live.tabs)
     low, high = interval(0.75, 18)
     assert high - low == pytest.approx(0.4, abs=0.03) and interval(0.5, 0) == (0, 1)
