@@ -50,8 +50,9 @@ def many(tmp_path: Path, make_picture) -> Path:
 
 
 def test_thumbnails_come_into_the_rows_and_are_there_at_once_the_next_time(qtbot, images: ImageList, session):
-    qtbot.waitUntil(lambda: len(images.thumbnails._kept) >= 3, timeout=20_000)
-    first = images.thumbnails.get(session.keys[0], session.image(session.keys[0]).path)
+    path = session.image(session.keys[0]).path
+    qtbot.waitUntil(lambda: images.thumbnails.get(session.keys[0], path) is not None, timeout=20_000)
+    first = images.thumbnails.get(session.keys[0], path)
     assert first is not None and max(first.width(), first.height()) == 96
     images.show_thumbnails(False)
     assert not images.has_thumbnails
