@@ -1915,6 +1915,10 @@ boîtes (images)</translation>
         <translation>Mesurer chaque fichier de poids sur la validation, et le meilleur d’entre eux sur test, une fois</translation>
     </message>
     <message>
+        <source>Measure the speed</source>
+        <translation>Mesurer la vitesse</translation>
+    </message>
+    <message>
         <source>Measured on the validation pictures now and then; the first time after the burn-in.</source>
         <translation>Mesurée de temps en temps sur les images de validation; la première fois après le rodage.</translation>
     </message>
@@ -3698,6 +3702,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Miniatures dans la liste</translation>
     </message>
     <message>
+        <source>Time this network on 100 pictures, one at a time, in OpenCV</source>
+        <translation>Chronométrer ce réseau sur 100 images, une à la fois, dans OpenCV</translation>
+    </message>
+    <message>
         <source>Tiny box</source>
         <translation>Boîte minuscule</translation>
     </message>
@@ -4189,10 +4197,6 @@ le plan</translation>
     <message>
         <source>better</source>
         <translation>mieux</translation>
-    </message>
-    <message>
-        <source>better on {n}</source>
-        <translation>mieux sur {n}</translation>
     </message>
     <message>
         <source>blur</source>
@@ -5361,10 +5365,6 @@ le plan</translation>
         <translation>moins bien</translation>
     </message>
     <message>
-        <source>worse on {n}</source>
-        <translation>moins bien sur {n}</translation>
-    </message>
-    <message>
         <source>writing labels</source>
         <translation>écriture des étiquettes</translation>
     </message>
@@ -5530,6 +5530,10 @@ le plan</translation>
     <message>
         <source>{more} and {fewer}: more or fewer predictions</source>
         <translation>{more} et {fewer} : plus ou moins de prédictions</translation>
+    </message>
+    <message>
+        <source>{ms} ms a picture (median {median}, 95 % within {p95}): {fps} a second</source>
+        <translation>{ms} ms par image (médiane {median}, 95 % sous {p95}) : {fps} par seconde</translation>
     </message>
     <message>
         <source>{names} differ only in case, blanks or hyphens: merge them?</source>
@@ -5999,6 +6003,13 @@ le plan</translation>
         </translation>
     </message>
     <message numerus="yes">
+        <source>{n} pictures better</source>
+        <translation>
+            <numerusform>{n} image meilleure</numerusform>
+            <numerusform>{n} images meilleures</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>{n} pictures could not be read for the samples.</source>
         <translation>
             <numerusform>{n} image n’a pu être lue pour les exemples.</numerusform>
@@ -6070,6 +6081,13 @@ le plan</translation>
         <translation>
             <numerusform>{n} image avec des modifications non enregistrées</numerusform>
             <numerusform>{n} images avec des modifications non enregistrées</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} pictures worse</source>
+        <translation>
+            <numerusform>{n} image moins bonne</numerusform>
+            <numerusform>{n} images moins bonnes</numerusform>
         </translation>
     </message>
     <message numerus="yes">
