@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from PyQt5.QtCore import QEvent, QObject, Qt, QTimer
+from PyQt5.QtGui import QHideEvent
 from PyQt5.QtWidgets import (
+    QApplication,
     QDialog,
     QDialogButtonBox,
     QFrame,
@@ -26,12 +28,15 @@ _COLOURS = {
     Level.ERROR: ("#a61b29", "#ffffff"),
 }
 INFO_SECONDS = 6
+_LATER = 200
+"""Milliseconds until it is looked at again whether a button of the mouse is down."""
 
 
 class MessageBar(QFrame):
     """Shows the newest message. An info goes away by itself; a warning or error stays until closed.
 
-    It floats over its parent rather than taking room: a picture must not jump under the pointer.
+    An info floats over its parent rather than taking room: a picture must not jump under the pointer. What
+    stays covers nothing: the parent's content ends above it, as soon as no button of the mouse is down.
     """
 
     def __init__(self, parent: QWidget) -> None:
@@ -59,6 +64,10 @@ class MessageBar(QFrame):
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self.hide)
+        self._room = QTimer(self)
+        self._room.setSingleShot(True)
+        self._room.setInterval(_LATER)
+        self._room.timeout.connect(self._make_room)
         self._stops = (messages.listen(self.show_message), messages.listen_to_settled(self._settled))
 
     def stop_listening(self) -> None:
@@ -75,6 +84,10 @@ class MessageBar(QFrame):
             self._place()
         return False
 
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._make_room()
+
     def _place(self) -> None:
         """Along the lower edge of the parent, as high as the text needs."""
         parent = self.parentWidget()
@@ -82,6 +95,19 @@ class MessageBar(QFrame):
         height = max(self.layout().totalHeightForWidth(parent.width()), self.details.sizeHint().height() + 10)
         self.setGeometry(0, parent.height() - height, parent.width(), height)
         self.raise_()
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Keep free what a message covers that stays."""
+        stays = self.isVisible() and self._message is not None and self._message.level is not Level.INFO
+        height = self.height() if stays else 0
+        parent = self.parentWidget()
+        if height == parent.contentsMargins().bottom():
+            return
+        if QApplication.mouseButtons() != Qt.NoButton:
+            self._room.start()
+        else:
+            parent.setContentsMargins(0, 0, 0, height)
 
     def show_message(self, message: Message) -> None:
         """Show a message instead of the last one; an info never covers an error."""

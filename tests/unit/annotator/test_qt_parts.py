@@ -179,6 +179,23 @@ def test_message_bar_shows_and_an_info_never_covers_an_error(qtbot):
     bar.stop_listening()
 
 
+def test_a_message_that_stays_covers_nothing(qtbot):
+    page = QWidget()
+    qtbot.addWidget(page)
+    page.resize(400, 300)
+    page.show()
+    bar = MessageBar(page)
+    messages.info("saved")
+    assert page.contentsRect().height() == 300
+    messages.warning("look " * 60)
+    assert page.contentsRect().bottom() + 1 == bar.geometry().top() < 290
+    page.resize(800, 300)
+    assert page.contentsRect().bottom() + 1 == bar.geometry().top()
+    bar.hide()
+    assert page.contentsRect().height() == 300
+    bar.stop_listening()
+
+
 def test_pictures_that_a_held_key_runs_past_are_not_decoded(qtbot, tmp_path: Path, make_picture, monkeypatch):
     gate, decoded = threading.Event(), []
 
