@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PyQt5.QtCore import QEvent, QItemSelection, QItemSelectionModel, QPoint, Qt
-from PyQt5.QtGui import QKeyEvent, QKeySequence
+from PyQt5.QtGui import QKeyEvent, QKeySequence, QResizeEvent
 from PyQt5.QtWidgets import QAbstractItemView, QListView, QWidget
 
 from annotator.core.session import Session
@@ -94,6 +94,14 @@ class ImageView(QListView):
                 event.accept()
                 return True
         return bool(super().event(event))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """A lower list goes on showing the current row where it was seen before."""
+        before = self.visualRect(self.currentIndex())
+        was_seen = before.isValid() and before.top() < event.oldSize().height() and before.bottom() >= 0
+        super().resizeEvent(event)
+        if was_seen:
+            self.scrollTo(self.currentIndex())
 
     def _anchor(self) -> tuple[str | None, int]:
         """A picture that can be seen, and how far below the upper edge it stands."""

@@ -38,6 +38,8 @@ class Command:
     text: str
     keys: str
     reason: str
+    one_of_many: bool = False
+    """In no menu: one of a row of keys, such as a class's digit."""
 
 
 def commands_of(window: MainWindow) -> list[Command]:
@@ -45,8 +47,14 @@ def commands_of(window: MainWindow) -> list[Command]:
     recent = window.settings.get(RECENT, [])
     recent = recent if isinstance(recent, list) else []
     found = [
-        Command(name, _text_of(window, name), window.keys.shown_keys(name), window.keys.why_not(name))
-        for name in window.keys.entries
+        Command(
+            name,
+            _text_of(window, name),
+            window.keys.shown_keys(name),
+            window.keys.why_not(name),
+            not entry.menu,
+        )
+        for name, entry in window.keys.entries.items()
         if name not in _LEFT_OUT
     ]
     return sorted(
@@ -77,7 +85,8 @@ def ranked(commands: list[Command], query: str) -> list[Command]:
         for _, command in sorted(
             found,
             # With letters typed the best match counts; without, everything that can be done stands first.
-            key=lambda pair: (bool(pair[1].reason), -pair[0]),
+            # Twenty keys for classes must not bury the dialog of that name.
+            key=lambda pair: (bool(pair[1].reason), -pair[0], pair[1].one_of_many and bool(query)),
         )
     ]
 

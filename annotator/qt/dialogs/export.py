@@ -191,7 +191,11 @@ class ExportDialog(WorkDialog):
 
     def _lay_out(self) -> None:
         self.form = QWidget()
-        form = QFormLayout(self.form)
+        form = QFormLayout()
+        rows = QVBoxLayout(self.form)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.addLayout(form)
+        rows.addStretch(1)  # what room is left is below the rows, not between them
         form.setFieldGrowthPolicy(QFormLayout.ExpandingFieldsGrow)
         form.addRow(tr("Format"), self.format)
         form.addRow("", self.purpose)

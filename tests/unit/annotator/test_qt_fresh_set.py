@@ -11,6 +11,7 @@ from PyQt5.QtWidgets import QApplication
 from annotator.core import edits
 from annotator.qt.dialogs.add_class import AddClassDialog
 from annotator.qt.main_window import MainWindow
+from annotator.qt.palette import commands_of, ranked
 from annotator.settings import Settings
 from converters.model import Box
 
@@ -70,3 +71,16 @@ def test_the_digit_after_the_last_class_asks_for_a_new_one(qtbot, window: MainWi
     session = window.project.session
     qtbot.waitUntil(lambda: session.class_names == ("mask", "no mask"))
     assert session.image("a").boxes[0].label == "no mask"
+
+
+def test_the_current_row_stays_in_sight_when_the_list_gets_lower(qtbot, window: MainWindow):
+    view = window.label.images.view
+    window.label.reveal("c")
+    view.resize(view.width(), 400)
+    view.resize(view.width(), view.visualRect(view.currentIndex()).bottom() - 20)
+    assert view.visualRect(view.currentIndex()).bottom() <= view.viewport().height()
+
+
+def test_the_palette_shows_what_stands_in_menus_before_rows_of_keys(window: MainWindow):
+    names = [command.name for command in ranked(commands_of(window), "class")]
+    assert names.index("classes") < names.index("class_1")
