@@ -326,7 +326,7 @@ class Session(Listenable):
                 break
             errors += self._files.save(
                 paths[start : start + step],
-                self._state,
+                lambda key: self._state_of(key) if key in self._images else None,
                 self._names.for_files,
                 overwrite=overwrite,
                 durable=not many,
@@ -469,7 +469,7 @@ class Session(Listenable):
             for item in move.items:
                 self._take_in(item)
         except DataError:
-            self._removed.update(item.key for item in move.items)
+            self._put_back({item.key for item in move.items}, in_set=False)
             raise
         self._move = move
         self._reorder()
@@ -511,20 +511,25 @@ class Session(Listenable):
                 self._splits.follow(edit.after)
         except DataError:
             if move is not None:
-                keys = {item.key for item in move.items}
-                self._removed = self._removed | keys if move.restoring else self._removed - keys
-                self._reorder()
+                self._put_back({item.key for item in move.items}, in_set=not move.restoring)
             elif isinstance(edit, SetSplit):
                 self._show_splits(edit.before)
             self._take_back(edit, move, revert)
             raise
 
+    def _put_back(self, keys: set[str], *, in_set: bool) -> None:
+        """Images did not come, or go, after all."""
+        self._removed = self._removed - keys if in_set else self._removed | keys
+        self._reorder()
+        if registry.is_shared(self.codec):
+            for key in keys & self._images.keys():
+                self._files.note(key, self._state_of(key))
+        elif not in_set:
+            self._files.dirty -= keys  # their label files are in the trash with them
+
     def _take_back(self, edit: Edit, move: Move | None, revert: Callable[[], object]) -> None:
         """Files could not follow an edit: they go back, if need be when the set is opened again."""
-        keys = edit.keys if move is not None else ()
-        states = {key: self._state_of(key) for key in keys if key in self._images}
-        for key, state in states.items() if registry.is_shared(self.codec) else ():
-            self._files.note(key, state)
+        states = {key: self._state_of(key) for key in edit.keys if move is not None and key in self._images}
 
         def write() -> None:
             revert()
@@ -541,9 +546,6 @@ class Session(Listenable):
             elif isinstance(edit, SetSplit):
                 self._splits.follow(edit.before)
         self._listeners.tell("history")
-
-    def _state(self, key: str) -> ImageState | None:
-        return self._state_of(key) if key in self._images else None
 
     def _state_of(self, key: str) -> ImageState:
         return ImageState.of(self._images[key], removed=key in self._removed)

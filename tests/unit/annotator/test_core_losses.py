@@ -277,3 +277,30 @@ def test_a_journal_that_another_program_locks_does_not_hold_anything_up(small_de
     session = again(session)
     assert session.history.undo_count == 1
     session.close()
+
+
+def test_a_restore_that_was_refused_leaves_nothing_to_be_saved(
+    small_demo: Path, monkeypatch: pytest.MonkeyPatch
+):
+    session = Session.open(small_demo)
+    first, second = session.keys[:2]
+    for key in (first, second):
+        session.apply(edits.delete_boxes(key, session.image(key).boxes, frozenset({0})))
+    session.remove_images([first, second])
+    session = again(session)
+    folder = session.trash.items()[0].folder
+    with monkeypatch.context() as patch:
+
+        def full(*_: object, **__: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        patch.setattr(os, "replace", full)  # the list of what is left in the trash
+        with pytest.raises(DataError):
+            session.restore_images(folder, [first])
+    assert first not in session and session.save() == []
+    session.restore_images(folder, [first])
+    assert session.save() == []
+    while session.undo() is not None:
+        pass
+    assert session.save() == [] and len(session.keys) == 9
+    session.close()
