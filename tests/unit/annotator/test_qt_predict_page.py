@@ -201,3 +201,17 @@ def test_a_video_is_watched_stepped_and_saved(qtbot, window, run, tmp_path):
     video.watch(tmp_path / "broken.mp4")
     qtbot.waitUntil(lambda: video.player is None, timeout=LONG)
     assert any("no video that can be read" in message.text for message in messages.history)
+
+
+def test_what_was_seen_stays_while_more_weights_are_saved(qtbot, window, run):
+    page = window.predict
+    with qtbot.waitSignal(page.predict.ended, timeout=LONG):
+        qtbot.mouseClick(page.predict.button, Qt.LeftButton)
+    assert page.list.count() == 2
+    samples.add_weights(run, "net_300.weights", 300)
+    page.refresh()
+    assert page.weights.count() == 3 and page.weights.currentText().startswith("iteration 200")
+    assert page.list.count() == 2
+    (run.backup / "net_200.weights").unlink()
+    page.refresh()
+    assert page.weights.currentText().startswith("iteration 300") and page.list.count() == 0

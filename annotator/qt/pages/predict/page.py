@@ -266,12 +266,19 @@ class PredictPage(PlainPage):
                 self.run.setCurrentIndex(index)
 
     def _run_changed(self) -> None:
+        before: SavedWeights | None = self.weights.currentData()
         self.weights.blockSignals(True)
         self.weights.clear()
         for weights in self._weights():
             self.weights.addItem(_named(weights), weights)
+        listed = (self.weights.itemData(row) for row in range(self.weights.count()))
+        same = next((row for row, one in enumerate(listed) if one == before), None)
+        if same is not None:
+            # Others were saved or deleted meanwhile: what was seen with these stays.
+            self.weights.setCurrentIndex(same)
         self.weights.blockSignals(False)
-        self._forget()
+        if same is None:
+            self._forget()
         self.evaluated.set_run(self.run.currentData())
         self._part_shown()
 
