@@ -10,8 +10,12 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from converters.commands import ExitStatus, make_parser, run_command, say
+
+if TYPE_CHECKING:
+    from PyQt5.QtWidgets import QApplication
 
 
 def can_show_windows() -> bool:
@@ -56,28 +60,22 @@ def _body(arguments: Sequence[str]) -> int:
 
 
 def _show(path: Path | None, *, demo: bool) -> int:
-    from PyQt5.QtCore import QEvent, Qt, QTimer
-    from PyQt5.QtWidgets import QApplication
+    from PyQt5.QtCore import QEvent, QTimer
+
+    from annotator.settings import Settings
+
+    application = _make_application()
+    settings = Settings()
+    early = None
+    if path is not None and path.is_dir():
+        from annotator.qt.early import show_early
+
+        early = show_early(path, settings)
 
     from annotator.qt import crash, languages, themes
     from annotator.qt.main_window import MainWindow
-    from annotator.settings import Settings
 
-    # OpenCV's full build (imgaug brings it) points Qt at plugins of its own when it is imported, with which
-    # PyQt5 aborts on a screen. After all imports, so that none of them does it behind our back.
-    for name in ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR"):
-        if "cv2" in os.environ.get(name, ""):
-            del os.environ[name]
-    # Nothing here is drawn by OpenGL, and merely asking for it loads 50 MB of drivers.
-    os.environ.setdefault("QT_XCB_GL_INTEGRATION", "none")
-    QApplication.setAttribute(Qt.AA_EnableHighDpiScaling)
-    QApplication.setAttribute(Qt.AA_UseHighDpiPixmaps)
-    # A screen at 125 % or 150 % is drawn at just that.
-    QApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
-    application = QApplication(sys.argv[:1])
-    application.setApplicationName("mask-annotator")
-    application.setStyle("Fusion")
-    settings = Settings()
+    _forget_plugins_of_opencv()
     languages.install(settings)
     themes.apply(settings)
     themes.Follower(settings, application)
@@ -85,6 +83,8 @@ def _show(path: Path | None, *, demo: bool) -> int:
     crash.install(window.save_quietly)
     aborts = crash.log_aborts()
     window.show()
+    if early is not None:
+        early.leave()
     if demo:
         QTimer.singleShot(0, window.open_demo)
     elif path is not None:
@@ -99,6 +99,8 @@ def _show(path: Path | None, *, demo: bool) -> int:
     code = int(application.exec_())
     # In this order: left to Python, the application may go before its widgets, which ends in a crash.
     ticker.stop()
+    if early is not None:
+        early.deleteLater()
     window.deleteLater()
     application.sendPostedEvents(None, QEvent.DeferredDelete)
     application.processEvents()
@@ -106,6 +108,34 @@ def _show(path: Path | None, *, demo: bool) -> int:
         faulthandler.disable()
         aborts.close()
     return code
+
+
+def _make_application() -> QApplication:
+    from PyQt5.QtCore import Qt
+    from PyQt5.QtWidgets import QApplication
+
+    _forget_plugins_of_opencv()
+    # Nothing here is drawn by OpenGL, and merely asking for it loads 50 MB of drivers.
+    os.environ.setdefault("QT_XCB_GL_INTEGRATION", "none")
+    QApplication.setAttribute(Qt.AA_EnableHighDpiScaling)
+    QApplication.setAttribute(Qt.AA_UseHighDpiPixmaps)
+    # A screen at 125 % or 150 % is drawn at just that.
+    QApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
+    application = QApplication(sys.argv[:1])
+    application.setApplicationName("mask-annotator")
+    application.setStyle("Fusion")
+    return application
+
+
+def _forget_plugins_of_opencv() -> None:
+    """OpenCV's full build (imgaug brings it) points Qt at plugins of its own, with which PyQt5 aborts.
+
+    Before Qt starts, for it may have been imported by whoever started us; and after our imports, so that a
+    process that we start does not inherit it.
+    """
+    for name in ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR"):
+        if "cv2" in os.environ.get(name, ""):
+            del os.environ[name]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 
 os.environ.setdefault("QT_XCB_GL_INTEGRATION", "none")  # as annotator.app does
@@ -13,13 +14,23 @@ def main() -> None:
     """Measure."""
     from PyQt5.QtWidgets import QApplication
 
-    from annotator.qt.main_window import MainWindow
     from annotator.settings import Settings
 
     application = QApplication(["annotator"])
     application.setStyle("Fusion")
-    window = MainWindow(Settings())
+
+    from annotator.qt.early import show_early
+
+    settings = Settings()
+    early = show_early(Path(sys.argv[1]), settings)
+    first_at = time.time() if early is not None and early.is_painted else None
+
+    from annotator.qt.main_window import MainWindow
+
+    window = MainWindow(settings)
     window.show()
+    if early is not None:
+        early.leave()
     window.open_path(Path(sys.argv[1]))
     canvas = window.label.canvas
 
@@ -31,6 +42,7 @@ def main() -> None:
         canvas,
         lambda: canvas.key if canvas.has_picture else None,
         ready=lambda: window.project is not None,
+        first_at=first_at,
     )
 
 

@@ -30,6 +30,7 @@ def browse(
     shown: Callable[[], Any],
     *,
     ready: Callable[[], bool] = lambda: True,
+    first_at: float | None = None,
 ) -> None:
     """Measure, print numbers as JSON, and end the process.
 
@@ -39,6 +40,7 @@ def browse(
         canvas: Paints the picture.
         shown: Which picture is on the canvas; None while there is none.
         ready: Whether the window can go on from the first picture.
+        first_at: When a picture was on the screen before the canvas was there (``time.time()``).
     """
     painted: list[tuple[Any, float, float]] = []
     kind = type(canvas)
@@ -66,7 +68,7 @@ def browse(
             time.sleep(0.002)
 
     wait_for(lambda: bool(painted))
-    first = painted[0][2] - float(os.environ["BROWSING_BEGAN"])
+    first = (first_at or painted[0][2]) - float(os.environ["BROWSING_BEGAN"])
     wait_for(ready)
     look_on(1.5)
     if os.environ.get("BROWSING_FROM_END"):
