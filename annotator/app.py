@@ -114,6 +114,8 @@ def _make_application() -> QApplication:
     from PyQt5.QtCore import Qt
     from PyQt5.QtWidgets import QApplication
 
+    from annotator.qt.outlines import OutlinedStyle
+
     _forget_plugins_of_opencv()
     # Nothing here is drawn by OpenGL, and merely asking for it loads 50 MB of drivers.
     os.environ.setdefault("QT_XCB_GL_INTEGRATION", "none")
@@ -123,7 +125,7 @@ def _make_application() -> QApplication:
     QApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
     application = QApplication(sys.argv[:1])
     application.setApplicationName("mask-annotator")
-    application.setStyle("Fusion")
+    application.setStyle(OutlinedStyle())
     return application
 
 
