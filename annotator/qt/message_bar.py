@@ -75,6 +75,11 @@ class MessageBar(QFrame):
         for stop in self._stops:
             stop()
 
+    def forget(self) -> None:
+        """What it was about is left for something else: only an error is still to be read."""
+        if self._message is not None and self._message.level is not Level.ERROR:
+            self.hide()
+
     def _settled(self, topic: str) -> None:
         if self._message is not None and self._message.topic == topic:
             self.hide()

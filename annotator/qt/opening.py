@@ -116,6 +116,8 @@ class Opening(QObject):
             return
         if not self._window.may_leave():
             return
+        if self._return_to is None:
+            self._window.message_bar.forget()
         self._path = path
         self.empty_folder = path if is_empty_folder(path) else None
         if self.empty_folder is not None:

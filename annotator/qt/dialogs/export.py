@@ -222,6 +222,7 @@ class ExportDialog(WorkDialog):
         column.addWidget(self.said)
         column.addWidget(self.work)
         column.addLayout(buttons)
+        self.format.setFocus()  # letters choose the format at once
         self.resize(780, 620)
 
     # What is asked for
@@ -400,7 +401,8 @@ class ExportDialog(WorkDialog):
             )  # fmt: skip
         self.said.setText("\n".join(lines))
         details = "\n".join([*lines, "", self.command.text(), "", *map(str, report)])
-        (messages.warning if report.errors else messages.info)(lines[0], details)
+        short = " ".join([lines[0], lines[-1]]) if left_out else lines[0]
+        (messages.warning if report.errors else messages.info)(short, details)
         self.show_folder.show()
         self.show_folder.setFocus()
 

@@ -191,8 +191,11 @@ def test_a_message_that_stays_covers_nothing(qtbot):
     assert page.contentsRect().bottom() + 1 == bar.geometry().top() < 290
     page.resize(800, 300)
     assert page.contentsRect().bottom() + 1 == bar.geometry().top()
-    bar.hide()
-    assert page.contentsRect().height() == 300
+    bar.forget()
+    assert bar.isHidden() and page.contentsRect().height() == 300
+    messages.error("disk is full")
+    bar.forget()
+    assert bar.isVisible()
     bar.stop_listening()
 
 
