@@ -41,7 +41,7 @@ class ClassTable(QTableWidget):
         found = facts.balance
         self._labels = tuple(c.label for c in found.classes)
         splits = list(Split) if found.split_images else []
-        headers = [tr("Class"), tr("Boxes"), tr("Images"), tr("Ratio")]
+        headers = [tr("Class"), tr("Boxes"), tr("Pictures"), tr("Ratio")]
         headers += [tr("Small\n< 32²"), tr("Medium"), tr("Large\n≥ 96²")]
         headers += [tr("{split}\nboxes (images)", split=split) for split in splits]
         if found.copies:

@@ -101,3 +101,11 @@ def test_the_published_speeds_come_back(name, network_name, size, measured):
 
 def test_the_studys_training_takes_its_sixteen_hours():
     assert training_seconds(network("yolov4"), device("Tesla K80")) / 3600 == pytest.approx(16, rel=0.05)
+
+
+def test_the_faster_card_stays_the_faster_one_with_a_small_network():
+    table = layers(network("yolov3-tiny", 96))
+    cards = [item for item in DEVICES if not item.name.startswith("Laptop")]
+    assert [item.name for item in sorted(cards, key=lambda item: item.seconds(table))] == [
+        item.name for item in cards
+    ]
