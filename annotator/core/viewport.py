@@ -106,6 +106,18 @@ class Viewport:
         return Viewport(self.scale, left, top)
 
 
+def near_picture(xyxy: Xyxy, size: tuple[int, int]) -> Xyxy:
+    """A box's part in the picture or close to it, to be shown large.
+
+    A network that has hardly learned sees boxes many times as tall as the picture: shown whole, the picture
+    is a speck. A box that lies far outside the picture stays what it is.
+    """
+    across, down = size[0] / 10, size[1] / 10
+    x1, y1 = max(xyxy[0], -across), max(xyxy[1], -down)
+    x2, y2 = min(xyxy[2], size[0] + across), min(xyxy[3], size[1] + down)
+    return (x1, y1, x2, y2) if x1 < x2 and y1 < y2 else xyxy
+
+
 def _shift(low: float, high: float, room: float, margin: float) -> float:
     """How far an interval has to go to lie inside ``room``; one that is too long is centred."""
     margin = max(min(margin, (room - (high - low)) / 2), 0.0)

@@ -9,6 +9,7 @@ from pathlib import Path
 from PyQt5.QtCore import QObject, QRectF, QRunnable, QSize, Qt, QThreadPool, pyqtSignal
 from PyQt5.QtGui import QColor, QImage, QPainter, QPen, QPixmap
 
+from annotator.core.viewport import near_picture
 from annotator.qt.loader import to_qimage
 from converters.errors import ImageError
 from converters.images import load_rgb
@@ -54,11 +55,14 @@ def cut_out(image: QImage, xyxy: Xyxy | None, size: QSize) -> QImage:
     whole = QRectF(0, 0, image.width(), image.height())
     shown = whole
     if xyxy is not None:
-        x1, y1, x2, y2 = (
-            min(xyxy[0], xyxy[2]),
-            min(xyxy[1], xyxy[3]),
-            max(xyxy[0], xyxy[2]),
-            max(xyxy[1], xyxy[3]),
+        x1, y1, x2, y2 = near_picture(
+            (
+                min(xyxy[0], xyxy[2]),
+                min(xyxy[1], xyxy[3]),
+                max(xyxy[0], xyxy[2]),
+                max(xyxy[1], xyxy[3]),
+            ),
+            (image.width(), image.height()),
         )
         width = max(LEAST, (1 + 2 * AROUND) * max(x2 - x1, (y2 - y1) * size.width() / max(size.height(), 1)))
         height = width * size.height() / max(size.width(), 1)

@@ -130,6 +130,7 @@ class MistakeVisit(QObject):
 
     def _escaped(self) -> None:
         if self._is_visit:
+            self._window.statusBar().clearMessage()
             self._window.show_page("predict")
 
     def _page_changed(self, index: int) -> None:

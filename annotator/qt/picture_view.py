@@ -18,7 +18,7 @@ from PyQt5.QtGui import (
 )
 from PyQt5.QtWidgets import QGestureEvent, QPinchGesture, QSizePolicy, QWidget
 
-from annotator.core.viewport import Point, Viewport
+from annotator.core.viewport import Point, Viewport, near_picture
 from annotator.qt import painting
 from annotator.qt.painting import PaintContext
 from annotator.qt.shrinking import Shrinker
@@ -131,7 +131,7 @@ class PictureView(QWidget):
     def show_place(self, xyxy: Xyxy) -> None:
         """Show a place of the picture large, in the middle."""
         self._fitted = False
-        self._set_viewport(Viewport.showing(xyxy, self._view()))
+        self._set_viewport(Viewport.showing(near_picture(xyxy, self._size), self._view()))
 
     def follow(self, viewport: Viewport) -> None:
         """Take over a twin's zoom without telling it back."""

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotator.core.viewport import MAX_SCALE, Viewport
+from annotator.core.viewport import MAX_SCALE, Viewport, near_picture
 
 points = st.tuples(st.floats(-1e4, 1e4), st.floats(-1e4, 1e4))
 viewports = st.builds(Viewport, st.floats(0.05, 20), st.floats(-500, 500), st.floats(-500, 500))
@@ -38,3 +38,9 @@ def test_scale_has_a_limit_and_the_picture_stays_in_sight():
     lost = Viewport(1, -10_000, 9_000).kept_in_sight((400, 300), (800, 600))
     x1, y1, x2, _ = lost.box_to_view((0, 0, 400, 300))
     assert x2 == 60 and y1 == 540 and x1 < 0
+
+
+def test_a_box_far_taller_than_the_picture_is_shown_by_its_part_near_the_picture():
+    assert near_picture((40.0, -5000.0, 50.0, 6000.0), (100, 200)) == (40.0, -20.0, 50.0, 220.0)
+    assert near_picture((-1.0, 10.0, 50.0, 60.0), (100, 200)) == (-1.0, 10.0, 50.0, 60.0)
+    assert near_picture((900.0, 10.0, 950.0, 60.0), (100, 200)) == (900.0, 10.0, 950.0, 60.0)

@@ -278,7 +278,8 @@ def _headline(results: Results) -> str:
         value=f"{100 * metrics.mean_ap:.2f}",
         iteration=f"{chosen.iteration:,}",
     )
-    if interval is not None:
+    # Where no picture has a hit, drawing them anew gives 0 to 0: that says nothing of other pictures.
+    if interval is not None and interval[0] < interval[1]:
         text += " " + tr(
             "With other pictures of this kind it would be {low} to {high} % (bootstrap, 95 %).",
             low=f"{100 * interval[0]:.0f}",

@@ -176,6 +176,7 @@ class VideoTab(QWidget):
         self.threshold_label = QLabel("25 %")
         self.place = QProgressBar()
         self.place.setTextVisible(True)
+        self.place.hide()  # until a video says how long it is
         self.said = ElidedLabel()
         self.view = FrameView()
         top, middle = QHBoxLayout(), QHBoxLayout()
@@ -264,6 +265,7 @@ class VideoTab(QWidget):
 
     def _opened(self, title: str, count: int) -> None:
         self.place.setRange(0, count)
+        self.place.setVisible(bool(count))
         self.place.setFormat(tr("frame %v of %m") if count else "")
         self.said.setText(title)
 
