@@ -58,6 +58,9 @@ _DISABLED = {
     Theme.DARK: {"text": "#979ea9", "Highlight": "#3a3f47"},
 }
 
+_TICK_LIGHTER = 160
+"""Percent of a button's lightness that an empty tick box has in the dark theme."""
+
 
 def palette_of(theme: Theme) -> QPalette:
     """The colours of the light or the dark theme."""
@@ -108,6 +111,16 @@ def apply(settings: Settings, dark: bool | None = None) -> None:
         tips.setColor(QPalette.Window, palette.color(QPalette.ToolTipBase))
         tips.setColor(QPalette.WindowText, palette.color(QPalette.ToolTipText))
         QToolTip.setPalette(tips)
+        ticks = QPalette(palette)
+        if dark:  # the dark edge of an empty tick box cannot be seen on a dark window: its inside is lighter
+            ticks.setColor(QPalette.Base, palette.color(QPalette.Button).lighter(_TICK_LIGHTER))
+            ticks.setColor(
+                QPalette.Disabled,
+                QPalette.Base,
+                palette.color(QPalette.Button).lighter(_TICK_LIGHTER // 2 + 50),
+            )
+        for name in ("QCheckBox", "QRadioButton"):
+            application.setPalette(ticks, name)
     size = application.property(_BASE_SIZE) * percent(settings) / 100
     font = QFont(application.font())
     if abs(font.pointSizeF() - size) > 0.01:

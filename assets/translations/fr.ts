@@ -1551,10 +1551,6 @@ Logiciel libre sous licence publique générale GNU, version 3 ou ultérieure; f
         <translation>Si elles veulent dire la même chose, fusionnez-les.</translation>
     </message>
     <message>
-        <source>Images</source>
-        <translation>Images</translation>
-    </message>
-    <message>
         <source>In copies
 boxes (images)</source>
         <translation>Dans les copies

@@ -214,7 +214,12 @@ class AugmentPage(Page):
                 there = tr_n(
                     "{n} copy lies in {folder}.", "{n} copies lie in {folder}.", count, folder=work.augmented
                 )
-            self.state.setText(tr("Training set: {folder}.", folder=work.root) + " " + there)
+            text = tr("Training set: {folder}.", folder=work.root)
+            if self.project is not None and self.project.work_is_stale():
+                text += " " + tr(
+                    "Labels were saved since it was made: if boxes changed, make it again on the Split page."
+                )
+            self.state.setText(text + " " + there)
 
     def is_busy(self) -> bool:
         return self.make.is_running
