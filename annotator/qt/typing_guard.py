@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from PyQt5 import sip
 from PyQt5.QtCore import QEvent, QObject, Qt
 from PyQt5.QtGui import QKeyEvent
 from PyQt5.QtWidgets import (
@@ -40,7 +41,8 @@ class TypingGuard(QObject):
         self._focus_changed(None, application.focusWidget())
 
     def _focus_changed(self, _old: QWidget | None, new: QWidget | None) -> None:
-        if self._watched is not None:
+        # A widget on its way out loses the focus before it says that it is destroyed.
+        if self._watched is not None and not sip.isdeleted(self._watched):
             self._watched.removeEventFilter(self)
             self._watched.destroyed.disconnect(self._gone)
         self._watched = new if new is not None and _wants_keys(new) else None

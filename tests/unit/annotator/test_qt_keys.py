@@ -3,15 +3,17 @@
 from pathlib import Path
 
 import pytest
+from PyQt5 import sip
 from PyQt5.QtCore import Qt
 from PyQt5.QtGui import QKeySequence
 from PyQt5.QtTest import QTest
-from PyQt5.QtWidgets import QApplication
+from PyQt5.QtWidgets import QApplication, QLineEdit
 
 from annotator.qt.dialogs.settings import SettingsDialog
 from annotator.qt.key_map import KeyMapDialog, in_columns, lines_of, matching
 from annotator.qt.main_window import MainWindow
 from annotator.qt.palette import CommandPalette, commands_of, ranked
+from annotator.qt.typing_guard import TypingGuard
 from annotator.settings import Settings
 
 # The map that hands know from other tools; what is listed has to be there.
@@ -186,3 +188,16 @@ def test_keys_work_from_a_list_and_its_arrows_are_its_own(qtbot, opened: MainWin
     assert opened.label.key not in (first, second)
     QTest.keyClick(view, Qt.Key_W)
     assert opened.label.canvas.mode.name == "DRAW_ONE"
+
+
+def test_a_field_that_is_deleted_while_it_is_watched_does_no_harm(qtbot):
+    """The focus leaves a widget whose C++ part is gone already."""
+    guard = TypingGuard()
+    field = QLineEdit()
+    guard._focus_changed(None, field)
+    field.destroyed.disconnect(guard._gone)
+    sip.delete(field)
+    other = QLineEdit()
+    qtbot.addWidget(other)
+    guard._focus_changed(None, other)
+    assert guard._watched is other
