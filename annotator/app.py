@@ -84,6 +84,8 @@ def _show(path: Path | None, *, demo: bool) -> int:
     aborts = crash.log_aborts()
     window.show()
     if early is not None:
+        # Where no window manager sees to it, keys would go nowhere: the picture was there first.
+        window.activateWindow()
         early.leave()
     if demo:
         QTimer.singleShot(0, window.open_demo)

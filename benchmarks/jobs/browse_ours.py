@@ -30,6 +30,7 @@ def main() -> None:
     window = MainWindow(settings)
     window.show()
     if early is not None:
+        window.activateWindow()
         early.leave()
     window.open_path(Path(sys.argv[1]))
     canvas = window.label.canvas
