@@ -11,16 +11,21 @@ from converters.model import AnnotatedImage, Box
 
 
 def check_fits(
-    edit: Edit, images: Mapping[str, AnnotatedImage], class_names: tuple[str, ...], root: Path, *, back: bool
+    edit: Edit,
+    images: Mapping[str, AnnotatedImage],
+    class_names: tuple[str, ...],
+    root: Path,
+    *,
+    back: bool | None,
 ) -> None:
-    """Refuse a step that was made on other labels than there are now.
+    """Refuse a step that was made on other labels than there are now: what came since would be lost.
 
     Args:
         edit: What would be carried out.
         images: The images that it is about, as far as they are there.
         class_names: The classes as they are.
         root: The set's folder.
-        back: Whether it is an undo, for the message.
+        back: Whether it is an undo, or (None) a new edit, for the message.
 
     Raises:
         DataError: It does not fit (``does-not-fit``).
@@ -56,7 +61,14 @@ def _same(first: tuple[Box, ...], second: tuple[Box, ...]) -> bool:
     return first == second and [box.origin for box in first] == [box.origin for box in second]
 
 
-def _does_not_fit(edit: Edit, why: str, path: Path, *, back: bool) -> DataError:
+def _does_not_fit(edit: Edit, why: str, path: Path, *, back: bool | None) -> DataError:
+    if back is None:
+        return DataError(
+            f"nothing was changed ({edit.text}): {why}.",
+            path=path,
+            code="does-not-fit",
+            hint="Look at it as it is now, then do it again.",
+        )
     return DataError(
         f"cannot be {'undone' if back else 'done again'} ({edit.text}): {why}.",
         path=path,

@@ -361,9 +361,7 @@ class Session(Listenable):
         if entry is None or entry.edit is None:
             return None
         edit = entry.edit.inverse() if back else entry.edit
-        here = {key: self._images[key] for key in edit.keys if key in self}
-        check_fits(edit, here, self.class_names, self.root, back=back)
-        self._carry_out(edit)
+        self._carry_out(edit, back=back)
         number = entry.id
         self._record(
             edit,
@@ -372,7 +370,9 @@ class Session(Listenable):
         )
         return entry.edit
 
-    def _carry_out(self, edit: Edit) -> None:
+    def _carry_out(self, edit: Edit, *, back: bool | None = None) -> None:
+        here = {key: self._images[key] for key in edit.keys if key in self}
+        check_fits(edit, here, self.class_names, self.root, back=back)
         match edit:
             case SetBoxes():
                 self._set_boxes((edit,))

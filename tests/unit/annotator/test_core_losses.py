@@ -304,3 +304,19 @@ def test_a_restore_that_was_refused_leaves_nothing_to_be_saved(
         pass
     assert session.save() == [] and len(session.keys) == 9
     session.close()
+
+
+def test_an_edit_that_was_planned_on_other_boxes_does_not_take_the_new_ones_away(small_demo: Path):
+    session = Session.open(small_demo)
+    key, other = session.keys[:2]
+    boxes = session.image(key).boxes
+    planned = edits.together(
+        [edits.relabel_boxes(k, session.image(k).boxes, frozenset({0}), "x") for k in (key, other)], "relabel"
+    )
+    drawn = edits.add_box(key, boxes, boxes[0].duplicated())
+    session.apply(drawn)
+    with pytest.raises(DataError) as caught:
+        session.apply(planned)
+    assert caught.value.code == "does-not-fit" and session.image(key).boxes == drawn.after
+    assert session.history.undo_count == 1
+    session.close()
