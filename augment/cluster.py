@@ -11,7 +11,7 @@ import contextlib
 import logging
 import os
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -36,6 +36,8 @@ _AHEAD = 3
 
 _CONNECT_S = 10.0
 _PATIENCE_S = 60.0
+_LOST_AT_MOST = 3
+"""So often a batch may get lost on its way."""
 _TICK_S = 1.0
 _STOP_S = 15.0
 
@@ -227,6 +229,7 @@ class _Gathering:
         self._ended: SimpleQueue[Any] = SimpleQueue()
         self._pending: dict[Any, tuple[int, int, Sequence[SourceTask]]] = {}
         self._done: dict[int, list[Outcome | None]] = {}
+        self._lost: Counter[tuple[int, int]] = Counter()
 
     def outcomes(self) -> Generator[Outcome, None, None]:
         """Every task's outcome, in order."""
@@ -251,7 +254,8 @@ class _Gathering:
 
     def _submit(self, number: int, start: int, tasks: Sequence[SourceTask]) -> None:
         batch = self._batches[number][0]
-        key = f"augment-{batch.run}-{number}-{start}-{len(tasks)}"
+        again = f"-{self._lost[number, start]}" if self._lost[number, start] else ""
+        key = f"augment-{batch.run}-{number}-{start}-{len(tasks)}{again}"
         future = self._client.submit(do_batch, batch, tasks, key=key, pure=False)
         self._pending[future] = (number, start, tasks)
         future.add_done_callback(self._ended.put)
@@ -279,7 +283,12 @@ class _Gathering:
 
         number, start, tasks = self._pending.pop(future)
         if future.status == "cancelled" or future.status == "lost":
-            raise _gone()
+            # Of a worker that dies a batch may come back so, with the scheduler in good health.
+            self._lost[number, start] += 1
+            if self._client.status != "running" or self._lost[number, start] > _LOST_AT_MOST:
+                raise _gone()
+            self._submit(number, start, tasks)
+            return
         error = future.exception()
         if isinstance(error, KilledWorker):
             # One picture of the batch may be what kills them (memory); the others are not to suffer for it.
