@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Generic, Self, TypeVar
 
 from converters.colours import Rgb
 from converters.model import Box, Split
@@ -14,6 +15,7 @@ NUDGE = "nudge box"
 NUDGE_EDGE = "nudge edge"
 """The same for a step of an edge."""
 
+_Value = TypeVar("_Value")
 
 ColourChange = tuple[str, Rgb | None, Rgb | None]
 """A class, its chosen colour before (None: that of its place in the order), and after."""
@@ -141,22 +143,22 @@ class SetColours:
 
 
 @dataclass(frozen=True, slots=True)
-class SetReviewed:
-    """Say of images that a person has (or has not) looked at their labels.
+class _SetOfEach(Generic[_Value]):
+    """Say something of each of some images.
 
     Attributes:
-        before: Which images were reviewed, of those the edit is about: (key, reviewed).
-        after: The same after the edit.
+        before: What was said of each before the edit: (key, value).
+        after: The same after it.
         text: What the person did.
     """
 
-    before: tuple[tuple[str, bool], ...]
-    after: tuple[tuple[str, bool], ...]
+    before: tuple[tuple[str, _Value], ...]
+    after: tuple[tuple[str, _Value], ...]
     text: str
 
-    def inverse(self) -> SetReviewed:
+    def inverse(self) -> Self:
         """The edit that takes this one back."""
-        return SetReviewed(self.after, self.before, self.text)
+        return replace(self, before=self.after, after=self.before)
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -170,27 +172,35 @@ class SetReviewed:
 
 
 @dataclass(frozen=True, slots=True)
-class SetEmptyOnPurpose:
+class SetReviewed(_SetOfEach[bool]):
+    """Say of images that a person has (or has not) looked at their labels."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetSplit(_SetOfEach[Split | None]):
+    """Put images into a split by hand, or out of any (None)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetEmptyOnPurpose(_SetOfEach[bool]):
     """Say of images without boxes that there is nothing to label in them (or that nobody has looked yet).
 
     Attributes:
-        before: Of which images that was said, of those the edit is about: (key, empty on purpose).
-        after: The same after the edit.
-        text: What the person did.
         reviewed_before: Which of them were reviewed, where that changes with it: (key, reviewed).
         reviewed_after: The same after the edit: who finds nothing has looked.
     """
 
-    before: tuple[tuple[str, bool], ...]
-    after: tuple[tuple[str, bool], ...]
-    text: str
     reviewed_before: tuple[tuple[str, bool], ...] = ()
     reviewed_after: tuple[tuple[str, bool], ...] = ()
 
-    def inverse(self) -> SetEmptyOnPurpose:
+    def inverse(self) -> Self:
         """The edit that takes this one back."""
-        return SetEmptyOnPurpose(
-            self.after, self.before, self.text, self.reviewed_after, self.reviewed_before
+        return replace(
+            self,
+            before=self.after,
+            after=self.before,
+            reviewed_before=self.reviewed_after,
+            reviewed_after=self.reviewed_before,
         )
 
     @property
@@ -202,35 +212,6 @@ class SetEmptyOnPurpose:
     def changes_something(self) -> bool:
         """False for an edit that leaves everything as it is."""
         return self.before != self.after or self.reviewed_before != self.reviewed_after
-
-
-@dataclass(frozen=True, slots=True)
-class SetSplit:
-    """Put images into a split by hand.
-
-    Attributes:
-        before: The split of each image that the edit is about: (key, split or None).
-        after: The same after the edit.
-        text: What the person did.
-    """
-
-    before: tuple[tuple[str, Split | None], ...]
-    after: tuple[tuple[str, Split | None], ...]
-    text: str
-
-    def inverse(self) -> SetSplit:
-        """The edit that takes this one back."""
-        return SetSplit(self.after, self.before, self.text)
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """The images that it is about."""
-        return tuple(key for key, _ in self.after)
-
-    @property
-    def changes_something(self) -> bool:
-        """False for an edit that leaves everything as it is."""
-        return self.before != self.after
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The first picture of a set on the screen while the rest of the program is still being read from the disk.
 
-Nothing but Qt is imported here: that takes a tenth of the time of the whole. It is a picture only; the window
-comes over it with the boxes, and is what is looked at from then on.
+Nothing but Qt and what places the window is imported here: that takes a tenth of the time of the whole. It is
+a picture only; the window comes over it with the boxes, and is what is looked at from then on.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ import os
 from pathlib import Path
 
 from natsort import natsort_keygen
-from PyQt5.QtCore import QByteArray, QElapsedTimer, QEventLoop, QRect, QRectF, QSize, Qt, QTimer
-from PyQt5.QtGui import QCloseEvent, QColor, QGuiApplication, QImageReader, QPainter, QPaintEvent, QPixmap
+from PyQt5.QtCore import QElapsedTimer, QEventLoop, QRect, QRectF, Qt, QTimer
+from PyQt5.QtGui import QCloseEvent, QColor, QImageReader, QPainter, QPaintEvent, QPixmap
 from PyQt5.QtWidgets import QApplication, QWidget
 
+from annotator.qt import layout_memory
 from annotator.settings import Settings
 
 LIST_SHARE, PANEL_SHARE, MARGIN = 0.19, 0.20, 12
@@ -148,12 +149,6 @@ def _named(stem: Path) -> Path | None:
 
 def _place(settings: Settings) -> QRect:
     """Where the window will be."""
-    screen = QGuiApplication.primaryScreen().availableGeometry()
     window = QWidget()
-    geometry = settings.get("geometry")
-    if not isinstance(geometry, str) or not window.restoreGeometry(
-        QByteArray.fromBase64(geometry.encode("ascii", "replace"))
-    ):
-        size = QSize(1280, 760).boundedTo(screen.size() - QSize(16, 48))
-        return QRect(screen.topLeft(), size)
-    return window.geometry().intersected(screen)
+    layout_memory.place(window, settings)
+    return window.geometry()

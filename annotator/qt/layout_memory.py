@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from PyQt5.QtCore import QByteArray, QPoint, QRect, QSize
 from PyQt5.QtGui import QGuiApplication
-from PyQt5.QtWidgets import QSplitter
+from PyQt5.QtWidgets import QSplitter, QWidget
+
+from annotator.settings import Settings
 
 if TYPE_CHECKING:
     from annotator.qt.main_window import MainWindow
@@ -20,18 +22,25 @@ _GRIP = 80
 
 def restore(window: MainWindow) -> None:
     """Give the window the place and parts it had."""
-    screen = QGuiApplication.primaryScreen().availableGeometry().size()
-    # On a large screen most of it, on a small one all of it.
-    window.resize((screen * 0.8).expandedTo(QSize(1280, 760)).boundedTo(screen - _FRAME))
-    geometry = window.settings.get(GEOMETRY)
-    if isinstance(geometry, str):
-        window.restoreGeometry(QByteArray.fromBase64(geometry.encode("ascii", "ignore")))
-    keep_on_screen(window)
+    place(window, window.settings)
     states = window.settings.get(SPLITTERS)
     for name, splitter in _splitters(window).items():
         state = states.get(name) if isinstance(states, dict) else None
         if isinstance(state, str):
             splitter.restoreState(QByteArray.fromBase64(state.encode("ascii", "ignore")))
+
+
+def place(window: QWidget, settings: Settings) -> None:
+    """Put a window where the main window was left.
+
+    The first one takes most of a large screen, and all of a small one.
+    """
+    screen = QGuiApplication.primaryScreen().availableGeometry().size()
+    window.resize((screen * 0.8).expandedTo(QSize(1280, 760)).boundedTo(screen - _FRAME))
+    geometry = settings.get(GEOMETRY)
+    if isinstance(geometry, str):
+        window.restoreGeometry(QByteArray.fromBase64(geometry.encode("ascii", "ignore")))
+    keep_on_screen(window)
 
 
 def remember(window: MainWindow) -> None:
@@ -60,7 +69,7 @@ def restore_page(window: MainWindow) -> None:
         window.show_page(name)
 
 
-def keep_on_screen(window: MainWindow) -> None:
+def keep_on_screen(window: QWidget) -> None:
     """A window whose screen is gone comes to the first one, and is not larger than it."""
     if window.isMaximized() or window.isFullScreen():
         return
