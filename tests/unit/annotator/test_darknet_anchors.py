@@ -72,3 +72,27 @@ def test_sizes_are_those_the_network_sees(tmp_path):
     image = AnnotatedImage("a", tmp_path / "a.png", (800, 400), (Box((0, 0, 80, 80), "mask"),))
     assert box_sizes([image], 400, 400).tolist() == [[40, 80]]
     assert box_sizes([image], 400, 400, letterbox=True).tolist() == [[40, 40]]
+
+
+def test_very_many_boxes_get_anchors_as_good_as_those_of_all():
+    many = groups((8, 12), (30, 40), (90, 60), (150, 200), (20, 70), (300, 310), each=1000, spread=0.1)
+    found = fit_anchors(many, 6)
+    assert np.array_equal(found, fit_anchors(many, 6))
+    assert found == pytest.approx(
+        np.array([(8, 12), (30, 40), (20, 70), (90, 60), (150, 200), (300, 310)]), rel=0.05
+    )
+
+
+@pytest.mark.parametrize("sizes", [[(13.0, 17.0)], [(13.0, 17.0), (200.0, 120.0)], [(13.0, 17.0)] * 50])
+def test_fewer_sizes_than_anchors_take_their_place_among_the_network_s_own(sizes):
+    found = for_network(make(), np.array(sizes))
+    assert found.is_better and found.average_iou == pytest.approx(1)
+    assert set(sizes) <= set(found.pairs) and len(found.pairs) == 6
+    areas = [width * height for width, height in found.pairs]
+    assert areas == sorted(areas)
+    with_anchors(make(), found.pairs)
+
+
+def test_no_boxes_are_no_reason_for_anchors():
+    with pytest.raises(UsageError, match="there are no boxes"):
+        for_network(make(), np.empty((0, 2)))
