@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import os
+import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -14,7 +15,7 @@ from typing import IO
 
 from annotator.darknet.blocks import parameter_count
 from annotator.darknet.events import Event, Iteration, Problem, RunStarted, WeightsSaved
-from annotator.darknet.outcome import CRASHES
+from annotator.darknet.outcome import CRASHES, FileMark, mark_of
 from annotator.darknet.parser import OutputParser
 from annotator.darknet.runs import METRICS_COLUMNS, RunFolder, now, process_mark
 from annotator.darknet.weights import read_weights_header
@@ -26,7 +27,6 @@ SAVE_SECONDS = 10.0
 """How long a stop waits for weights that are just being written."""
 _AFTER_SIGNAL = ("crash", "darknet-error")
 _RECORD_SECONDS = 10.0
-_FRESH_SECONDS = 2.0
 
 
 @dataclass(slots=True)
@@ -75,6 +75,7 @@ class Follower:
         self._on_event = on_event
         self._said: set[str] = set()
         self._saving: tuple[Path, float] | None = None
+        self._marks: dict[Path, FileMark] = {path: mark_of(path) for path in run.backup.glob("*")}
         self._recorded = time.monotonic()
         self._log: IO[bytes] | None = None
         self._metrics: IO[str] | None = None
@@ -119,9 +120,12 @@ class Follower:
         """An event from a parser."""
         if isinstance(event, Iteration):
             self.iteration = event.iteration
+            self.is_saving()  # looks once more at what was just saved
             self._record(event)
         elif isinstance(event, WeightsSaved):
-            self._saving = (self.run.path / event.path, time.time())
+            self.is_saving()
+            # Not as it was said: with two slashes.
+            self._saving = (self.run.backup / Path(event.path).name, time.monotonic())
             if event.iteration is None and self.iteration:
                 # One of the Darknets says this on the other stream, whose parser sees no iteration.
                 event = replace(event, iteration=self.iteration)
@@ -141,12 +145,16 @@ class Follower:
         if self._saving is None:
             return False
         path, said = self._saving
+        # Darknet says so before it opens the file, which holds the older weights until then.
+        mark = mark_of(path)
         whole = False
-        # Darknet says so before it opens the file, which may hold older weights until then.
-        with suppress(FormatError, OSError):
-            fresh = path.stat().st_mtime > said - _FRESH_SECONDS
-            whole = fresh and read_weights_header(path).parameters == self._parameters
-        if whole or time.time() - said > SAVE_SECONDS:
+        if mark != self._marks.get(path):
+            with suppress(FormatError):
+                whole = read_weights_header(path).parameters == self._parameters
+        if whole:
+            self._marks[path] = mark
+            _keep_on_disk(path)
+        if whole or time.monotonic() - said > SAVE_SECONDS:
             self._saving = None
         return self._saving is not None
 
@@ -180,3 +188,17 @@ class Follower:
         """A full disk must not end the training: it may be over before the next weights are saved."""
         wrong = WriteError.from_os_error(error, path)
         self.take(Problem(str(wrong), wrong.code))
+
+
+def _keep_on_disk(path: Path) -> None:
+    """Bring a file from memory to the disk, where a power cut leaves it; nothing waits for that."""
+
+    def flush() -> None:
+        with suppress(OSError):
+            handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+
+    threading.Thread(target=flush, daemon=True).start()

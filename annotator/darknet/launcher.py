@@ -20,7 +20,7 @@ from typing import IO
 from annotator.darknet.dialect import Darknet
 from annotator.darknet.events import Continued, Finished, Paused
 from annotator.darknet.following import Follower, OnEvent, Stream
-from annotator.darknet.outcome import Outcome, judge
+from annotator.darknet.outcome import Outcome, final_weights, judge, mark_of
 from annotator.darknet.parser import OutputParser
 from annotator.darknet.runs import RunFolder
 from converters.errors import DataError, UsageError
@@ -164,7 +164,7 @@ class Training:
         lock = self.run_folder.lock()
         try:
             follower = Follower(self.run_folder, on_event, self._max_log_bytes)
-            started_ns = time.time_ns()
+            before = mark_of(final_weights(self.run_folder))
             try:
                 process, streams = self._spawn(lock, follower)
                 try:
@@ -174,7 +174,7 @@ class Training:
                     _end(process, streams, follower)
             finally:
                 follower.close()
-            outcome = judge(self.run_folder, follower, process.returncode, self._stopping, started_ns)
+            outcome = judge(self.run_folder, follower, process.returncode, self._stopping, before)
         finally:
             os.close(lock)
         on_event(
@@ -303,7 +303,11 @@ def _open_terminal() -> tuple[int, int]:
 def _die_with_us() -> list[str]:
     """What to put before a command so that it is killed when this program is killed, where there is such."""
     setpriv = shutil.which("setpriv")
-    return [setpriv, "--pdeathsig", "KILL"] if setpriv else []
+    if setpriv is None:
+        return []
+    # Killed before that took effect, this program would leave a Darknet that nobody knows of: look once more.
+    still_ours = 'test "$PPID" = "$0" && exec "$@"'
+    return [setpriv, "--pdeathsig", "KILL", "sh", "-c", still_ours, str(os.getpid())]
 
 
 @contextmanager

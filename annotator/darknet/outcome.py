@@ -17,6 +17,8 @@ Status = Literal["finished", "stopped", "failed", "crashed_at_exit"]
 
 SAVE_EVERY = 100
 """All Darknets save at every hundredth iteration."""
+FileMark = tuple[int, int, int] | None
+"""Of a file: its number, its time in nanoseconds and its size."""
 CRASHES = ("heap", "crash")
 """Codes of the problems that say how it crashed and not why."""
 
@@ -60,7 +62,24 @@ class Outcome:
         return self.early or self.status in ("finished", "crashed_at_exit")
 
 
-def judge(run: RunFolder, follower: Followed, code: int, stopped: bool, started_ns: int) -> Outcome:
+def mark_of(path: Path) -> FileMark:
+    """What tells a file from the one that is written over it; None: there is none.
+
+    Its time is compared for being another, never for being later: clocks are set while a training runs.
+    """
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def final_weights(run: RunFolder) -> Path:
+    """Where Darknet leaves the weights of the last iteration."""
+    return run.backup / f"{run.cfg.stem}_final.weights"
+
+
+def judge(run: RunFolder, follower: Followed, code: int, stopped: bool, before: FileMark) -> Outcome:
     """What came of it. Exit codes alone say little: one Darknet returns 0 for nearly every failure.
 
     Args:
@@ -68,16 +87,16 @@ def judge(run: RunFolder, follower: Followed, code: int, stopped: bool, started_
         follower: What was heard of the training.
         code: Of the process, negative where a signal ended it.
         stopped: Whether it was asked to stop.
-        started_ns: When it began; older final weights are not its own.
+        before: The mark of the final weights when it began: those are not its own.
     """
     newest = run.newest_weights()
     saved = newest.iteration if newest else 0
-    final = run.backup / f"{run.cfg.stem}_final.weights"
+    final = final_weights(run)
     complete = (
         newest is not None
         and saved >= run.info.max_batches
         and any(weights.path == final for weights in run.weights())
-        and final.stat().st_mtime_ns >= started_ns
+        and mark_of(final) != before
     )
     iteration = max(follower.iteration, saved if complete else 0)
     if complete:

@@ -19,6 +19,7 @@ import io
 import json
 import os
 import re
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -41,6 +42,9 @@ RUN_VERSION = 1
 METRICS_COLUMNS = ("iteration", "loss", "avg_loss", "rate", "seconds", "images")
 STATUSES = ("running", "finished", "stopped", "failed")
 
+_DYING_SECONDS = 2.0
+"""A killed Darknet counts as dead when its first thread is; the others give the run back a little later."""
+_DYING_LOOK_SECONDS = 0.05
 _SAFE_ENTRY = re.compile(r"[\w./+@=,:-]+")
 _KINDS = {"final": "final", "last": "last", "best": "best", "ema": "ema"}
 _ORDER = ("final", "numbered", "last", "backup", "best", "ema")  # of the same iteration, the first is taken
@@ -376,17 +380,29 @@ class RunFolder:
         except OSError as error:
             raise WriteError.from_os_error(error, path) from error
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+            self._take(handle)
+        except DataError:
             os.close(handle)
-            pid = RunFolder.open(self.path).info.pid
-            raise UsageError(
-                "this training is still running.",
-                path=self.path,
-                code="still-running",
-                hint=f"Wait for it, or stop it first (its Darknet is process {pid})." if pid else "",
-            ) from error
+            raise
         return handle
+
+    def _take(self, handle: int) -> None:
+        until = time.monotonic() + _DYING_SECONDS
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except OSError as error:
+                now = RunFolder.open(self.path)
+                if now.is_looked_after() or time.monotonic() > until:
+                    pid = now.running_pid()
+                    raise UsageError(
+                        "this training is still running.",
+                        path=self.path,
+                        code="still-running",
+                        hint=f"Wait for it, or stop it first (its Darknet is process {pid})." if pid else "",
+                    ) from error
+            time.sleep(_DYING_LOOK_SECONDS)
 
 
 def list_runs(work: Path) -> list[RunFolder]:

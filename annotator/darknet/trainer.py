@@ -16,7 +16,7 @@ from annotator.darknet.following import OnEvent
 from annotator.darknet.launcher import Training
 from annotator.darknet.outcome import Outcome
 from annotator.darknet.runs import RunFolder, SavedWeights
-from annotator.darknet.weights import all_finite
+from annotator.darknet.weights import all_finite, ends_in_nothing
 from converters.errors import WriteError
 
 Say = Callable[[str], None]
@@ -215,7 +215,7 @@ def more_subdivisions(batch: int, subdivisions: int) -> int | None:
 
 
 def newest_sound(run: RunFolder, say: Say) -> SavedWeights | None:
-    """The newest weights without NaN; newer ones with NaN are put aside, so that nothing takes them.
+    """The newest weights without NaN and with an end; newer ones are put aside, so that nothing takes them.
 
     Args:
         run: The run.
@@ -226,14 +226,16 @@ def newest_sound(run: RunFolder, say: Say) -> SavedWeights | None:
         WriteError: A file cannot be renamed.
     """
     for saved in reversed(run.weights()):
-        if all_finite(saved.path):
+        cut_off = ends_in_nothing(saved.path)
+        if not cut_off and all_finite(saved.path):
             return saved
-        aside = saved.path.with_name(f"{saved.path.name}.diverged")
+        aside = saved.path.with_name(f"{saved.path.name}.{'incomplete' if cut_off else 'diverged'}")
         try:
             saved.path.replace(aside)
         except OSError as error:
             raise WriteError.from_os_error(error, saved.path) from error
-        say(f"{saved.path.name} is put aside: the training had diverged, its values are no numbers.")
+        why = "its end is missing" if cut_off else "the training had diverged, its values are no numbers"
+        say(f"{saved.path.name} is put aside: {why}.")
     return None
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from converters.errors import FormatError
 
 _VERSION = struct.Struct("<iii")
+_PAGE = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,3 +87,19 @@ def all_finite(path: Path) -> bool:
             f"cannot be read: {error.strerror or error}.", path=path, code="bad-weights"
         ) from error
     return True
+
+
+def ends_in_nothing(path: Path) -> bool:
+    """Whether the last page of a file is all zeros: a power cut came when only its size was written yet.
+
+    Raises:
+        FormatError: It cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - _PAGE))
+            return not any(file.read(_PAGE))
+    except OSError as error:
+        raise FormatError(
+            f"cannot be read: {error.strerror or error}.", path=path, code="bad-weights"
+        ) from error

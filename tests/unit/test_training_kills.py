@@ -29,7 +29,7 @@ def save(name):
         file.write(struct.pack("<iiiQ", 0, 2, 5, seen))
         for _ in range(4):
             time.sleep(0.01)
-            file.write(bytes(size)); file.flush()
+            file.write(b"\\x3d" * size); file.flush()
 for n in range(seen // 2 + 1, last + 1):
     time.sleep(0.002)
     seen = 2 * n

@@ -6,6 +6,7 @@ import json
 import os
 import select
 import signal
+import subprocess
 import threading
 from pathlib import Path
 
@@ -287,6 +288,24 @@ def test_old_final_weights_are_not_success(train):
     )
     os.utime(path, (1, 1))
     assert follow(training)[0].status == "failed"
+
+
+def test_a_clock_that_is_set_back_changes_nothing(train):
+    code = ALL + "save('final', 3); os.utime('backup/net_final.weights', (1, 1))"
+    assert follow(train(code))[0].status == "finished"
+
+
+def test_a_program_whose_starter_is_gone_does_not_begin(tmp_path):
+    """Killed before its death was tied to ours, it would be a Darknet that nobody knows of."""
+    guard = launcher._die_with_us()
+    if not guard:
+        pytest.skip("no setpriv on this machine")
+    begun = tmp_path / "begun"
+    assert subprocess.run([*guard, "touch", str(begun)], check=False).returncode == 0
+    assert begun.exists()
+    begun.unlink()
+    assert subprocess.run([*guard[:-1], "1", "touch", str(begun)], check=False).returncode != 0
+    assert not begun.exists()
 
 
 def test_final_weights_cut_short_are_not_success(train):

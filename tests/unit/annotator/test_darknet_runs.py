@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from annotator.darknet.cfg import Cfg, parse_cfg
 from annotator.darknet.dialect import Darknet
 from annotator.darknet.networks import build
 from annotator.darknet.runs import RunFolder, data_hash, list_runs, read_list, read_metrics
-from annotator.darknet.weights import all_finite, read_weights_header
+from annotator.darknet.weights import all_finite, ends_in_nothing, read_weights_header
 from converters.errors import FormatError, UsageError
 from converters.model import Split
 
@@ -175,6 +176,25 @@ def test_weights_of_a_training_that_diverged(tmp_path):
     assert all_finite(path)
     write_weights(path, 64, 10, value=float("nan"))
     assert not all_finite(path)
+
+
+def test_weights_whose_end_a_power_cut_took(tmp_path):
+    path = tmp_path / "x.weights"
+    write_weights(path, 64, 5000, value=0.5)
+    assert not ends_in_nothing(path)
+    with path.open("r+b") as file:
+        file.seek(-5000, 2)
+        file.write(bytes(5000))
+    assert ends_in_nothing(path)
+    with pytest.raises(FormatError, match="cannot be read"):
+        ends_in_nothing(tmp_path / "nothing")
+
+
+def test_a_run_is_taken_as_soon_as_a_dying_darknet_lets_go(tmp_path):
+    run = make_run(tmp_path)
+    held = run.lock()
+    threading.Timer(0.2, os.close, [held]).start()
+    os.close(run.lock())
 
 
 def test_a_resumed_training_forgets_the_lines_it_does_again(tmp_path):
