@@ -228,7 +228,8 @@ def _about(run: RunFolder, evaluation: Evaluation) -> Iterator[str]:
         "person": "named by the person",
         "default": "not compared: no validation pictures",
     }[evaluation.chosen_by]
-    resize = "keeps proportions, grey around" if info.letterbox else "stretches the picture"
+    letterbox = info.letterbox or bool(run.read_cfg().net.get_int("letter_box"))
+    resize = "keeps proportions, grey around" if letterbox else "stretches the picture"
     yield (
         f"<p>{escape(info.network)}, {info.width}×{info.height}, {escape(resize)} · classes "
         f"{escape(', '.join(evaluation.class_names))} · weights <b>{escape(chosen.weights)}</b>, iteration "

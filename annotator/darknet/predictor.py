@@ -58,7 +58,8 @@ class Predictor:
         weights: A weights file that Darknet saved for it.
         class_names: The names file's classes, in order.
         letterbox: True for pjreddie's Darknet, which scales a picture inside the input and fills the rest
-            with grey; False for AlexeyAB's and hank-ai's, which stretch it.
+            with grey; False for AlexeyAB's and hank-ai's, which stretch it unless the cfg says
+            ``letter_box=1``.
         opencv_resize: True for hank-ai's Darknet, which resizes with OpenCV when it trains and measures mAP
             (its ``detector test`` does it the old way, which then finds slightly other boxes).
         threshold: Confidence (objectness x class) that a prediction must exceed.
@@ -92,7 +93,7 @@ class Predictor:
         self.cfg = cfg
         self.weights = weights
         self.class_names = tuple(class_names)
-        self.letterbox = letterbox
+        self.letterbox = letterbox or bool(network.net.get_int("letter_box"))
         self.opencv_resize = opencv_resize
         self.threshold = threshold
         self.nms_iou = nms_iou

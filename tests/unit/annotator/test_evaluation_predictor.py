@@ -154,6 +154,22 @@ def test_predicts_what_the_network_was_written_for(tmp_path: Path, letterbox: bo
     assert found[2].confidence == pytest.approx(1 / (1 + np.exp(10 - 20 * 120 / 255)), abs=1e-3)
 
 
+def test_letter_box_in_the_cfg_keeps_proportions_whatever_the_darknet(tmp_path: Path) -> None:
+    (tmp_path / "net.weights").write_bytes(samples.cell_weights())
+    cfg = samples.cell_cfg()
+    tall = np.zeros((64, 32, 3), np.uint8)
+    tall[16:32, 8:24] = (255, 0, 0)  # a cell of the input once the picture is scaled by a half
+    found = []
+    for letter_box in (0, 1):
+        write_cfg(tmp_path / "net.cfg", cfg.with_net(letter_box=letter_box))
+        files = tmp_path / "net.cfg", tmp_path / "net.weights"
+        predictor = Predictor(*files, samples.CLASSES, letterbox=False)
+        assert predictor.letterbox is bool(letter_box)
+        found.append(predictor.predict(tall, threshold=0.4))
+    assert [box.label for box in found[1]][:1] == ["mask"]
+    assert found[0] != found[1]
+
+
 def test_low_confidences_are_not_lost(tmp_path: Path) -> None:
     predictor = make_predictor(tmp_path, gain=8.0)
     found = predictor.predict(samples.picture("................"))
