@@ -166,7 +166,12 @@ def _add_resume(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def _add_training_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--darknet", metavar="PATH", help="the Darknet to use (default: $DARKNET, then PATH)")
     parser.add_argument("--threads", type=_positive, help="OpenMP threads (default: half of the processors)")
-    parser.add_argument("--no-map", action="store_true", help="do not measure mAP while training")
+    parser.add_argument("--no-map", action="store_true", help="do not let Darknet measure mAP while training")
+    parser.add_argument(
+        "--no-measure",
+        action="store_true",
+        help="do not measure saved weights on validation in the background (checkpoints.csv)",
+    )
     parser.add_argument(
         "--early-stop",
         type=_from_zero,
@@ -342,6 +347,7 @@ def _train(args: argparse.Namespace, run: RunFolder, darknet: Darknet, start: St
         stop_fd=_STDIN if args.stop_on_eof else None,
         early_stop=args.early_stop,
         owner=os.getpid(),
+        measure=not args.no_measure,
     )
     if not args.json and not args.events:
         print(run.path, flush=True)
@@ -360,6 +366,7 @@ def _detach(args: argparse.Namespace, run: RunFolder, darknet: Darknet) -> int:
     command += ["--darknet", str(darknet.path), "--early-stop", str(args.early_stop), "--events"]
     command += ["--threads", str(args.threads)] if args.threads else []
     command += ["--no-map"] if args.no_map else []
+    command += ["--no-measure"] if args.no_measure else []
     if getattr(args, "resume_to", None):
         command += ["--max-batches", str(args.resume_to)]
     pid = start_detached(run, command)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from annotator.darknet.checkpoints import known_checkpoint
 from annotator.darknet.coco_metrics import CocoMetrics, evaluate_coco
 from annotator.darknet.evaluation import (
     IOU,
@@ -134,6 +135,31 @@ def evaluate_run(
     progress.finish()
     save(run, evaluation)
     return evaluation
+
+
+def measure_on_validation(
+    run: RunFolder, one: Checkpoint, weights: Path, *, report: Report, conf_threshold: float = CONF_THRESHOLD
+) -> tuple[Measured, tuple[ImageResult, ...]]:
+    """Measure weights on validation only, and write nothing: for a training that still goes on.
+
+    Args:
+        run: The run; its path is absolute.
+        one: The weights by the name that they are to have.
+        weights: Where they lie: a snapshot of a file that is written again.
+        report: Where findings go.
+        conf_threshold: Confidence above which a prediction counts as TP or FP.
+
+    Raises:
+        DataError: Validation has no picture that can be measured, or the run is broken.
+        WeightsError: The weights do not fit.
+    """
+    (val,) = read_splits(run, (Split.VAL,), report)
+    if not len(val):
+        raise DataError("validation has no picture that can be measured.", path=run.path)
+    there = replace(one, weights=str(weights))
+    results = _look(run, there, val, conf_threshold, _Progress(None, len(val)), report)
+    plain, strict = (_metrics(results, run, iou, conf_threshold) for iou in (IOU, STRICT_IOU))
+    return Measured(Split.VAL, one.sha256, val.fingerprint, now(), plain, strict), tuple(results)
 
 
 def stored_evaluation(run: RunFolder) -> Evaluation | None:
@@ -312,7 +338,9 @@ def _on_validation(
     """Measure one checkpoint on validation, or take what is stored for the same weights and pictures."""
     if not len(val):
         return one
-    known = _known(one, val, stored, conf_threshold)
+    known = _known(one, val, stored, conf_threshold) or known_checkpoint(
+        run, one, val.fingerprint, conf_threshold, len(val)
+    )
     if known is not None:
         progress.step(one.weights, len(val))
         return known

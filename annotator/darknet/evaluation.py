@@ -254,10 +254,15 @@ def save(run: RunFolder, evaluation: Evaluation) -> None:
         (evaluation.test, evaluation.images),
     ):
         if measured is not None and images:
-            path = folder.predictions(measured.sha256, measured.split)
-            write_if_changed(path, json.dumps(_predictions_dict(measured, images), ensure_ascii=False) + "\n")
+            save_predictions(run, measured, images)
     text = json.dumps(evaluation.as_dict(), indent=1, ensure_ascii=False) + "\n"
     write_if_changed(folder.json, text)
+
+
+def save_predictions(run: RunFolder, measured: Measured, images: Sequence[ImageResult]) -> None:
+    """Write what weights found on test or validation. Raises WriteError."""
+    path = EvaluationFolder.of(run).predictions(measured.sha256, measured.split)
+    write_if_changed(path, json.dumps(_predictions_dict(measured, images), ensure_ascii=False) + "\n")
 
 
 def load_stored(run: RunFolder) -> Stored | None:

@@ -125,6 +125,61 @@ class MapBlock(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ClassMeasured(Event):
+    """One class of weights that we have measured on validation.
+
+    Attributes:
+        name: The class.
+        ap: Average precision at IoU 0.50, 0 to 1.
+        ap_75: At IoU 0.75.
+        boxes: Boxes of the ground truth that this rests on.
+        low: Lower end of the 95 % interval of ``ap``, None without a box.
+        high: Its upper end.
+    """
+
+    kind: ClassVar[str] = "class_measured"
+    name: str
+    ap: float
+    ap_75: float
+    boxes: int
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measuring(Event):
+    """Saved weights are being measured on validation, by us and beside the training."""
+
+    kind: ClassVar[str] = "measuring"
+    iteration: int
+    weights: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointMeasured(Event):
+    """Saved weights have been measured on validation, by us and beside the training.
+
+    Attributes:
+        iteration: The iteration they are from, by their header.
+        weights: Name of their file.
+        mean_ap: mAP at IoU 0.50, 0 to 1.
+        mean_ap_75: mAP at IoU 0.75.
+        classes: Each class.
+        images: Pictures that were looked at.
+        seconds: How long it took.
+    """
+
+    kind: ClassVar[str] = "measured"
+    iteration: int
+    weights: str
+    mean_ap: float
+    mean_ap_75: float
+    classes: tuple[ClassMeasured, ...]
+    images: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Problem(Event):
     """A line by which Darknet complains, in a person's words.
 
@@ -183,7 +238,8 @@ class Finished(Event):
 _KINDS: dict[str, type[Event]] = {
     kind.kind: kind
     for kind in (
-        Iteration, WeightsSaved, Loaded, MapBlock, Problem, RunStarted, Paused, Continued, Finished,
+        Iteration, WeightsSaved, Loaded, MapBlock, Measuring, CheckpointMeasured, Problem, RunStarted,
+        Paused, Continued, Finished,
     )
 }  # fmt: skip
 
@@ -199,12 +255,20 @@ def event_of(said: Mapping[str, Any]) -> Event | None:
         if "float" in str(item.type) and isinstance(value, str | int):
             value = float(value)  # "nan" is a text in JSON
         elif item.name == "classes" and isinstance(value, list):
-            value = tuple(ClassAp(one["class_id"], one["name"], float(one["ap"]), one["tp"], one["fp"])
-                          for one in value)  # fmt: skip
+            value = tuple(map(_class_measured if kind is CheckpointMeasured else _class_ap, value))
         elif item.type == "Path" and isinstance(value, str):
             value = Path(value)
         values[item.name] = value
     return kind(**values)
+
+
+def _class_ap(one: Mapping[str, Any]) -> ClassAp:
+    return ClassAp(one["class_id"], one["name"], float(one["ap"]), one["tp"], one["fp"])
+
+
+def _class_measured(one: Mapping[str, Any]) -> ClassMeasured:
+    low, high = one["low"], one["high"]
+    return ClassMeasured(one["name"], float(one["ap"]), float(one["ap_75"]), one["boxes"], low, high)
 
 
 def _plain(value: Any) -> Any:

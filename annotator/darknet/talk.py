@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from annotator.darknet.events import (
+    CheckpointMeasured,
     Continued,
     Event,
     Finished,
@@ -69,6 +70,8 @@ class Talk:
         elif isinstance(event, MapBlock):
             classes = ", ".join(f"{item.name} {item.ap:.2%}" for item in event.classes)
             self._line(f"mAP@{event.iou:.2f} on validation {event.mean_ap:.2%} ({classes})")
+        elif isinstance(event, CheckpointMeasured):
+            self._line(measured_text(event))
         elif isinstance(event, Paused):
             self._line(f"paused at iteration {event.iteration}")
         elif isinstance(event, Continued):
@@ -105,3 +108,16 @@ class Talk:
 
     def _line(self, text: str) -> None:
         say(f"\r\x1b[K{text}" if self._live else text)
+
+
+def measured_text(event: CheckpointMeasured) -> str:
+    """What was measured of saved weights, each class with the interval that its boxes allow."""
+    parts = []
+    for one in event.classes:
+        boxes = "1 box" if one.boxes == 1 else f"{one.boxes} boxes"
+        span = "" if one.low is None or one.high is None else f", {one.low:.0%} to {one.high:.0%}"
+        parts.append(f"{one.name} {one.ap:.2%} ({boxes}{span})")
+    return (
+        f"iteration {event.iteration} on validation: mAP@0.50 {event.mean_ap:.2%}, "
+        f"mAP@0.75 {event.mean_ap_75:.2%}; {', '.join(parts)}"
+    )

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from annotator.darknet.cfg import write_cfg
+from annotator.darknet.checkpoint_watch import CheckpointWatch
+from annotator.darknet.checkpoints import read_measured
 from annotator.darknet.dialect import Darknet
 from annotator.darknet.early_stop import EarlyStop
 from annotator.darknet.event_log import EventLog, read_events
-from annotator.darknet.events import Event, Finished, Problem
+from annotator.darknet.events import Continued, Event, Finished, Paused, Problem, WeightsSaved
 from annotator.darknet.following import OnEvent
-from annotator.darknet.launcher import Training
+from annotator.darknet.launcher import Training, default_threads
 from annotator.darknet.outcome import Outcome
 from annotator.darknet.runs import RunFolder, SavedWeights
 from annotator.darknet.weights import all_finite, ends_in_nothing
@@ -49,6 +52,8 @@ class Trainer:
         stop_fd: Stop when this descriptor is closed at its other end.
         early_stop: After how many checkpoints below the best mAP to end (see :class:`EarlyStop`); 0: never.
         owner: The process that listens to signals for this training, None where nobody does.
+        measure: Measure saved weights on validation meanwhile
+            (:mod:`annotator.darknet.checkpoint_watch`); early stops then go by that.
     """
 
     def __init__(
@@ -62,6 +67,7 @@ class Trainer:
         stop_fd: int | None = None,
         early_stop: int = 0,
         owner: int | None = None,
+        measure: bool = False,
     ) -> None:
         self._run = run
         self._darknet = darknet
@@ -70,7 +76,10 @@ class Trainer:
         self._threads = threads
         self._stop_fd = stop_fd
         self._owner = owner
-        self._rule = EarlyStop(early_stop) if early_stop else None
+        self._rule = EarlyStop(early_stop, ours=measure) if early_stop else None
+        self._measure = measure
+        self._watch: CheckpointWatch | None = None
+        self._saying = threading.RLock()  # the training and the watch both say something
         self._why_early = ""
         self._log: EventLog | None = None
         self._on_event: OnEvent = _nobody
@@ -81,6 +90,8 @@ class Trainer:
         """Ask the training to stop. Returns at once; safe from any thread and from a signal handler."""
         self._stopping = True
         self._training.stop()
+        if self._watch is not None:
+            self._watch.abandon()
 
     def pause(self) -> None:
         """Let Darknet stand still; as safe as :meth:`stop`."""
@@ -108,10 +119,18 @@ class Trainer:
             self._rule.remember(read_events(self._run), self._start.iteration)
         self._log = EventLog(self._run.events)
         try:
+            if self._measure:
+                self._watch = CheckpointWatch(
+                    self._run,
+                    self._hear,
+                    from_iteration=self._start.iteration,
+                    threads=self._threads or default_threads(),
+                )
             outcome = self._training.run(self._hear)
             while outcome.reason == "gpu-memory" and not self._stopping and self._need_less_memory():
                 self._training = self._make()
                 outcome = self._training.run(self._hear)
+            self._finish_measuring(outcome)
             if self._why_early and outcome.status == "stopped":
                 outcome = self._ended_early(outcome)
             self._tell(
@@ -124,6 +143,8 @@ class Trainer:
                 )
             )
         finally:
+            if self._watch is not None:
+                self._watch.finish(last=False)
             if self._log is not None:
                 self._log.close()
             if self._began:  # else run.json may be another process's, which trains this run
@@ -150,14 +171,28 @@ class Trainer:
         return training
 
     def _hear(self, event: Event) -> None:
+        """An event of the training, or in another thread one of the watch."""
         if isinstance(event, Finished):
             return  # of one process: it may not be the last
-        self._began = True
-        self._tell(event)
-        why = self._rule.take(event) if self._rule is not None else None
-        if why and not self._why_early and not self._stopping:
-            self._why_early = why
-            self._training.stop()
+        with self._saying:
+            self._began = True
+            self._tell(event)
+            why = self._rule.take(event) if self._rule is not None else None
+            if why and not self._why_early and not self._stopping:
+                self._why_early = why
+                self._training.stop()
+        if self._watch is not None:
+            if isinstance(event, WeightsSaved):
+                self._watch.saved(event)
+            elif isinstance(event, Paused | Continued):
+                self._watch.pause(isinstance(event, Paused))
+
+    def _finish_measuring(self, outcome: Outcome) -> None:
+        """The last weights too, where the training came to its end; a person's stop is answered at once."""
+        if self._watch is not None:
+            ended = outcome.good or bool(self._why_early)
+            self._watch.finish(last=ended and not self._stopping)
+            self._watch = None
 
     def _tell(self, event: Event) -> None:
         if self._log is not None:
@@ -198,12 +233,20 @@ class Trainer:
         return True
 
     def _ended_early(self, outcome: Outcome) -> Outcome:
-        best = next((saved for saved in self._run.weights() if saved.kind == "best"), None)
-        kept = f"; the best weights are {best.path}" if best else ""
+        best = self._best_weights()
+        kept = f"; the best weights are {best}" if best else ""
         message = f"stopped early at iteration {outcome.iteration}: {self._why_early}{kept}"
         with suppress(WriteError):
             self._run.update(message=message)
         return replace(outcome, message=message, early=True)
+
+    def _best_weights(self) -> Path | None:
+        """The best by what the rule has gone by."""
+        if self._measure:
+            found = [one for one in read_measured(self._run) if one.checkpoint.path_in(self._run).is_file()]
+            best = max(found, key=lambda one: (one.mean_ap, -one.iteration), default=None)
+            return best.checkpoint.path_in(self._run) if best else None
+        return next((saved.path for saved in self._run.weights() if saved.kind == "best"), None)
 
 
 def more_subdivisions(batch: int, subdivisions: int) -> int | None:
