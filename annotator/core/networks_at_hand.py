@@ -14,6 +14,7 @@ from converters.model import Box
 from converters.work import read_names
 
 if TYPE_CHECKING:
+    from annotator.darknet.engines import NetworkFiles
     from annotator.darknet.predictor import Predictor
     from annotator.darknet.runs import RunFolder
 
@@ -87,28 +88,13 @@ class Network:
             FormatError: The cfg cannot be read or has another number of classes, or the weights are missing
                 or those of another network.
         """
-        from annotator.darknet.blocks import parameter_count
-        from annotator.darknet.cfg import read_cfg
-        from annotator.darknet.weights import read_weights_header
+        self.files().check()
 
-        cfg = read_cfg(self.cfg)
-        classes = {section.get_int("classes") for section in cfg.detectors}
-        if classes and classes != {len(self.class_names)}:
-            raise FormatError(
-                f"has {max(classes)} classes, but the list of class names has {len(self.class_names)}.",
-                path=self.cfg,
-                code="class-count",
-                hint="Choose the list of names that it was trained with.",
-            )
-        header = read_weights_header(self.weights)
-        wanted = parameter_count(cfg)
-        if header.parameters != wanted:
-            raise FormatError(
-                f"holds {header.parameters:,} numbers, but this network needs {wanted:,}.",
-                path=self.weights,
-                code="weights-mismatch",
-                hint="Choose the cfg file that it was trained with.",
-            )
+    def files(self) -> NetworkFiles:
+        """Its files, for who looks at pictures."""
+        from annotator.darknet.engines import NetworkFiles
+
+        return NetworkFiles(self.cfg, self.weights, self.class_names, self.letterbox, self.opencv_resize)
 
     def open(self) -> Predictor:
         """Read it. Takes a second for a large network.
@@ -117,16 +103,7 @@ class Network:
             FormatError: The cfg is broken or no detector's.
             WeightsError: The weights do not fit it.
         """
-        from annotator.darknet.predictor import Predictor
-
-        return Predictor(
-            self.cfg,
-            self.weights,
-            self.class_names,
-            letterbox=self.letterbox,
-            opencv_resize=self.opencv_resize,
-            threshold=LEAST,
-        )
+        return self.files().open(LEAST)
 
     def stored(self) -> dict[str, tuple[Box, ...]]:
         """What an evaluation with these very weights found, by keys of the Darknet data set."""

@@ -64,7 +64,8 @@ def _body(arguments: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     from annotator.darknet.compare_cli import add_compare, add_speed
-    from annotator.darknet.evaluate_cli import add_evaluate, add_predict
+    from annotator.darknet.evaluate_cli import add_evaluate
+    from annotator.darknet.predict_cli import add_predict
 
     parser = make_parser("train-cli", "Train a Darknet network on a data set, and measure it.", _EXAMPLES)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

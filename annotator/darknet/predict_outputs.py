@@ -1,7 +1,9 @@
-"""Predictions as files that other tools read: COCO's results, and YOLO's text with confidences."""
+"""Predictions as files that other tools read: CSV, COCO's results, YOLO's text, and Darknet's own JSON."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -9,7 +11,90 @@ from typing import Any
 
 from converters.files import make_folder, write_atomic
 
-FORMATS = ("coco", "yolo")
+FORMATS = ("coco", "yolo", "darknet")
+"""What can be written beside ``predictions.csv`` and ``predictions.json``."""
+_CSV_COLUMNS = ("image", "label", "confidence", "x1", "y1", "x2", "y2")
+
+
+def write_predictions(
+    out: Path,
+    results: Sequence[dict[str, Any]],
+    class_names: Sequence[str],
+    weights: Path,
+    formats: Sequence[str] = (),
+) -> list[Path]:
+    """Write ``predictions.csv``, ``predictions.json`` and the other formats; returns what was written.
+
+    Args:
+        out: The folder.
+        results: As for :func:`write_coco`.
+        class_names: In the order of their ids.
+        weights: What the predictions were made with.
+        formats: Of :data:`FORMATS`.
+
+    Raises:
+        WriteError: It cannot be written.
+    """
+    written = [write_csv(out, results)]
+    content = {"weights": str(weights), "images": list(results)}
+    written.append(out / "predictions.json")
+    write_atomic(written[-1], json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    makers = {"coco": write_coco, "yolo": write_yolo, "darknet": write_darknet}
+    written += [makers[name](out, results, class_names) for name in FORMATS if name in formats]
+    return written
+
+
+def write_csv(out: Path, results: Sequence[dict[str, Any]]) -> Path:
+    """A line for each box: the picture, the class, the confidence and the edges in pixels.
+
+    Raises:
+        WriteError: It cannot be written.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_CSV_COLUMNS)
+    for result in results:
+        for box in result["boxes"]:
+            writer.writerow((result["image"], box["label"], box["confidence"], *box["xyxy"]))
+    path = out / "predictions.csv"
+    write_atomic(path, text.getvalue())
+    return path
+
+
+def write_darknet(out: Path, results: Sequence[dict[str, Any]], class_names: Sequence[str]) -> Path:
+    """What ``darknet detector test -out`` writes, but always as JSON that can be read.
+
+    Args and errors as for :func:`write_coco`.
+    """
+    ids = {name: index for index, name in enumerate(class_names)}
+    entries = [
+        {
+            "frame_id": number,
+            "filename": result["path"],
+            "objects": [
+                _darknet_object(box, ids, result["width"], result["height"]) for box in result["boxes"]
+            ],
+        }
+        for number, result in enumerate(results, 1)
+    ]
+    path = out / "predictions-darknet.json"
+    write_atomic(path, json.dumps(entries, ensure_ascii=False, indent=1) + "\n")
+    return path
+
+
+def _darknet_object(box: dict[str, Any], ids: dict[str, int], width: int, height: int) -> dict[str, Any]:
+    x1, y1, x2, y2 = box["xyxy"]
+    return {
+        "class_id": ids[box["label"]],
+        "name": box["label"],
+        "relative_coordinates": {
+            "center_x": round((x1 + x2) / 2 / width, 6),
+            "center_y": round((y1 + y2) / 2 / height, 6),
+            "width": round((x2 - x1) / width, 6),
+            "height": round((y2 - y1) / height, 6),
+        },
+        "confidence": box["confidence"],
+    }
 
 
 def write_coco(out: Path, results: Sequence[dict[str, Any]], class_names: Sequence[str]) -> Path:

@@ -193,19 +193,18 @@ def network_input(
 
         resized = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_LINEAR_EXACT)
         return resized.astype(np.float32) / np.float32(255)
-    pixels = rgb.astype(np.float32) / np.float32(255)
     if not letterbox:
-        return darknet_resize(pixels, width, height)
+        return darknet_resize(rgb, width, height)
     inner_width, inner_height = _letterbox_size((rgb.shape[1], rgb.shape[0]), width, height)
     canvas = np.full((height, width, 3), _GREY, dtype=np.float32)
     left, top = (width - inner_width) // 2, (height - inner_height) // 2
     canvas[top : top + inner_height, left : left + inner_width] = darknet_resize(
-        pixels, inner_width, inner_height
+        rgb, inner_width, inner_height
     )
     return canvas
 
 
-def darknet_resize(pixels: Floats, width: int, height: int) -> Floats:
+def darknet_resize(pixels: Floats | RgbImage, width: int, height: int) -> Floats:
     """Bilinear resize whose corners are the picture's corners, as Darknet's (not OpenCV's) is.
 
     Sample c of the output lies at c·(W-1)/(width-1) of the input, in float32. The last column is the
@@ -213,22 +212,27 @@ def darknet_resize(pixels: Floats, width: int, height: int) -> Floats:
     float32 rounds that position down, it comes out darker, and so it must here.
 
     Args:
-        pixels: Shape (H, W, channels), float32.
+        pixels: Shape (H, W, channels), float32; or uint8, which comes out as 0 to 1.
         width: Of the output, at least 1.
         height: Of the output, at least 1.
     """
     rows, columns = pixels.shape[:2]
     one = np.float32(1)
-    place, fraction = _samples(columns, width)
-    part = (one - fraction)[:, None] * pixels[:, place]
-    part += fraction[:, None] * pixels[:, np.minimum(place + 1, columns - 1)]
-    part[:, -1] = pixels[:, -1]
-    if columns == 1:
-        part[:] = pixels[:, :1]
     place, fraction = _samples(rows, height)
-    result: Floats = (one - fraction)[:, None, None] * part[place]
+    below = np.minimum(place + 1, rows - 1)
+    # Of a large picture few rows count: no other pixel is made a float.
+    needed, at = np.unique(np.concatenate([place, below]), return_inverse=True)
+    used = pixels[needed]
+    upper, lower = at[:height], at[height:]
+    across, share = _samples(columns, width)
+    part = (one - share)[:, None] * _as_float(used[:, across])
+    part += share[:, None] * _as_float(used[:, np.minimum(across + 1, columns - 1)])
+    part[:, -1] = _as_float(used[:, -1])
+    if columns == 1:
+        part[:] = _as_float(used[:, :1])
+    result: Floats = (one - fraction)[:, None, None] * part[upper]
     if rows > 1:
-        result[:-1] += fraction[:-1, None, None] * part[np.minimum(place + 1, rows - 1)[:-1]]
+        result[:-1] += fraction[:-1, None, None] * part[lower[:-1]]
     return result
 
 
@@ -337,6 +341,12 @@ def _samples(count: int, wanted: int) -> tuple[npt.NDArray[np.intp], Floats]:
     place = np.arange(wanted, dtype=np.float32) * scale
     index = np.minimum(place.astype(np.intp), count - 1)
     return index, (place - index.astype(np.float32)).astype(np.float32)
+
+
+def _as_float(pixels: Floats | RgbImage) -> Floats:
+    if pixels.dtype == np.uint8:
+        return pixels.astype(np.float32) / np.float32(255)
+    return pixels.astype(np.float32, copy=False)
 
 
 def _letterbox_size(size: tuple[int, int], width: int, height: int) -> tuple[int, int]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,10 @@ from typing import Any, Self
 
 import numpy as np
 
+from annotator.darknet.cameras import Source, named, no_picture
+from annotator.darknet.engines import Engine
+from annotator.darknet.looking import Shown
 from annotator.darknet.pictures import draw_predictions
-from annotator.darknet.predictor import Predictor
 from converters.colours import Rgb
 from converters.errors import DataError, FormatError, UsageError, WriteError
 from converters.images import RgbImage
@@ -25,6 +28,11 @@ TARGETS = {".mp4": "mp4v", ".avi": "MJPG"}
 _FALLBACK_FPS = 25.0
 _LOST = 0.02
 """Share of the announced frames that may be missing at the end: containers count roughly."""
+_PATIENCE_MS = 8000
+"""Milliseconds that an address may take to answer."""
+_LONGEST_STILL = 10.0
+"""Seconds that one frame stands at most in what is written: a time beyond that is a broken one."""
+_WIDE_FPS, _WHOLE_FPS = 65.0, 650.0
 
 FrameCallback = Callable[[int, RgbImage, tuple[Box, ...]], None]
 """Called with (number of the frame from 0, the frame, its predictions). It may raise to cancel."""
@@ -39,33 +47,37 @@ class FrameSource:
     """Frames of a video file or a camera, one after another.
 
     Args:
-        source: A video file, or the number of a camera.
+        source: A video file, the number of a camera, or the address of one.
 
     Attributes:
-        size: (width, height) of the frames.
+        size: (width, height) of the frames, upright: what a telephone filmed sideways is turned.
         fps: Frames a second; 25 where the source does not say.
         count: Number of frames that are announced, 0 for a camera and where the file does not say.
         position: Number of the next frame.
+        seconds: When the last frame is shown, from the first on. Frames need not follow one another evenly.
+        is_live: Whether it goes on whether or not anybody looks.
 
     Raises:
         FormatError: The file is missing or is no video that can be read.
         DataError: There is no such camera, or it gives no picture.
     """
 
-    def __init__(self, source: Path | int) -> None:
+    def __init__(self, source: Source) -> None:
         import cv2
 
         self.source = source
-        if isinstance(source, Path) and not source.is_file():
+        self.is_live = not isinstance(source, Path)
+        if isinstance(source, Path) and (not source.exists() or source.is_dir()):
             raise FormatError("there is no such video.", path=source, code="video-missing")
-        with _quiet():
-            self._capture: Any = cv2.VideoCapture(source if isinstance(source, int) else str(source))
+        self._capture: Any = _opened(source)
         first = self._grab() if self._capture.isOpened() else None
         if first is None:
             self._capture.release()
             raise self._unreadable()
         self._next: RgbImage | None = first
         self.position = 0
+        self.seconds = 0.0
+        self._began = self._now()
         self.size = (first.shape[1], first.shape[0])
         fps = float(self._capture.get(cv2.CAP_PROP_FPS))
         self.fps = fps if 0 < fps <= 1000 else _FALLBACK_FPS
@@ -75,20 +87,29 @@ class FrameSource:
     @property
     def title(self) -> str:
         """What it is called."""
-        return self.source.name if isinstance(self.source, Path) else f"camera {self.source}"
+        return named(self.source)
 
     def read(self) -> RgbImage | None:
         """The next frame, shape (height, width, 3), RGB; None at the end."""
-        frame = self._next if self._next is not None else self._grab()
-        self._next = None
-        if frame is not None:
+        if self._next is not None:
+            frame, self._next = self._next, None
             self.position += 1
-        return frame
+            return frame
+        grabbed = self._grab()
+        if grabbed is not None:
+            # A time that stands still is none: some containers do not tell it.
+            told = self._now() - self._began
+            even = self.position / self.fps
+            self.seconds = told if told > self.seconds else max(even, self.seconds + 1 / self.fps)
+            self.position += 1
+        return grabbed
 
     def broke_off(self) -> str:
         """After the last frame: a sentence where the source ended too early, else empty."""
         if isinstance(self.source, int):
             return f"{self.title} gives no more pictures (unplugged, or used by another program)."
+        if isinstance(self.source, str):
+            return f"{self.title} sends no more pictures."
         if self.count and self.position < self.count * (1 - _LOST) - 1:
             return (
                 f"{self.title} breaks off: {self.position:,} of {self.count:,} frames can be read. "
@@ -122,13 +143,15 @@ class FrameSource:
             return np.repeat(frame[..., None], 3, axis=2)
         return np.ascontiguousarray(frame[..., 2::-1])
 
+    def _now(self) -> float:
+        """Seconds at which the frame that was grabbed last is shown; 0 where nobody tells."""
+        import cv2
+
+        return float(self._capture.get(cv2.CAP_PROP_POS_MSEC)) / 1000
+
     def _unreadable(self) -> DataError:
-        if isinstance(self.source, int):
-            return DataError(
-                f"camera {self.source} gives no picture.",
-                code="no-camera",
-                hint="Is it plugged in, and not used by another program? The first camera has the number 0.",
-            )
+        if not isinstance(self.source, Path):
+            return no_picture(self.source)
         return FormatError(
             "is no video that can be read.",
             path=self.source,
@@ -158,23 +181,41 @@ class VideoFile:
             raise UsageError("a video can be saved as .mp4 or .avi.", path=target)
         self.target = target
         self.size = size
+        self.fps = _writable(fps)
+        self.frames = 0
+        self._last: RgbImage | None = None
         self._part = target.with_name(f".{target.stem}.part{target.suffix}")
         fourcc = cv2.VideoWriter.fourcc(*encoder)
         with _quiet():
-            self._writer = cv2.VideoWriter(str(self._part), fourcc, fps, size)
+            self._writer = cv2.VideoWriter(str(self._part), fourcc, self.fps, size)
         if not self._writer.isOpened():
             self.discard()
             raise WriteError(
                 "the video cannot be written.", path=target, hint="Is there room, and may you write there?"
             )
 
-    def write(self, rgb: RgbImage) -> None:
-        """Add a frame (of another size than the first: it is resized)."""
+    def write(self, rgb: RgbImage, at: float | None = None) -> None:
+        """Add a frame (of another size than the first: it is resized).
+
+        Args:
+            rgb: Shape (height, width, 3), uint8.
+            at: Seconds from the first frame on at which it is to be seen: the frame before it stands until
+                then, and where the two come closer than the video can show, the first is left out.
+        """
         import cv2
 
         if (rgb.shape[1], rgb.shape[0]) != self.size:
             rgb = cv2.resize(rgb, self.size).astype(np.uint8)
-        self._writer.write(np.ascontiguousarray(rgb[..., ::-1]))
+        frame: RgbImage = np.ascontiguousarray(rgb[..., ::-1])
+        if at is None:
+            self._writer.write(frame)
+            self.frames += 1
+            return
+        due = min(round(at * self.fps), self.frames + round(_LONGEST_STILL * self.fps))
+        while self._last is not None and self.frames < due:
+            self._writer.write(self._last)
+            self.frames += 1
+        self._last = frame
 
     def finish(self) -> None:
         """Close it and give it its name.
@@ -182,6 +223,9 @@ class VideoFile:
         Raises:
             WriteError: The disk is full, say.
         """
+        if self._last is not None:
+            self._writer.write(self._last)
+            self._last = None
         self._writer.release()
         try:
             if not self._part.stat().st_size:
@@ -213,52 +257,83 @@ class Watched:
 
 
 def watch(
-    predictor: Predictor,
+    engine: Engine,
     source: FrameSource,
     *,
     target: Path | None = None,
-    threshold: float = 0.25,
+    shown: Shown = Shown(),  # noqa: B008 - frozen
     colours: Mapping[str, Rgb] | None = None,
     most: int = 0,
     on_frame: FrameCallback | None = None,
+    tick: Callable[[], None] | None = None,
 ) -> Watched:
     """Let a network look at every frame, and save the video with its predictions drawn.
 
     Args:
-        predictor: The network.
+        engine: Who looks.
         source: The frames.
         target: Where the video goes; None: nowhere. Where this raises, nothing is left there.
-        threshold: Confidence that a prediction must exceed.
+        shown: Which predictions are drawn.
         colours: Of the classes.
         most: End after so many frames (a camera never ends); 0: at the end.
         on_frame: Told of each frame.
+        tick: Called often; it may raise to end that.
 
     Raises:
         WriteError: The video cannot be written.
         UsageError: ``target`` ends in something else than .mp4 or .avi.
     """
     video = VideoFile(target, source.size, source.fps) if target is not None else None
+    times: list[float] = []
     number = 0
-    ended = False
-    try:
-        while not most or number < most:
+
+    def frames() -> Iterator[RgbImage]:
+        while not most or len(times) < most:
             frame = source.read()
             if frame is None:
-                ended = True
-                break
-            boxes = predictor.predict(frame, threshold=threshold)
+                return
+            times.append(source.seconds)
+            yield frame
+
+    try:
+        for number, (frame, boxes) in enumerate(engine.look(frames(), tick=tick), 1):
+            kept = shown.of(boxes)
             if video is not None:
-                video.write(draw_predictions(frame, boxes, colours or {}))
+                video.write(draw_predictions(frame, kept, colours or {}), times[number - 1])
             if on_frame is not None:
-                on_frame(number, frame, boxes)
-            number += 1
+                on_frame(number - 1, frame, kept)
         if video is not None:
             video.finish()
     except BaseException:
         if video is not None:
             video.discard()
         raise
-    return Watched(number, source.broke_off() if ended else "")
+    return Watched(number, source.broke_off() if not most or number < most else "")
+
+
+def source_stem(source: Source) -> str:
+    """The name of a source for the files that come of it, without an ending."""
+    if isinstance(source, Path):
+        return source.stem
+    if isinstance(source, int):
+        return f"camera-{source}"
+    return re.sub(r"[^\w.-]+", "-", named(source).partition("://")[2]).strip("-.")[:80] or "camera"
+
+
+def _opened(source: Source) -> Any:
+    import cv2
+
+    with _quiet():
+        if isinstance(source, str):
+            patience = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _PATIENCE_MS]
+            patience += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, _PATIENCE_MS]
+            return cv2.VideoCapture(source, cv2.CAP_FFMPEG, patience)
+        return cv2.VideoCapture(source if isinstance(source, int) else str(source))
+
+
+def _writable(fps: float) -> float:
+    """Frames a second as the encoder of mp4 takes them: a fraction with at most 65,535 below."""
+    return round(fps, 3 if fps < _WIDE_FPS else 2 if fps < _WHOLE_FPS else 0)
 
 
 class _quiet:  # noqa: N801 - used as a statement, like contextlib's

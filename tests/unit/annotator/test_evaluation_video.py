@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from annotator.darknet import cli
+from annotator.darknet.engines import OpenCvEngine
 from annotator.darknet.predictor import open_run_predictor
 from annotator.darknet.runs import RunFolder
 from annotator.darknet.video import FrameSource, VideoFile, is_video, watch
@@ -37,6 +38,10 @@ def run(tmp_path: Path) -> RunFolder:
     return made
 
 
+def looker(run: RunFolder) -> OpenCvEngine:
+    return OpenCvEngine(open_run_predictor(run, threshold=0.25))
+
+
 CELLS = ["r...............", "....g...........", "................", "r....g.........."]
 
 
@@ -49,7 +54,7 @@ def test_every_frame_is_looked_at_and_drawn(tmp_path: Path, run: RunFolder, suff
     with FrameSource(path) as source:
         assert (source.size, source.count, round(source.fps)) == ((128, 128), 4, 10)
         done = watch(
-            open_run_predictor(run),
+            looker(run),
             source,
             target=target,
             colours={"mask": (255, 255, 0)},
@@ -64,7 +69,7 @@ def test_every_frame_is_looked_at_and_drawn(tmp_path: Path, run: RunFolder, suff
 
 def test_it_ends_where_it_is_told_to(tmp_path: Path, run: RunFolder) -> None:
     with FrameSource(make_video(tmp_path / "film.avi", CELLS)) as source:
-        assert watch(open_run_predictor(run), source, most=2).frames == 2
+        assert watch(looker(run), source, most=2).frames == 2
 
 
 def test_a_cut_video_is_a_sentence(tmp_path: Path, run: RunFolder) -> None:
@@ -73,7 +78,7 @@ def test_a_cut_video_is_a_sentence(tmp_path: Path, run: RunFolder) -> None:
     path.write_bytes(whole[: len(whole) // 2])
     with FrameSource(path) as source:
         source.count = 80  # the index at its end is gone
-        done = watch(open_run_predictor(run), source)
+        done = watch(looker(run), source)
     assert 0 < done.frames < 80
     assert "breaks off" in done.problem
 
@@ -102,7 +107,7 @@ def test_a_video_that_cannot_be_written_leaves_nothing(tmp_path: Path, run: RunF
 
     target = tmp_path / "seen.avi"
     with FrameSource(make_video(tmp_path / "film.avi", CELLS)) as source, pytest.raises(KeyboardInterrupt):
-        watch(open_run_predictor(run), source, target=target, on_frame=cancel)
+        watch(looker(run), source, target=target, on_frame=cancel)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["film.avi", "work"]
 
 

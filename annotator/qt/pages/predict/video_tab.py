@@ -21,6 +21,7 @@ from PyQt5.QtWidgets import (
 )
 
 from annotator import messages
+from annotator.darknet.engines import OpenCvEngine
 from annotator.darknet.predictor import LOWEST_CONFIDENCE, open_run_predictor
 from annotator.darknet.runs import RunFolder
 from annotator.darknet.video import SUFFIXES, FrameSource, watch
@@ -347,13 +348,12 @@ class VideoTab(QWidget):
         threshold = self.threshold.value() / 100
 
         def work(tell: object) -> tuple[Path, str]:
-            predictor = open_run_predictor(run)
+            engine = OpenCvEngine(open_run_predictor(run, threshold=threshold))
             with FrameSource(path) as source:
                 done = watch(
-                    predictor,
+                    engine,
                     source,
                     target=target,
-                    threshold=threshold,
                     colours=class_colours(run.info.class_names),
                     on_frame=lambda number, *_: tell(number + 1, max(source.count, number + 1)),
                 )
