@@ -55,6 +55,11 @@ def size_of_folder(folder: Path) -> int:
     return total
 
 
+def freed_by_folder(folder: Path) -> int:
+    """Bytes that deleting a folder frees: files that have another name elsewhere free none."""
+    return sum(freed_by(Path(place) / name) for place, _, names in os.walk(folder) for name in names)
+
+
 class Forecast:
     """How long work will still take, from how long it took so far."""
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from annotator.core.amounts import freed_by, size_of_file, size_of_folder
+from annotator.core.amounts import freed_by, freed_by_folder, size_of_file
 from annotator.core.system_trash import move_to_trash
 from annotator.darknet.evaluation import load_stored
 from annotator.darknet.runs import RunFolder, SavedWeights, list_runs
@@ -28,7 +28,7 @@ class RunRow:
         run: Its folder.
         status: ``running``, ``finished``, ``stopped`` or ``failed``.
         best_map: The best mAP@0.50 that was measured on validation, 0 to 1; None where none was.
-        size: Bytes of all of it.
+        size: Bytes of all of it that deleting it frees (pictures are links, and free none).
         weights: Bytes of its weights.
         kept: The weights that are worth keeping: the best and the last.
         spare: Those in between.
@@ -65,7 +65,7 @@ def row_of(run: RunFolder) -> RunRow:
         run,
         run.status,
         _best_map(run),
-        size_of_folder(run.path),
+        freed_by_folder(run.path),
         sizes,
         kept,
         spare,

@@ -23,12 +23,14 @@ from annotator.darknet.outcome import Outcome
 from annotator.darknet.plans import Resumption, RunPlan, plan_run
 from annotator.darknet.preflight import fix_of
 from annotator.darknet.queue_cli import add_queue
+from annotator.darknet.run_data import is_own
 from annotator.darknet.runs import RunFolder, data_hash
 from annotator.darknet.talk import EventLines, Talk
 from annotator.darknet.trainer import Start, Trainer, newest_sound
 from annotator.darknet.weights_cli import add_weights
 from converters.commands import ExitStatus, make_parser, print_json, print_report, run_command, say
 from converters.errors import DataError, UsageError
+from converters.model import Split
 from converters.report import Report
 from converters.work import open_work
 
@@ -231,7 +233,7 @@ def _run(args: argparse.Namespace) -> int:
     run = plan.create()
     if args.detach:
         return _detach(args, run, darknet)
-    return _train(args, run, darknet, Start(plan.weights, clear=True))
+    return _train(args, run, darknet, Start(plan.start_of(run), clear=True))
 
 
 def _check(args: argparse.Namespace) -> int:
@@ -294,7 +296,11 @@ def _resume(args: argparse.Namespace) -> int:
         args.resume_to = plan.wanted
         return _detach(args, run, plan.darknet)
     if data_hash(run) != run.info.data.get("hash"):
-        say("note: lists or labels have changed since this run was made.")
+        own = all(map(is_own, run.own_list(Split.TRAIN)))
+        on = (
+            "it goes on with the pictures and labels it began with" if own else "it goes on with the new ones"
+        )
+        say(f"note: lists or labels have changed since this run was made: {on}.")
     if plan.newest is None:
         say("nothing was saved yet: starting anew in the same folder.")
     else:

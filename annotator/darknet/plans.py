@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,12 +11,15 @@ from pathlib import Path
 
 from annotator.darknet.cfg import Cfg, write_cfg
 from annotator.darknet.dialect import Darknet
+from annotator.darknet.launcher import train_command
 from annotator.darknet.network_cli import make_network
 from annotator.darknet.networks import default_max_batches, extended
 from annotator.darknet.preflight import check_training
-from annotator.darknet.runs import RunFolder, SavedWeights, read_list
+from annotator.darknet.run_data import read_list
+from annotator.darknet.runs import RunFolder, SavedWeights
 from annotator.darknet.trainer import Start
 from annotator.darknet.weights_cli import find_weights
+from converters.files import write_atomic
 from converters.model import Split
 from converters.report import Report
 from converters.work import WorkFolder, read_names, write_lists
@@ -59,7 +63,7 @@ class RunPlan:
 
     def create(self) -> RunFolder:
         """Make its folder. Raises as :meth:`RunFolder.create`."""
-        return RunFolder.create(
+        run = RunFolder.create(
             self.work,
             network=self.network,
             cfg=self.cfg,
@@ -68,6 +72,26 @@ class RunPlan:
             weights=self.weights,
             asked=sys.argv,
         )
+        write_atomic(run.path / "train.sh", self._script(run))
+        return run
+
+    def _script(self, run: RunFolder) -> str:
+        """How anybody repeats the training without this program."""
+        program, *arguments = train_command(run, self.darknet, weights=self.start_of(run), clear=True)
+        asked = "echo yes | " if self.darknet.dialect == "hank" else "exec "  # it asks before it uses a CPU
+        lines = [
+            "#!/bin/sh",
+            f"# Repeats this training with Darknet alone ({self.darknet.title}); another one can be named:",
+            "#   DARKNET=/path/to/darknet sh train.sh",
+            "# It needs nothing but this folder, and writes over what is in backup/.",
+            'cd "$(dirname "$0")" || exit',
+            f'{asked}"${{DARKNET:-{program}}}" {shlex.join(arguments)}',
+        ]
+        return "\n".join(lines) + "\n"
+
+    def start_of(self, run: RunFolder) -> Path | None:
+        """The weights that a run of this plan begins with, its own copy of them."""
+        return run.start_weights or self.weights
 
 
 def plan_run(args: argparse.Namespace, work: WorkFolder, darknet: Darknet) -> RunPlan:
@@ -116,7 +140,7 @@ class Resumption:
         run = self.run
         return check_training(
             run.path,
-            {split: run.read_list(split) for split in Split},
+            {split: run.own_list(split) for split in Split},
             run.info.class_names,
             self.darknet,
             self._cfg(),
@@ -147,4 +171,6 @@ class Resumption:
     def _weights(self) -> Path | None:
         if self.newest:
             return self.newest.path
+        if self.run.start_weights is not None:
+            return self.run.start_weights
         return Path(self.run.info.weights) if self.run.info.weights else None

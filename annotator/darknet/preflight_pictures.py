@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from annotator.darknet.dialect import Darknet
-from annotator.darknet.runs import is_safe_entry
+from annotator.darknet.run_data import is_safe_entry
 from converters.errors import DataError, FormatError
 from converters.images import DARKNET_SUFFIXES, read_header
 from converters.model import Split

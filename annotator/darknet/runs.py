@@ -2,6 +2,9 @@
 
 work/runs/20260114-093012-yolov3-tiny/
   net.cfg obj.data obj.names train.txt val.txt test.txt   what Darknet reads (it runs in this folder)
+  obj/ augmented/   the pictures (links, where the file system can) and their labels as they were then
+  start.weights  the weights that it began with, where it did not begin at random
+  train.sh       repeats the training: the plain command line
   backup/        weights
   darknet.log    all that Darknet printed
   metrics.csv    a line an iteration
@@ -18,7 +21,6 @@ import hashlib
 import io
 import json
 import os
-import re
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -32,6 +34,7 @@ from annotator.darknet.cfg import Cfg, read_cfg, write_cfg
 from annotator.darknet.data_record import record_of, render_record
 from annotator.darknet.dialect import Darknet
 from annotator.darknet.provenance import augmentation_of, versions
+from annotator.darknet.run_data import give_pictures, in_the_set, keep_weights, read_list, refuse_unsafe
 from annotator.darknet.weights import read_weights_header
 from converters.errors import DataError, FormatError, UsageError, WriteError
 from converters.files import make_folder, write_atomic
@@ -45,7 +48,6 @@ STATUSES = ("running", "finished", "stopped", "failed")
 _DYING_SECONDS = 2.0
 """A killed Darknet counts as dead when its first thread is; the others give the run back a little later."""
 _DYING_LOOK_SECONDS = 0.05
-_SAFE_ENTRY = re.compile(r"[\w./+@=,:-]+")
 _KINDS = {"final": "final", "last": "last", "best": "best", "ema": "ema"}
 _ORDER = ("final", "numbered", "last", "backup", "best", "ema")  # of the same iteration, the first is taken
 
@@ -171,12 +173,26 @@ class RunFolder:
         """The data set it belongs to."""
         return self.path.parent.parent
 
+    @property
+    def start_weights(self) -> Path | None:
+        """Its own copy of the weights it began with; None where it has none."""
+        path = self.path / "start.weights"
+        return path if path.is_file() else None
+
     def list_of(self, split: Split) -> Path:
         """The run's own list of a split."""
         return self.path / f"{split}.txt"
 
     def read_list(self, split: Split) -> list[str]:
-        """The pictures of a split, relative to the run folder. Raises as :func:`read_list`."""
+        """The pictures of a split in the data set (``../../obj/a.png``). Raises as :func:`own_list`."""
+        return [in_the_set(entry) for entry in self.own_list(split)]
+
+    def own_list(self, split: Split) -> list[str]:
+        """The pictures of a split as Darknet reads them, relative to the run folder.
+
+        Raises:
+            FormatError: The list cannot be read.
+        """
         return read_list(self.list_of(split))
 
     @classmethod
@@ -234,9 +250,10 @@ class RunFolder:
         make_folder(run.backup)
         write_cfg(run.cfg, cfg)
         write_atomic(run.names, "".join(f"{name}\n" for name in names))
-        for split, entries in lists.items():
-            write_atomic(run.list_of(split), "".join(f"../../{entry}\n" for entry in entries))
+        give_pictures(folder, work, lists)
         # No blanks in the values: two of the three Darknets remove them. So all paths are relative.
+        if weights is not None and weights.is_file():
+            keep_weights(weights, folder / "start.weights")
         write_atomic(
             run.data,
             f"classes = {len(names)}\ntrain = train.txt\nvalid = val.txt\n"
@@ -415,27 +432,6 @@ def list_runs(work: Path) -> list[RunFolder]:
     return runs
 
 
-def read_list(path: Path) -> list[str]:
-    """The lines of a list of pictures.
-
-    Raises:
-        FormatError: It cannot be read, is not UTF-8, or has a blank line.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise FormatError("is not UTF-8 text.", path=path, code="bad-encoding") from error
-    except OSError as error:
-        raise FormatError(
-            f"cannot be read: {error.strerror or error}.", path=path, code="bad-list"
-        ) from error
-    lines = text.splitlines()
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            raise FormatError("blank line in a list of pictures.", path=path, line=number, code="bad-list")
-    return lines
-
-
 def read_metrics(path: Path) -> list[dict[str, str]]:
     """The whole lines of metrics.csv as text; a last line cut short and a missing file are nothing."""
     try:
@@ -444,31 +440,6 @@ def read_metrics(path: Path) -> list[dict[str, str]]:
         return []
     rows = csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1]))
     return [row for row in rows if (row["iteration"] or "").isdigit() and all(row.values())]
-
-
-def is_safe_entry(entry: str) -> bool:
-    """Whether a path in a list may reach Darknet: no blank, nothing that means something to a shell."""
-    return _SAFE_ENTRY.fullmatch(entry) is not None and not entry.startswith("-")
-
-
-def refuse_unsafe(lists: Mapping[Split, Sequence[str]], work: WorkFolder) -> None:
-    """Refuse blanks and characters that mean something to a shell in the paths of the lists.
-
-    One of the Darknets puts the name of a bad label into a shell command.
-
-    Raises:
-        UsageError: A path has such a character.
-    """
-    for split, entries in lists.items():
-        for number, entry in enumerate(entries, 1):
-            if not is_safe_entry(entry):
-                raise UsageError(
-                    f"{entry!r} has a blank or a character that must not reach Darknet.",
-                    path=work.list_of(split),
-                    line=number,
-                    code="unsafe-name",
-                    hint="Rename the picture: letters, digits, and . _ - are fine.",
-                )
 
 
 def now() -> str:

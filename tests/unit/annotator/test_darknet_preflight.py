@@ -16,7 +16,7 @@ from annotator.darknet.dialect import Darknet
 from annotator.darknet.gpu import Gpu, GpuState, read_gpus, read_nvcc
 from annotator.darknet.networks import build
 from annotator.darknet.preflight import FIXES, check_training, fix_of, kept_files
-from annotator.darknet.runs import read_list
+from annotator.darknet.run_data import read_list
 from converters.model import Split
 
 DEBIAN = Darknet(Path("/usr/bin/darknet"), "pjreddie")
@@ -410,7 +410,7 @@ def test_check_names_a_network_that_the_darknet_runs_wrong(work, tmp_path, capsy
 
 def test_check_of_a_run(run, tmp_path, capsys):
     darknet = str(write_program(tmp_path / "darknet", OLD))
-    write_weights(run.backup / "net_final.weights", 400, parameter_count(CFG))
+    write_weights(run.backup / "net_final.weights", 400, parameter_count(CFG), value=0.5)
     assert main(["check", str(run.path), "--darknet", darknet]) == 1
     assert "[max-batches-reached]" in capsys.readouterr().out
     assert main(["check", str(run.path), "--darknet", darknet, "--max-batches", "300"]) == 0

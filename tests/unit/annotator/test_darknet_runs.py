@@ -14,7 +14,8 @@ from annotator.darknet.blocks import parameter_count
 from annotator.darknet.cfg import Cfg, parse_cfg
 from annotator.darknet.dialect import Darknet
 from annotator.darknet.networks import build
-from annotator.darknet.runs import RunFolder, data_hash, list_runs, read_list, read_metrics
+from annotator.darknet.run_data import read_list
+from annotator.darknet.runs import RunFolder, data_hash, list_runs, read_metrics
 from annotator.darknet.weights import all_finite, ends_in_nothing, read_weights_header
 from converters.errors import FormatError, UsageError
 from converters.model import Split
@@ -37,7 +38,8 @@ def test_what_a_run_holds(tmp_path):
     run = make_run(tmp_path)
     assert re.fullmatch(r"\d{8}-\d{6}-yolov3-tiny", run.path.name)
     assert run.path.parent.name == "runs"
-    assert read_list(run.path / "train.txt") == [f"../../obj/p{index}.png" for index in range(4)]
+    assert read_list(run.path / "train.txt") == [f"obj/p{index}.png" for index in range(4)]
+    assert run.read_list(Split.TRAIN) == [f"../../obj/p{index}.png" for index in range(4)]
     assert [(run.path / entry).is_file() for entry in run.read_list(Split.VAL)] == [True]
     assert run.data.read_text().splitlines() == [
         "classes = 2",
