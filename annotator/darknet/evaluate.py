@@ -30,11 +30,12 @@ from annotator.darknet.evaluation import (
     load_stored,
     save,
 )
+from annotator.darknet.evaluation_notes import CONF_THRESHOLD, held_back, note_numbers
 from annotator.darknet.metrics import Metrics, evaluate_detections, match_image
 from annotator.darknet.predictor import open_run_predictor
-from annotator.darknet.runs import RunFolder, data_hash, now
-from annotator.darknet.weights import all_finite, read_weights_header
-from converters.errors import DataError, FormatError, ImageError
+from annotator.darknet.runs import RunFolder, now
+from annotator.darknet.weights import read_weights_header
+from converters.errors import DataError, ImageError
 from converters.formats.base import LoadOptions
 from converters.images import load_rgb
 from converters.model import AnnotatedImage, Box, Split
@@ -43,10 +44,6 @@ from converters.report import Report
 
 ProgressCallback = Callable[[int, int, str], None]
 """Called with (pictures done, pictures in all, what is being measured). It may raise to cancel."""
-
-CONF_THRESHOLD = 0.25
-FEW_TRUTHS = 50
-"""An AP that rests on fewer boxes is said with its interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +77,20 @@ def evaluate_run(
     on_progress: ProgressCallback | None = None,
     weights: Path | None = None,
     conf_threshold: float = CONF_THRESHOLD,
+    test_again: bool = False,
 ) -> Evaluation:
     """Measure a run and write evaluation.json (the page: :mod:`annotator.darknet.evaluation_report`).
 
-    What was measured before on the same pictures, labels and weights is not measured again.
+    What was measured before on the same pictures, labels and weights is not measured again. Where other
+    weights of the run were measured on test before, the number of those stands, unless ``test_again``.
 
     Args:
         run: The run.
         on_progress: Told how far it is.
         weights: Measure these weights only, and take them (default: all, and the best is taken).
         conf_threshold: Confidence above which a prediction counts as TP or FP.
+        test_again: Measure test with the chosen weights though it was measured with others. That is
+            written down: a number that weights are chosen by is no test.
 
     Raises:
         WeightsError: There are no weights yet, or those named do not fit.
@@ -128,10 +129,14 @@ def evaluate_run(
         report=report,
     )
     _keep_validation(run, evaluation, val, stored.validation if stored else None, looked, progress)
-    _on_test(run, evaluation, test, progress)
+    if held_back(evaluation, stored) and not test_again:
+        _keep_test(run, evaluation, test, stored, progress)
+    else:
+        _on_test(run, evaluation, test, progress)
     if weights is not None and stored is not None:
         _keep_table(evaluation, stored, val)
-    _note_numbers(run, evaluation, val, test)
+    shared = {pictures.split: (pictures.entries, len(pictures)) for pictures in (val, test)}
+    note_numbers(run, evaluation, shared)
     progress.finish()
     save(run, evaluation)
     return evaluation
@@ -484,6 +489,20 @@ def _on_test(run: RunFolder, evaluation: Evaluation, test: SplitSet, progress: _
         evaluation.test_looks = (*evaluation.test_looks, look)
 
 
+def _keep_test(
+    run: RunFolder, evaluation: Evaluation, test: SplitSet, stored: Stored | None, progress: _Progress
+) -> None:
+    """Test was measured with other weights: that number stands, with its pictures if they are the same."""
+    progress.step(f"{Split.TEST}, stored", len(test))
+    evaluation.test = stored.test if stored is not None else None
+    if evaluation.test is None or evaluation.test.fingerprint != test.fingerprint:
+        return
+    kept = load_predictions(run, evaluation.test.sha256, test.fingerprint)
+    if kept is not None:
+        found = _stored_results(kept, test, evaluation.conf_threshold, evaluation.report)
+        evaluation.images = tuple(found or ())
+
+
 def _stored_results(
     stored: StoredPredictions, test: SplitSet, conf_threshold: float, report: Report
 ) -> list[ImageResult] | None:
@@ -518,76 +537,3 @@ def _keep_table(evaluation: Evaluation, stored: Stored, val: SplitSet) -> None:
     table = sorted([*others, chosen], key=lambda one: one.iteration)
     evaluation.checkpoints = tuple(table)
     evaluation.chosen = table.index(chosen)
-
-
-def _note_numbers(run: RunFolder, evaluation: Evaluation, val: SplitSet, test: SplitSet) -> None:
-    """Say what a reader of the numbers must know."""
-    note = evaluation.notes.append
-    chosen = evaluation.chosen_weights
-    if evaluation.validation is None:
-        note(
-            f"Validation has no picture to measure, so nothing could be compared: the {chosen.kind} weights "
-            "were taken."
-        )
-    elif evaluation.chosen_by == "validation" and not evaluation.validation.metrics.mean_ap:
-        note("None of the weights found anything right on validation. Train longer, or look at the labels.")
-    if evaluation.test is None:
-        note("Test has no picture to measure: there is no number for pictures that nothing was chosen by.")
-    else:
-        _note_test(evaluation, evaluation.test)
-    for measured in (evaluation.validation, evaluation.test):
-        if measured is not None:
-            _note_classes(measured, note)
-    trained_on = set(run.read_list(Split.TRAIN))
-    for pictures in (val, test):
-        shared = len(trained_on.intersection(pictures.entries))
-        if shared:
-            note(
-                f"{shared} of the {len(pictures)} pictures of {pictures.split} are in the training list: "
-                "the numbers are too good."
-            )
-    if run.running_pid() is not None:
-        note("The training is still running: later weights are not in this table.")
-    if run.info.data.get("hash") not in (None, data_hash(run)):
-        note("Labels were changed since the training began; these numbers are against the present ones.")
-    try:
-        if not all_finite(chosen.path_in(run)):
-            note(f"{chosen.weights} holds values that are no numbers: its training diverged.")
-    except FormatError as error:
-        note(str(error))
-
-
-def _note_test(evaluation: Evaluation, test: Measured) -> None:
-    chosen = evaluation.chosen_weights
-    if not evaluation.test_measured_now:
-        note = (
-            f"Test was measured with these weights on {test.measured[:10]}; that stands, it was not repeated."
-        )
-        if test.metrics.conf_threshold != CONF_THRESHOLD:
-            note += f" TP, FP and FN are counted at confidence {test.metrics.conf_threshold:g}."
-        evaluation.notes.append(note)
-    same_set = {look.sha256 for look in evaluation.test_looks if look.fingerprint == test.fingerprint}
-    if len(same_set - {chosen.sha256}) > 0:
-        evaluation.notes.append(
-            f"Test has been measured with {len(same_set)} weights of this run. "
-            "A number that weights are chosen by is no longer a test."
-        )
-
-
-def _note_classes(measured: Measured, note: Callable[[str], None]) -> None:
-    metrics = measured.metrics
-    for name in metrics.absent:
-        note(f"{name} has no box in {measured.split}: it counts as 0 in mAP, as Darknet counts it.")
-    if metrics.absent and metrics.mean_ap_of_present:
-        note(
-            f"Over the classes that {measured.split} has, "
-            f"mAP@0.50 is {100 * metrics.mean_ap_of_present:.2f} %."
-        )
-    for one in metrics.classes:
-        if one.interval is not None and one.truths < FEW_TRUTHS:
-            low, high = (100 * end for end in one.interval)
-            boxes = "1 box" if one.truths == 1 else f"{one.truths} boxes"
-            note(
-                f"{one.name}: the AP of {100 * one.ap:.0f} % on {measured.split} rests on {boxes} "
-                f"(95 % interval {low:.0f} to {high:.0f} %)."
-            )

@@ -11,8 +11,11 @@ from converters.commands import Bar, print_json, print_report, say
 
 if TYPE_CHECKING:
     from annotator.darknet.coco_metrics import CocoClass, CocoMetrics
+    from annotator.darknet.darknet_count import DarknetCount
+    from annotator.darknet.dialect import Darknet
     from annotator.darknet.evaluation import Evaluation
     from annotator.darknet.metrics import Metrics
+    from annotator.darknet.runs import RunFolder
 
 _EVALUATE_EXAMPLES = """examples:
   train-cli evaluate work/runs/20260114-093012-yolov4
@@ -35,6 +38,17 @@ def add_evaluate(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]
     )
     parser.add_argument("run", type=Path, metavar="RUN", help="the run's folder")
     parser.add_argument("--weights", type=Path, metavar="FILE", help="measure these weights only")
+    parser.add_argument(
+        "--test-again",
+        action="store_true",
+        help="measure test with these weights though it was measured with others; that is written down",
+    )
+    parser.add_argument(
+        "--count-with-darknet",
+        action="store_true",
+        help="let Darknet's own detector map count as well, and say where its digits are not ours",
+    )
+    parser.add_argument("--darknet", metavar="PATH", help="the Darknet to count (default: the run's own)")
     add_threshold(parser, "count TP, FP and FN above this confidence (default 0.25)")
     parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
     parser.set_defaults(body=_evaluate)
@@ -42,6 +56,8 @@ def add_evaluate(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]
 
 def evaluation_table(evaluation: Evaluation) -> str:
     """The checkpoints on validation and the chosen one on test, as text."""
+    from annotator.darknet.evaluation_notes import weights_on_test
+
     names = evaluation.class_names
     rows: list[tuple[str, ...]] = []
     for index, one in enumerate(evaluation.checkpoints):
@@ -59,6 +75,8 @@ def evaluation_table(evaluation: Evaluation) -> str:
         lines.append(f"test was not measured; weights: {weights}")
         return "\n".join(lines)
     stored = "" if evaluation.test_measured_now else f" (measured {test.measured[:10]}, not repeated)"
+    if evaluation.test_is_of_others:
+        weights = f"{weights_on_test(evaluation)}, NOT the chosen {weights}"
     lines.append(f"test, {_size(test.metrics)}, with {weights}{stored}")
     lines += columns(_class_rows(test.metrics, test.strict))
     metrics = test.metrics
@@ -92,28 +110,77 @@ def _threshold(text: str) -> float:
 
 
 def _evaluate(args: argparse.Namespace) -> int:
+    from annotator.darknet.darknet_count import darknet_for
     from annotator.darknet.evaluate import evaluate_run
     from annotator.darknet.evaluation_report import write_report
     from annotator.darknet.runs import RunFolder
 
     run = RunFolder.open(args.run)
+    # A Darknet that cannot count is said before anything is measured.
+    darknet = darknet_for(run, args.darknet) if args.count_with_darknet else None
+    counts: list[DarknetCount] = []
     with Bar() as bar:
 
         def tell(done: int, total: int, what: str) -> None:
             bar.stage(what)
             bar(done, total)
 
-        evaluation = evaluate_run(run, on_progress=tell, weights=args.weights, conf_threshold=args.threshold)
+        evaluation = evaluate_run(
+            run,
+            on_progress=tell,
+            weights=args.weights,
+            conf_threshold=args.threshold,
+            test_again=args.test_again,
+        )
+        if darknet is not None:
+            counts = _count_too(run, darknet, evaluation, bar)
         page = write_report(run, evaluation, on_progress=lambda done, total: tell(done, total, "pictures"))
     if args.json:
-        print_json(evaluation.as_dict() | {"report": str(page)})
+        print_json(evaluation.as_dict() | {"report": str(page), "darknet": [one.as_dict() for one in counts]})
     else:
         print(evaluation_table(evaluation))
+        for one in counts:
+            print(count_text(one, evaluation))
     print_report(evaluation.report)
     for note in evaluation.notes:
         say(f"note: {note}")
+    if evaluation.test_is_of_others:
+        say("note: --test-again measures test with the chosen weights, too; that is written down.")
     say(f"report: {page}")
     return evaluation.report.exit_code()
+
+
+def _count_too(run: RunFolder, darknet: Darknet, evaluation: Evaluation, bar: Bar) -> list[DarknetCount]:
+    """Let Darknet count on each split that was measured."""
+    from annotator.darknet.darknet_count import count_with_darknet
+
+    found: list[DarknetCount] = []
+    for measured in (evaluation.validation, evaluation.test):
+        if measured is not None:
+            bar.stage(f"{darknet.title} counts on {measured.split}")
+            found.append(count_with_darknet(run, darknet, evaluation, measured.split, on_progress=bar))
+    return found
+
+
+def count_text(count: DarknetCount, evaluation: Evaluation) -> str:
+    """What Darknet counted beside our numbers, as text."""
+    from annotator.darknet.darknet_count import why_different
+
+    measured = evaluation.test if count.split == "test" else evaluation.validation
+    if measured is None:
+        return ""
+    lines = ["", f"{count.darknet} on {count.split}, with {count.weights}"]
+    for metrics in (measured.metrics, measured.strict):
+        block = count.block(metrics.iou_threshold)
+        if block is not None:
+            theirs, ours = f"{100 * block.mean_ap:.2f}", f"{100 * metrics.mean_ap:.2f}"
+            lines.append(f"  mAP@{metrics.iou_threshold:.2f} {theirs}, ours {ours}")
+    differences = count.differences(measured)
+    if not differences:
+        return "\n".join([*lines, "  all that it prints is equal to ours, to the last digit"])
+    rows = [(f"  {one.what}", f"IoU {one.iou:.2f}", one.darknet, one.ours) for one in differences]
+    lines += columns([("  differs", "", "Darknet", "ours"), *rows])
+    return "\n".join([*lines, f"  {why_different(count)}"])
 
 
 def _size(metrics: Metrics) -> str:

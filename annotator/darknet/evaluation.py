@@ -161,7 +161,8 @@ class Evaluation:
         chosen: Index of the chosen one in ``checkpoints``.
         chosen_by: ``validation``, ``person``, or ``default`` where validation has no picture.
         validation: The chosen weights on validation, at both IoU thresholds; None without pictures.
-        test: The chosen weights on test; None without pictures.
+        test: The chosen weights on test, or those that were chosen before (:attr:`test_is_of_others`);
+            None without pictures.
         test_looks: Every time the test split was measured for this run.
         test_measured_now: False where the stored numbers of an earlier evaluation are shown.
         notes: Sentences for the person, about the numbers as a whole.
@@ -188,6 +189,11 @@ class Evaluation:
     def chosen_weights(self) -> Checkpoint:
         """The weights that were chosen on validation (or that the person named)."""
         return self.checkpoints[self.chosen]
+
+    @property
+    def test_is_of_others(self) -> bool:
+        """Whether the number on test is of weights that were chosen before, not of those chosen now."""
+        return self.test is not None and self.test.sha256 != self.chosen_weights.sha256
 
     def as_dict(self) -> dict[str, Any]:
         """Plain types for JSON: what evaluation.json holds."""

@@ -24,6 +24,7 @@ from annotator.darknet.evaluation_charts import (
     reliability_svg,
     sizes_svg,
 )
+from annotator.darknet.evaluation_notes import measured_on_test, weights_on_test
 from annotator.darknet.events import MapBlock
 from annotator.darknet.metrics import ClassMetrics, Interval, Metrics
 from annotator.darknet.pictures import jpeg_thumbnail, side_by_side
@@ -86,8 +87,8 @@ def metrics_csv(evaluation: Evaluation) -> str:
     writer.writerow(_CSV_COLUMNS)
     rows = [("val", one, metrics) for one in evaluation.checkpoints for metrics in (one.metrics, one.strict)]
     if evaluation.test is not None:
-        chosen = evaluation.chosen_weights
-        rows += [("test", chosen, metrics) for metrics in (evaluation.test.metrics, evaluation.test.strict)]
+        one = measured_on_test(evaluation)
+        rows += [("test", one, metrics) for metrics in (evaluation.test.metrics, evaluation.test.strict)]
     for split, one, metrics in rows:
         if metrics is not None:
             head = (split, one.weights, one.iteration, metrics.iou_threshold, metrics.conf_threshold)
@@ -248,6 +249,8 @@ def _test_section(evaluation: Evaluation) -> Iterator[str]:
     if evaluation.test is None:
         yield "<p>Not measured.</p>"
         return
+    when, weights = evaluation.test.measured[:10], weights_on_test(evaluation)
+    yield f"<p>Measured on {escape(when)} with {escape(weights)}.</p>"
     yield from _measured_tables(evaluation.test)
     yield from _details(evaluation, evaluation.images, Split.TEST)
 

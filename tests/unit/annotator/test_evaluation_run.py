@@ -95,7 +95,7 @@ def test_another_threshold_counts_anew_without_looking_again(run: RunFolder) -> 
 
 def test_weights_that_the_person_names_are_taken(run: RunFolder) -> None:
     evaluate_run(run)
-    swapped = evaluate_run(run, weights=run.backup / "net_final.weights")
+    swapped = evaluate_run(run, weights=run.backup / "net_final.weights", test_again=True)
     assert swapped.chosen_by == "person"
     assert swapped.chosen_weights.weights == "net_final.weights"
     assert [one.iteration for one in swapped.checkpoints] == [100, 200, 300]  # the table stays whole
@@ -105,7 +105,26 @@ def test_weights_that_the_person_names_are_taken(run: RunFolder) -> None:
     # Going back is no new look: what those weights found is still there.
     back = evaluate_run(run)
     assert not back.test_measured_now
+    assert not back.test_is_of_others
     assert len(back.test_looks) == 2
+
+
+def test_test_is_not_measured_with_other_weights_unless_it_is_asked_for(run: RunFolder) -> None:
+    first = evaluate_run(run)
+    other = evaluate_run(run, weights=run.backup / "net_final.weights")
+    assert other.test_is_of_others
+    assert other.test == first.test
+    assert other.images == first.images
+    assert len(other.test_looks) == 1
+    assert any("with net_200.weights: that number stands" in note for note in other.notes)
+    stored = stored_evaluation(run)
+    assert stored is not None
+    assert stored.test_is_of_others
+    table = metrics_csv(other).splitlines()
+    assert {line.split(",")[1] for line in table if line.startswith("test,")} == {"net_200.weights"}
+    again = evaluate_run(run, weights=run.backup / "net_final.weights", test_again=True)
+    assert not again.test_is_of_others
+    assert [look.weights for look in again.test_looks] == ["net_200.weights", "net_final.weights"]
 
 
 def test_weights_from_elsewhere_and_of_another_network(run: RunFolder, tmp_path: Path) -> None:
