@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from annotator.darknet.answers import ask
 from annotator.darknet.builds import loses_nan_checks
 from annotator.darknet.networks import NETWORKS, Dialect
 from annotator.darknet.parser import plain_text
@@ -27,6 +27,9 @@ _OPENCV_VERSION = re.compile(r"OpenCV (?:version: )?(\d[\d.]*)")
 
 _CUDA = re.compile(r"CUDA-version: (\d+)|CUDA runtime version (\d+)")
 _CUDNN = re.compile(r"cuDNN(?:: | version \d+ \(v)(\d[\d.]*)")
+_CUDA_TROUBLE = re.compile(r"CUDA error: status=\d+,? \w+: ([^:\n]+)|CUDA Error(?: Prev)?: ([^:\n]+)")
+_PJREDDIE_CUDA = re.compile(r"cuda\.c:\d+: (?:void )?check_error(?:\([^)]*\))?: Assertion")
+_ALEXEYAB = ("GPU isn't used", "CUDA-version", "OpenCV isn't used")
 _LIBRARY = re.compile(r"error while loading shared libraries: ([^:\s]+): (.*)")
 
 _MAKERS: dict[Dialect, str] = {
@@ -50,6 +53,8 @@ class Darknet:
         fast_math: Whether it is built without its checks for NaN (``-Ofast``), None where it cannot be told.
         cuda: The CUDA it is built with, None where it does not say.
         cudnn: The version of its cuDNN, empty where it has none, None where it does not say.
+        gpu_error: Why it cannot use the GPU now, in CUDA's words; empty where it can or needs none.
+        rocm: Whether it is built for AMD's GPUs.
     """
 
     path: Path
@@ -60,6 +65,8 @@ class Darknet:
     fast_math: bool | None = None
     cuda: tuple[int, int] | None = None
     cudnn: str | None = None
+    gpu_error: str = ""
+    rocm: bool = False
 
     @property
     def title(self) -> str:
@@ -158,16 +165,41 @@ def recognise(path: Path) -> Darknet | None:
     if output is None:
         return None
     hank = _HANK.search(output)
+    trouble = _gpu_trouble(output)
+    if trouble and not hank and not _PJREDDIE_CUDA.search(output):
+        # It gave up before it said anything of itself; told to leave the GPU alone, it does.
+        output += _ask(path, "version", "-i", "-1") or ""
     fast = loses_nan_checks(path)
     if hank:
         gpu = not re.search(r"use the CPU|GPU is disabled", output)
-        return Darknet(path, "hank", hank[1], gpu, _has_opencv(output), fast, *_cuda_of(output, gpu))
-    if "GPU isn't used" in output or "CUDA-version" in output or "OpenCV isn't used" in output:
-        gpu = "CUDA-version" in output
-        return Darknet(path, "alexeyab", "", gpu, _has_opencv(output), fast, *_cuda_of(output, gpu))
+        rocm = "AMD ROCm" in output
+        built = (None, None) if rocm or (trouble and not _CUDA.search(output)) else _cuda_of(output, gpu)
+        return Darknet(
+            path, "hank", hank[1], gpu, _has_opencv(output), fast, *built, gpu_error=trouble, rocm=rocm
+        )
+    if _PJREDDIE_CUDA.search(output):
+        return Darknet(path, "pjreddie", "", True, _links(path, b"libopencv_"), fast, gpu_error=trouble)
+    if trouble or any(words in output for words in _ALEXEYAB):
+        gpu = "GPU isn't used" not in output and (bool(trouble) or "CUDA-version" in output)
+        built = _cuda_of(output, gpu) if _CUDA.search(output) else (None, None)
+        return Darknet(
+            path, "alexeyab", "", gpu, _has_opencv(output), fast, *built, gpu_error=trouble if gpu else ""
+        )
     if re.search(r"^Not an option: version\s*$", output, re.MULTILINE):
         return Darknet(path, "pjreddie", "", _links(path, b"libcudart"), _links(path, b"libopencv_"), fast)
     return None
+
+
+def _gpu_trouble(output: str) -> str:
+    """Why a Darknet for the GPU cannot use it now, in CUDA's words; empty: it can, or is for the CPU."""
+    found = _CUDA_TROUBLE.search(output)
+    if found:
+        return (found[1] or found[2]).strip().rstrip(".")
+    if re.search(r"no CUDA devices|AMD GPU not detected|GPU count: 0\b", output):
+        return "no GPU is detected"
+    if _PJREDDIE_CUDA.search(output):  # its sentence is lost in its buffer
+        return "CUDA reports an error"
+    return ""
 
 
 def _cuda_of(output: str, gpu: bool) -> tuple[tuple[int, int] | None, str | None]:
@@ -196,7 +228,9 @@ def _asked_for(asked: str, source: str, environ: Mapping[str, str]) -> Darknet:
             f"does not start: the library {library[1]} is missing{source}.",
             path=path,
             code="library-missing",
-            hint="Install it or name its folder in LD_LIBRARY_PATH, or build Darknet anew on this machine.",
+            hint="It comes with NVIDIA's driver: install that, or take a Darknet for the CPU."
+            if library[1].startswith("libcuda.so")
+            else "Install it or name its folder in LD_LIBRARY_PATH, or build Darknet anew on this machine.",
         )
     if found is None:
         raise UsageError(
@@ -209,23 +243,11 @@ def _asked_for(asked: str, source: str, environ: Mapping[str, str]) -> Darknet:
 
 
 def _ask(path: Path, *arguments: str) -> str | None:
+    """What it prints, also where it then hangs (one does, when CUDA fails it); None: nothing, or not run."""
     environ = os.environ | {"QT_QPA_PLATFORM": "offscreen", "LC_ALL": "C", "OMP_NUM_THREADS": "1"}
     with tempfile.TemporaryDirectory(prefix="darknet-") as folder:
-        try:
-            done = subprocess.run(
-                [str(path), *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                cwd=folder,
-                env=environ,
-                timeout=_TIMEOUT,
-                check=False,
-                start_new_session=True,
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            return None
-    return plain_text(done.stdout.decode("utf-8", "replace"))
+        answer = ask([str(path), *arguments], _TIMEOUT, environ, Path(folder))
+    return None if answer.code is None and not answer.text else plain_text(answer.text)
 
 
 def _has_opencv(output: str) -> bool | None:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from annotator.darknet.events import ClassAp, Event, Iteration, Loaded, MapBlock, Problem, WeightsSaved
+from annotator.darknet.gpu_complaints import GPU_COMPLAINTS
 
 MAX_LINE = 65536
 """Longer lines are cut (their head is dropped): an endless line must not eat the memory."""
@@ -70,17 +71,9 @@ def _complaint(pattern: str, code: str, text: str, *, fatal: bool = True) -> _Co
 
 # The first that matches counts. Each sentence says what is wrong and what to do.
 _COMPLAINTS = (
+    *(_complaint(*row) for row in GPU_COMPLAINTS),
     _complaint(
-        r"(?i)CUDA.*out of memory|CUDA_ERROR_OUT_OF_MEMORY|cudaErrorMemoryAlloc|CUDNN_STATUS_ALLOC_FAILED",
-        "gpu-memory",
-        "The GPU's memory is full: take more subdivisions (each is a smaller part of the batch), a smaller "
-        "network size, or a tiny network.",
-    ),
-    _complaint(
-        r"CUDA Error: (.*)|cuDNN Error: (.*)|CUDNN_STATUS_(\w+)", "gpu", "The GPU reported an error: {0}."
-    ),
-    _complaint(
-        r"(?:calloc|malloc|realloc|memory) ?(?:error|failed)|std::bad_alloc|failed to allocate",
+        r"(?i)(?:calloc|malloc|realloc|memory) ?(?:error|failed)|std::bad_alloc|failed to (?:[cm]|re)?alloc",
         "memory",
         "The machine's memory is full: take a smaller network size or more subdivisions.",
     ),

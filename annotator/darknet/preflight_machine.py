@@ -67,6 +67,23 @@ def _has_iou_loss(cfg: Cfg) -> bool:
 
 
 def _check_gpu(darknet: Darknet, gpus: GpuState, nvcc: Version | None, report: Report) -> None:
+    found = gpus.error.rstrip(".")
+    if darknet.gpu_error:
+        hint = (
+            "See whether nvidia-smi lists the GPU; restart the machine after an update of the driver, or take "
+            "a Darknet for the CPU."
+        )
+        if gpus.hidden and not gpus.gpus:
+            hint = "CUDA_VISIBLE_DEVICES hides the GPUs: unset it."
+        report.error(
+            "no-gpu",
+            f"this Darknet is built for the GPU and cannot use it: {darknet.gpu_error}.",
+            path=darknet.path,
+            hint=hint,
+        )
+        return
+    if darknet.rocm:
+        return  # nvidia-smi knows nothing of AMD's
     if not gpus.asked:
         report.warning(
             "gpu-unknown",
@@ -74,14 +91,39 @@ def _check_gpu(darknet: Darknet, gpus: GpuState, nvcc: Version | None, report: R
             path=darknet.path,
         )
         return
+    if not gpus.gpus and gpus.hidden:
+        report.error(
+            "no-gpu",
+            "this Darknet is built for the GPU, and CUDA_VISIBLE_DEVICES hides every one from it.",
+            path=darknet.path,
+            hint="Unset CUDA_VISIBLE_DEVICES, or take a Darknet for the CPU.",
+        )
+        return
     if not gpus.gpus:
         report.error(
             "no-gpu",
-            f"this Darknet is built for the GPU, and nvidia-smi finds none: {gpus.error.rstrip('.')}.",
+            f"this Darknet is built for the GPU, and nvidia-smi finds none: {found}.",
             path=darknet.path,
             hint="Install or reload the driver (often a restart is enough), or take a Darknet for the CPU.",
         )
         return
+    if found:
+        report.warning(
+            "gpu-trouble", f"nvidia-smi complains: {found}.", hint="A GPU it complains of cannot train."
+        )
+    _check_cuda(darknet, gpus, nvcc, report)
+    # Which one Darknet takes is not known where there are several: the freest is enough.
+    freest = min(gpus.gpus, key=lambda gpu: gpu.used / max(gpu.memory, 1))
+    if freest.memory and freest.used > _MOST_TAKEN * freest.memory:
+        report.warning(
+            "gpu-busy",
+            f"{freest.used / 1024:.1f} of the {freest.memory / 1024:.1f} GB of the {freest.name} are taken "
+            "already: the training may not find enough.",
+            hint="End what else runs on it (nvidia-smi names it), or queue the training.",
+        )
+
+
+def _check_cuda(darknet: Darknet, gpus: GpuState, nvcc: Version | None, report: Report) -> None:
     built = darknet.cuda
     if built and gpus.cuda and built[0] > gpus.cuda[0]:  # within a major version they fit together
         report.error(
@@ -104,14 +146,6 @@ def _check_gpu(darknet: Darknet, gpus: GpuState, nvcc: Version | None, report: R
             "this Darknet is built without cuDNN: it takes about twice the time.",
             path=darknet.path,
             hint="Build it with CUDNN=1.",
-        )
-    first = gpus.gpus[0]
-    if first.used > _MOST_TAKEN * first.memory:
-        report.warning(
-            "gpu-busy",
-            f"{first.used / 1024:.1f} of the {first.memory / 1024:.1f} GB of the {first.name} are taken "
-            "already: the training may not find enough.",
-            hint="End what else runs on it (nvidia-smi names it), or queue the training.",
         )
 
 

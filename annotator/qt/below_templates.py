@@ -7,7 +7,7 @@ is. A test compares these with the code below.
 
 from __future__ import annotations
 
-from annotator.qt import training_templates
+from annotator.qt import gpu_templates, training_templates
 
 Pair = tuple[str, str]
 
@@ -28,7 +28,11 @@ def templates() -> list[Pair]:
         _counts, _edits, _class_edits, _picture_edits, _stages, _ends, _networks, _policies, _operations,
         _plans, _findings, _losses, _refusals, _key_names,
     )  # fmt: skip
-    return [*(pair for part in parts for pair in part()), *training_templates.templates()]
+    return [
+        *(pair for part in parts for pair in part()),
+        *training_templates.templates(),
+        *gpu_templates.templates(),
+    ]
 
 
 def _counts() -> list[Pair]:

@@ -407,6 +407,10 @@ CUDA : {context:.1f} Go</translation>
         <translation>Un autre nombre donne une autre répartition; le même, encore la même</translation>
     </message>
     <message>
+        <source>Another program has the GPU for itself ({error}): end it (nvidia-smi names it), and resume.</source>
+        <translation>Un autre programme garde la carte graphique pour lui ({error}) : terminez-le (nvidia-smi le nomme), puis reprenez.</translation>
+    </message>
+    <message>
         <source>Appearance</source>
         <translation>Apparence</translation>
     </message>
@@ -609,6 +613,10 @@ CUDA : {context:.1f} Go</translation>
     <message>
         <source>By what the learning rate is multiplied at each of the steps</source>
         <translation>Ce qui multiplie le taux d’apprentissage à chacune des steps</translation>
+    </message>
+    <message>
+        <source>CUDA finds no such GPU ({error}): see whether nvidia-smi lists it, whether CUDA_VISIBLE_DEVICES hides it, and restart the machine after an update of the driver.</source>
+        <translation>CUDA ne trouve pas cette carte graphique ({error}) : voyez si nvidia-smi la cite, si CUDA_VISIBLE_DEVICES la cache, et redémarrez la machine après une mise à jour du pilote.</translation>
     </message>
     <message>
         <source>Camera</source>
@@ -3309,6 +3317,30 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>C’était la dernière prédiction de cette image</translation>
     </message>
     <message>
+        <source>The GPU itself failed ({error}): restart the machine and resume; if it comes again, look for Xid in the system's log (dmesg) and have the GPU checked.</source>
+        <translation>La carte graphique elle-même a failli ({error}) : redémarrez la machine et reprenez ; si cela revient, cherchez Xid dans le journal du système (dmesg) et faites vérifier la carte.</translation>
+    </message>
+    <message>
+        <source>The GPU reported an error: {error}.</source>
+        <translation>La carte graphique a signalé une erreur : {error}.</translation>
+    </message>
+    <message>
+        <source>The GPU stopped in the middle of its work ({error}): resume from the last weights. If it comes again: undo overclocking, let it cool, restart after a sleep, try another driver; and check the labels.</source>
+        <translation>La carte graphique s’est arrêtée en plein travail ({error}) : reprenez depuis les derniers poids. Si cela revient : annulez le surcadençage, laissez-la refroidir, redémarrez après une mise en veille, essayez un autre pilote ; et vérifiez les étiquettes.</translation>
+    </message>
+    <message>
+        <source>The GPU took too long for one step while it also draws the screen ({error}): take more subdivisions or a smaller network size, or train without a desktop on that GPU.</source>
+        <translation>La carte graphique, qui affiche aussi l’écran, a mis trop longtemps pour une étape ({error}) : prenez plus de subdivisions ou une taille de réseau plus petite, ou entraînez sans bureau sur cette carte.</translation>
+    </message>
+    <message>
+        <source>The GPU's driver is older than the CUDA that this Darknet is built with ({error}): install a newer driver, or build Darknet with an older CUDA.</source>
+        <translation>Le pilote de la carte graphique est plus ancien que le CUDA avec lequel ce Darknet est compilé ({error}) : installez un pilote plus récent, ou compilez Darknet avec un CUDA plus ancien.</translation>
+    </message>
+    <message>
+        <source>The GPU's memory is full: take more subdivisions (each is a smaller part of the batch), a smaller network size, or a tiny network.</source>
+        <translation>La mémoire de la carte graphique est pleine : prenez plus de subdivisions (chacune est une plus petite partie du lot), une taille de réseau plus petite, ou un réseau « tiny ».</translation>
+    </message>
+    <message>
         <source>The boxes were drawn on a picture of the size in the file: scale them</source>
         <translation>Les boîtes ont été tracées sur une image de la taille du fichier : les mettre à l’échelle</translation>
     </message>
@@ -3660,6 +3692,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     <message>
         <source>This Darknet does not measure while it trains: evaluate the run when it is over.</source>
         <translation>Ce Darknet ne mesure pas pendant l’entraînement : évaluez-le quand il est fini.</translation>
+    </message>
+    <message>
+        <source>This Darknet is not built for this GPU ({error}): build it anew on this machine, with the GPU's compute capability in ARCH of its Makefile (or CMAKE_CUDA_ARCHITECTURES).</source>
+        <translation>Ce Darknet n’est pas compilé pour cette carte graphique ({error}) : recompilez-le sur cette machine, avec la capacité de calcul de la carte dans ARCH de son Makefile (ou CMAKE_CUDA_ARCHITECTURES).</translation>
     </message>
     <message>
         <source>This box was deleted. Ctrl+Z brings it back.</source>
@@ -4335,6 +4371,10 @@ le plan</translation>
         <translation>foule</translation>
     </message>
     <message>
+        <source>cuDNN does not work here ({error}): often the GPU's memory is full already, else the installed cuDNN is not the one that Darknet is built with. Take more subdivisions, or build Darknet anew.</source>
+        <translation>cuDNN ne fonctionne pas ici ({error}) : souvent la mémoire de la carte graphique est déjà pleine, sinon le cuDNN installé n’est pas celui avec lequel Darknet est compilé. Prenez plus de subdivisions, ou recompilez Darknet.</translation>
+    </message>
+    <message>
         <source>cut box to the picture</source>
         <translation>rogner une boîte à l’image</translation>
     </message>
@@ -4875,6 +4915,10 @@ le plan</translation>
         <translation>décaler un bord</translation>
     </message>
     <message>
+        <source>nvidia-smi complains: {error}.</source>
+        <translation>nvidia-smi se plaint : {error}.</translation>
+    </message>
+    <message>
         <source>occluded</source>
         <translation>occulté</translation>
     </message>
@@ -5247,6 +5291,14 @@ le plan</translation>
     <message>
         <source>things move, colours stay</source>
         <translation>les choses bougent, les couleurs restent</translation>
+    </message>
+    <message>
+        <source>this Darknet is built for the GPU and cannot use it: {error}.</source>
+        <translation>ce Darknet est compilé pour la carte graphique et ne peut pas l’utiliser : {error}.</translation>
+    </message>
+    <message>
+        <source>this Darknet is built for the GPU, and CUDA_VISIBLE_DEVICES hides every one from it.</source>
+        <translation>ce Darknet est compilé pour la carte graphique, et CUDA_VISIBLE_DEVICES les lui cache toutes.</translation>
     </message>
     <message>
         <source>this Darknet is built for the GPU, and nvidia-smi finds none: {error}.</source>

@@ -297,6 +297,12 @@ def test_how_such_a_build_is_told(tmp_path):
         (FOR_GPU, PRESENT, (12, 1), ["other-cuda"]),
         (replace(FOR_GPU, cudnn=""), PRESENT, (11, 8), ["no-cudnn"]),
         (FOR_GPU, replace(PRESENT, gpus=(replace(K80, used=9000),)), None, ["gpu-busy"]),
+        (FOR_GPU, replace(PRESENT, gpus=(replace(K80, used=9000), replace(K80, index=1))), None, []),
+        (FOR_GPU, replace(PRESENT, gpus=(replace(K80, memory=0, used=0),)), None, []),
+        (FOR_GPU, replace(PRESENT, gpus=(), hidden=1), None, ["no-gpu"]),
+        (FOR_GPU, replace(PRESENT, error="Unable to determine the device handle"), None, ["gpu-trouble"]),
+        (replace(FOR_GPU, gpu_error="no CUDA-capable device is detected"), NO_GPU, None, ["no-gpu"]),
+        (replace(FOR_GPU, dialect="hank", cuda=None, rocm=True), NO_GPU, None, []),
         (replace(ALEXEYAB, gpu=False), PRESENT, None, ["gpu-unused"]),
         (replace(ALEXEYAB, gpu=False), NO_GPU, None, []),
     ],
@@ -314,15 +320,21 @@ def on_path(tmp_path, monkeypatch):
     return lambda name, code: write_program(folder / name, code)
 
 
-def test_nvidia_smi(on_path):
+def test_nvidia_smi(on_path, monkeypatch):
+    monkeypatch.setattr("annotator.darknet.gpu._SMI_PLACES", ())
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     assert read_gpus() == GpuState(asked=False)
     on_path(
         "nvidia-smi",
         "import sys\nif len(sys.argv) == 1: print('| Driver Version: 470.57  CUDA Version: 11.4  |')"
-        "\nelse: print('Tesla K80, 11441, 300, 12, 470.57\\nTesla K80, 11441, 0, [N/A], 470.57')\n",
+        "\nelse: print('0, GPU-a, Tesla K80, 11441, 300, 12, 470.57, [N/A]\\n"
+        "1, GPU-b, Tesla K80, 11441, 0, [N/A], 470.57, [N/A]')\n",
     )
     assert read_gpus() == GpuState(
-        True, (Gpu("Tesla K80", 11441, 300, 12), Gpu("Tesla K80", 11441, 0, None)), "470.57", (11, 4)
+        True,
+        (Gpu("Tesla K80", 11441, 300, 12, 0, "GPU-a"), Gpu("Tesla K80", 11441, 0, None, 1, "GPU-b")),
+        "470.57",
+        (11, 4),
     )
     on_path("nvidia-smi", "import sys\nprint('NVIDIA-SMI has failed because it could not')\nsys.exit(9)\n")
     assert read_gpus() == GpuState(True, error="NVIDIA-SMI has failed because it could not")
@@ -330,7 +342,10 @@ def test_nvidia_smi(on_path):
     assert read_gpus().error == "No devices were found"
 
 
-def test_nvcc(on_path):
+def test_nvcc(on_path, monkeypatch):
+    monkeypatch.setattr("annotator.darknet.gpu._NVCC_PLACES", ())
+    monkeypatch.delenv("CUDA_HOME", raising=False)
+    monkeypatch.delenv("CUDA_PATH", raising=False)
     assert read_nvcc() is None
     on_path("nvcc", "print('Cuda compilation tools, release 11.8, V11.8.89')\n")
     assert read_nvcc() == (11, 8)

@@ -278,7 +278,7 @@ def test_an_earlier_run_is_shown_also_where_only_its_metrics_are_left(qtbot, tmp
 
 
 def test_the_gpus_use_is_asked_of_nvidia_smi(qtbot, tmp_path: Path, monkeypatch):
-    write_program(tmp_path / "nvidia-smi", "print('GeForce X, 8192, 4096, 87, 535.1')\n")
+    write_program(tmp_path / "nvidia-smi", "print('0, GPU-1, GeForce X, 8192, 4096, 87, 535.1, [N/A]')\n")
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     watch = GpuWatch()
     watch.set_on(True)

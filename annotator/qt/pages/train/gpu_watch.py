@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-
 from PyQt5.QtCore import QObject, QTimer
 
-from annotator.darknet.gpu import GpuState, read_gpus
+from annotator.darknet.gpu import GpuState, find_nvidia_smi, read_gpus
 from annotator.qt.background import Task
 from annotator.qt.translation import tr
 
@@ -28,7 +26,7 @@ class GpuWatch(QObject):
         """Whether to ask; without an nvidia-smi nothing is asked."""
         if on == self._timer.isActive():
             return
-        if on and shutil.which("nvidia-smi") is not None:
+        if on and find_nvidia_smi() is not None:
             self._timer.start()
             self._ask()
         elif not on:
@@ -42,7 +40,7 @@ class GpuWatch(QObject):
         parts = []
         for gpu in self.state.gpus:
             used, whole = gpu.used * 1048576 / 1e9, gpu.memory * 1048576 / 1e9
-            memory = tr("{used:.1f} of {whole:.1f} GB", used=used, whole=whole)
+            memory = tr("{used:.1f} of {whole:.1f} GB", used=used, whole=whole) if gpu.memory else ""
             busy = tr("{load} % busy", load=gpu.load) if gpu.load is not None else ""
             parts.append(f"{gpu.name}: {', '.join(filter(None, (busy, memory)))}")
         return " · ".join(parts)
@@ -55,7 +53,7 @@ class GpuWatch(QObject):
 
     def _ask(self) -> None:
         if self._task is None:
-            task = Task(lambda tell: read_gpus(), self)
+            task = Task(lambda tell: read_gpus(with_cuda=False), self)
             task.succeeded.connect(self._take)
             task.finished.connect(self._asked)
             self._task = task.start()
