@@ -70,8 +70,8 @@ def _check_gpu(darknet: Darknet, gpus: GpuState, nvcc: Version | None, report: R
     found = gpus.error.rstrip(".")
     if darknet.gpu_error:
         hint = (
-            "See whether nvidia-smi lists the GPU; restart the machine after an update of the driver, or take "
-            "a Darknet for the CPU."
+            "See whether nvidia-smi lists the GPU; restart the machine after an update of the driver, or "
+            "take a Darknet for the CPU."
         )
         if gpus.hidden and not gpus.gpus:
             hint = "CUDA_VISIBLE_DEVICES hides the GPUs: unset it."

@@ -163,7 +163,8 @@ ALEXEYAB_ASKED_AGAIN = (
 def test_alexeyab_s_without_a_gpu_is_still_a_darknet(tmp_path):
     path = write_program(
         tmp_path / "darknet",
-        f"import sys\nprint({ALEXEYAB_ASKED_AGAIN!r} if '-i' in sys.argv else {ALEXEYAB_FAILS!r})\nsys.exit(1)\n",
+        f"import sys\nprint({ALEXEYAB_ASKED_AGAIN!r} if '-i' in sys.argv else {ALEXEYAB_FAILS!r})\n"
+        "sys.exit(1)\n",
     )
     found = recognise(path)
     assert (found.dialect, found.gpu, found.cuda, found.cudnn) == ("alexeyab", True, (11, 8), "8.6.0")
@@ -183,7 +184,8 @@ def test_hank_s_without_a_gpu_that_hangs_afterwards(tmp_path, monkeypatch):
     said = (
         'Darknet V5 "Moonlit" v5.1-104-gf684e1d7 [Nov 22 2026]\n'
         "CUDA status error: dark_cuda.cpp, show_cuda_cudnn_info(), line #712\n"
-        "* Error message:  current CUDA error: status=100 cudaErrorNoDevice: no CUDA-capable device is detected\n"
+        "* Error message:  current CUDA error: status=100 cudaErrorNoDevice: "
+        "no CUDA-capable device is detected\n"
     )
     path = write_program(tmp_path / "darknet", f"import time\nprint({said!r}, flush=True)\ntime.sleep(60)\n")
     monkeypatch.setattr("annotator.darknet.dialect._TIMEOUT", 1.0)
