@@ -11,7 +11,7 @@ from annotator.darknet.cfg import Cfg
 from annotator.darknet.dialect import Darknet
 from annotator.darknet.networks import NETWORKS, Dialect, build
 from annotator.darknet.options import OPTIONS, Option, check_options, hints, value_in, with_options
-from annotator.darknet.own_cfg import adapted, check_known, read_own
+from annotator.darknet.own_cfg import adapted, check_known, own_notes, read_own
 from converters.errors import DataError, UsageError
 from converters.formats.base import LoadOptions
 from converters.model import Split
@@ -110,6 +110,7 @@ class TrainingPlan:
                 subdivisions=self.subdivisions,
                 max_batches=self.max_batches,
                 steps=self.steps,
+                dialect=darknet.dialect if darknet is not None else None,
             )
         fixed = NETWORKS[self.network].fixed_size
         return build(
@@ -210,9 +211,14 @@ def _with_hints(states: Sequence[OptionState], cfg: Cfg, dialect: Dialect, class
     return result
 
 
-def other_hints(cfg: Cfg, dialect: Dialect, classes: int) -> list[str]:
-    """What is odd about batch and size, which are no options of the list."""
-    return [text for text in hints(cfg, dialect=dialect, classes=classes) if text.startswith("batch=")]
+def other_hints(plan: TrainingPlan, cfg: Cfg, dialect: Dialect, classes: int) -> list[str]:
+    """What is odd about batch and size, which are no options of the list, and about a person's own cfg.
+
+    Raises:
+        FormatError: The own cfg is broken.
+    """
+    said = [text for text in hints(cfg, dialect=dialect, classes=classes) if text.startswith("batch=")]
+    return said if plan.own_cfg is None else [*said, *own_notes(read_own(plan.own_cfg), dialect)]
 
 
 def steps_of(cfg: Cfg) -> str:

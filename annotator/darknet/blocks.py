@@ -6,7 +6,7 @@ gets the relative numbers (-1 is the layer before), which every reader of cfg fi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from annotator.darknet.cfg import Cfg, Section, Value, section
@@ -175,46 +175,65 @@ def parameter_count(cfg: Cfg) -> int:
     return sum(layer.parameters for layer in layers(cfg))
 
 
+_SAME = frozenset(
+    {"yolo", "region", "detection", "dropout", "activation", "empty", "contrastive", "normalization"}
+)
+"""Layers whose output is as large as their input and that weigh nothing."""
+
+_WHY_NOT = {
+    "gaussian_yolo": "Its boxes come with an uncertainty, which nothing here reads: take [yolo] instead.",
+    **dict.fromkeys(
+        ("crnn", "conv_lstm", "lstm", "gru", "rnn", "history"),
+        "It is for pictures in their order (video), and a training set has none.",
+    ),
+    **dict.fromkeys(
+        ("softmax", "cost", "crop"), "This is a network that classifies whole pictures, no detector."
+    ),
+}
+"""What to say of layers that cannot be used, beside that."""
+
+
 def _layer(index: int, part: Section, before: Size, found: list[Layer]) -> Layer:
-    if part.name == "convolutional":
-        return _convolution(index, part, before)
-    if part.name == "maxpool":
-        return _maxpool(index, part, before)
-    if part.name == "upsample":
-        stride = part.get_int("stride", 2)
-        width, height, channels = before
-        output = (width * stride, height * stride, channels)
-        return Layer(index, part.name, 0, 0, stride, (), before, output, 0.0, 0)
+    made = _MAKERS.get(part.name)
+    if made is not None:
+        return made(index, part, before)
     if part.name == "route":
         return _route(index, part, found)
     if part.name == "shortcut":
-        sources = _sources(index, part, part.get_ints("from"))
-        width, height, channels = before
-        bflops = width * height * channels / 1e9
-        return Layer(index, part.name, 0, 0, 0, sources, before, before, bflops, 0)
-    if part.name in ("yolo", "region", "detection", "dropout"):
+        return _shortcut(index, part, before, found)
+    if part.name in ("scale_channels", "sam"):
+        source = _sources(index, part, part.get_ints("from")[:1])
+        return Layer(index, part.name, 0, 0, 0, source, before, found[source[0]].output, 0.0, 0)
+    if part.name in _SAME:
         return Layer(index, part.name, 0, 0, 0, (), before, before, 0.0, 0)
-    if part.name == "reorg":
-        stride = max(1, part.get_int("stride", 1))
-        width, height, channels = before
-        output = (width // stride, height // stride, channels * stride * stride)
-        return Layer(index, part.name, 0, 0, stride, (), before, output, 0.0, 0)
-    if part.name == "connected":
-        return _connected(index, part, before)
-    raise FormatError(f"a layer of kind [{part.name}] is not known here.", line=part.line, code="bad-cfg")
+    raise FormatError(
+        f"a layer of kind [{part.name}] is not known here.",
+        line=part.line,
+        code="bad-cfg",
+        hint=_WHY_NOT.get(part.name, ""),
+    )
+
+
+def _strides(part: Section) -> tuple[int, int]:
+    """Across and down."""
+    both = part.get_int("stride", 1)
+    return max(1, part.get_int("stride_x", both)), max(1, part.get_int("stride_y", both))
 
 
 def _convolution(index: int, part: Section, before: Size) -> Layer:
     width, height, channels = before
     filters, size = part.get_int("filters", 1), part.get_int("size", 1)
-    stride, groups = max(1, part.get_int("stride", 1)), max(1, part.get_int("groups", 1))
+    (across, down), groups = _strides(part), max(1, part.get_int("groups", 1))
     pad = size // 2 if part.get_int("pad") else part.get_int("padding")
-    output = ((width + 2 * pad - size) // stride + 1, (height + 2 * pad - size) // stride + 1, filters)
+    output = ((width + 2 * pad - size) // across + 1, (height + 2 * pad - size) // down + 1, filters)
     kernel = filters * size * size * channels // groups
-    # A bias for each filter; batch normalisation adds scale, mean and variance.
+    # A bias for each filter; batch normalisation adds scale, mean and variance. A kernel that is shared with
+    # another layer is in the file only once.
     parameters = kernel + filters * (4 if part.get_int("batch_normalize") else 1)
-    bflops = 2.0 * kernel * output[0] * output[1] / 1e9
-    return Layer(index, part.name, filters, size, stride, (), before, output, bflops, parameters)
+    if "share_index" in part:
+        parameters = 0
+    bflops = 2.0 * kernel * output[0] * output[1] / 1e9 / (32 if part.get_int("xnor") else 1)
+    return Layer(index, part.name, filters, size, across, (), before, output, bflops, parameters)
 
 
 def _connected(index: int, part: Section, before: Size) -> Layer:
@@ -224,14 +243,59 @@ def _connected(index: int, part: Section, before: Size) -> Layer:
     return Layer(index, part.name, 0, 0, 0, (), before, (1, 1, outputs), 2.0 * kernel / 1e9, parameters)
 
 
-def _maxpool(index: int, part: Section, before: Size) -> Layer:
+def _pool(index: int, part: Section, before: Size) -> Layer:
     width, height, channels = before
-    stride = max(1, part.get_int("stride", 1))
-    size = part.get_int("size", stride)
+    across, down = _strides(part)
+    size = part.get_int("size", part.get_int("stride", 1))
     padding = part.get_int("padding", size - 1)
-    output = ((width + padding - size) // stride + 1, (height + padding - size) // stride + 1, channels)
+    output = ((width + padding - size) // across + 1, (height + padding - size) // down + 1, channels)
     bflops = size * size * channels * output[0] * output[1] / 1e9
-    return Layer(index, part.name, 0, size, stride, (), before, output, bflops, 0)
+    return Layer(index, part.name, 0, size, across, (), before, output, bflops, 0)
+
+
+def _upsample(index: int, part: Section, before: Size) -> Layer:
+    stride = part.get_int("stride", 2)
+    output = (before[0] * stride, before[1] * stride, before[2])
+    return Layer(index, part.name, 0, 0, stride, (), before, output, 0.0, 0)
+
+
+def _reorg(index: int, part: Section, before: Size) -> Layer:
+    stride = max(1, part.get_int("stride", 1))
+    width, height, channels = before
+    output = (width // stride, height // stride, channels * stride * stride)
+    if part.get_int("reverse"):
+        output = (width * stride, height * stride, channels // (stride * stride))
+    return Layer(index, part.name, 0, 0, stride, (), before, output, 0.0, 0)
+
+
+def _average(index: int, part: Section, before: Size) -> Layer:
+    return Layer(index, part.name, 0, 0, 0, (), before, (1, 1, before[2]), 0.0, 0)
+
+
+def _normalisation(index: int, part: Section, before: Size) -> Layer:
+    return Layer(index, part.name, 0, 0, 0, (), before, before, 0.0, 4 * before[2])
+
+
+_MAKERS: dict[str, Callable[[int, Section, Size], Layer]] = {
+    "convolutional": _convolution,
+    "connected": _connected,
+    "maxpool": _pool,
+    "local_avgpool": _pool,
+    "avgpool": _average,
+    "upsample": _upsample,
+    "reorg": _reorg,
+    "reorg3d": _reorg,
+    "batchnorm": _normalisation,
+}
+
+
+def _shortcut(index: int, part: Section, before: Size, found: list[Layer]) -> Layer:
+    sources = _sources(index, part, part.get_ints("from"))
+    width, height, channels = before
+    weights = {"per_feature": 1, "per_layer": 1, "per_channel": channels}.get(part.get("weights_type"), 0)
+    bflops = width * height * channels * len(sources) / 1e9 * (2 if weights else 1)
+    parameters = weights * (len(sources) + 1)
+    return Layer(index, part.name, 0, 0, 0, sources, before, before, bflops, parameters)
 
 
 def _route(index: int, part: Section, found: list[Layer]) -> Layer:

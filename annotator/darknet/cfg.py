@@ -13,6 +13,16 @@ from converters.files import write_if_changed
 
 NET_NAMES = frozenset({"net", "network"})
 
+_SHORT_NAMES = {
+    "conv": "convolutional",
+    "conn": "connected",
+    "max": "maxpool",
+    "avg": "avgpool",
+    "local_avg": "local_avgpool",
+    "silence": "empty",
+}
+"""Darknet's other names of sections."""
+
 DETECTORS = frozenset({"yolo", "region"})
 """Sections whose output is boxes."""
 
@@ -34,8 +44,8 @@ class Section:
     line: int | None = field(default=None, compare=False)
 
     def get(self, key: str, default: str = "") -> str:
-        """The value of ``key`` (the last one where it stands twice, as Darknet's readers take it)."""
-        return next((value for name, value in reversed(self.options) if name == key), default)
+        """The value of ``key`` (the first one where it stands twice, as Darknet takes it)."""
+        return next((value for name, value in self.options if name == key), default)
 
     def __contains__(self, key: str) -> bool:
         return any(name == key for name, _ in self.options)
@@ -46,7 +56,7 @@ class Section:
         Raises:
             FormatError: It is none.
         """
-        text = self.get(key)
+        text = _before_comment(self.get(key))
         try:
             return int(text) if text else default
         except ValueError:
@@ -58,7 +68,7 @@ class Section:
         Raises:
             FormatError: It is none.
         """
-        text = self.get(key)
+        text = _before_comment(self.get(key))
         try:
             return float(text) if text else default
         except ValueError:
@@ -70,7 +80,7 @@ class Section:
         Raises:
             FormatError: One of them is no number.
         """
-        text = self.get(key)
+        text = _before_comment(self.get(key))
         try:
             return tuple(float(part) for part in text.split(",") if part.strip())
         except ValueError:
@@ -82,7 +92,7 @@ class Section:
         Raises:
             FormatError: One of them is no whole number.
         """
-        text = self.get(key)
+        text = _before_comment(self.get(key))
         try:
             return tuple(int(part) for part in text.split(",") if part.strip())
         except ValueError:
@@ -168,6 +178,9 @@ def section(name: str, **values: Value) -> Section:
 def parse_cfg(text: str, path: Path | None = None) -> Cfg:
     """Read cfg text. Blanks anywhere in a line and lines that start with # or ; do not matter.
 
+    Where a key stands twice in a section the first counts, as Darknet takes it: ``batch=1`` under "# Testing"
+    and ``batch=64`` under "# Training" is a batch of 1.
+
     Args:
         text: The file's content.
         path: Named in errors.
@@ -189,13 +202,15 @@ def parse_cfg(text: str, path: Path | None = None) -> Cfg:
             if sections:
                 sections[-1] = replace(sections[-1], options=tuple(options))
             options = []
-            sections.append(Section(line[1:-1].lower(), line=number))
+            name = line[1:-1].lower()
+            sections.append(Section(_SHORT_NAMES.get(name, name), line=number))
             continue
         key, equals, value = line.partition("=")
         if not equals or not key or not sections:
             why = "stands before the first section" if equals and key else "is not key=value"
             raise FormatError(f"{raw.strip()!r} {why}.", path=path, line=number, code="bad-cfg")
-        options.append((key, value))
+        if all(key != known for known, _ in options):
+            options.append((key, value))
     if not sections or sections[0].name not in NET_NAMES:
         raise FormatError("does not begin with a [net] section.", path=path, line=1, code="bad-cfg")
     sections[-1] = replace(sections[-1], options=tuple(options))
@@ -222,17 +237,31 @@ def _section_onto(section: Section, lines: list[str]) -> list[str]:
         if number and text and text[0] not in "#;":
             places.setdefault(text.partition("=")[0], []).append(number)
     kept = dict(enumerate(lines))
-    for key, numbers in places.items():
+    for key, (first, *others) in places.items():
         if key not in section:
-            for number in numbers:
+            for number in (first, *others):
                 del kept[number]
-        elif "".join(lines[numbers[-1]].split()) != f"{key}={section.get(key)}":
-            kept[numbers[-1]] = f"{key}={section.get(key)}"
+            continue
+        for number in others:  # Darknet reads the first; one Darknet dies of a key that stands twice
+            kept[number] = f"#{lines[number]}"
+        if "".join(lines[first].split()) != f"{key}={section.get(key)}":
+            kept[first] = _changed_line(lines[first], key, section.get(key))
     # New options go behind the last one there is, before the blank lines and comments at the end.
     end = max((number for numbers in places.values() for number in numbers), default=0)
     added = [f"{key}={value}" for key, value in section.options if key not in places]
     result = [line for number, line in kept.items() if number <= end]
     return [*result, *dict.fromkeys(added), *(line for number, line in kept.items() if number > end)]
+
+
+def _changed_line(line: str, key: str, value: str) -> str:
+    """The line with another value; a comment behind the old one stands above it (not all read it behind)."""
+    _, sign, comment = line.partition("#")
+    return f"#{comment}\n{key}={value}" if sign and "#" not in value else f"{key}={value}"
+
+
+def _before_comment(text: str) -> str:
+    """A value without the comment behind it, where Darknet's reading of a number ends."""
+    return text.partition("#")[0].partition(";")[0]
 
 
 def read_cfg(path: Path) -> Cfg:

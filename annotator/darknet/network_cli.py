@@ -70,10 +70,12 @@ def make_network(
 
 
 def _own(args: argparse.Namespace, darknet: Darknet, classes: int, subdivisions: int) -> Cfg:
-    from annotator.darknet.own_cfg import adapted, check_known, read_own
+    from annotator.darknet.own_cfg import adapted, check_known, own_notes, read_own
 
     own = read_own(args.cfg)
     check_known(own, darknet, args.cfg)
+    for note in own_notes(own, darknet.dialect):
+        say(f"note: {note}")
     return adapted(
         own,
         classes=classes,
@@ -84,6 +86,7 @@ def _own(args: argparse.Namespace, darknet: Darknet, classes: int, subdivisions:
         max_batches=args.max_batches,
         learning_rate=args.learning_rate,
         steps=args.steps,
+        dialect=darknet.dialect,
     )
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from annotator.darknet.blocks import layers
 from annotator.darknet.cfg import DETECTORS, Cfg, Section, Value, read_cfg
 from annotator.darknet.dialect import Darknet
-from annotator.darknet.networks import burn_in_for, steps_for
+from annotator.darknet.limits import HANK_LAYERS, not_predicted, unknown_keys, without_unknown
+from annotator.darknet.networks import Dialect, burn_in_for, steps_for
 from converters.errors import FormatError, UsageError
 
 _MODERN = frozenset(
@@ -28,7 +29,9 @@ def read_own(path: Path) -> Cfg:
     try:
         layers(cfg)
     except FormatError as error:
-        raise FormatError(error.message, path=path, line=error.line, code=error.code) from error
+        raise FormatError(
+            error.message, path=path, line=error.line, code=error.code, hint=error.hint
+        ) from error
     if not cfg.detectors:
         raise FormatError("has no [yolo] or [region] section: this is no detector.", path=path)
     return cfg
@@ -45,6 +48,7 @@ def adapted(
     max_batches: int,
     learning_rate: float | None = None,
     steps: Sequence[int] | None = None,
+    dialect: Dialect | None = None,
 ) -> Cfg:
     """A cfg for other classes and another training; what is not named here stays as it is.
 
@@ -58,6 +62,7 @@ def adapted(
         max_batches: Iterations.
         learning_rate: Default: as it is.
         steps: Iterations at which the rate falls; default 80 and 90 %.
+        dialect: Who trains; what this Darknet would end at is left out.
 
     Raises:
         UsageError: A side is no multiple of 32, or the parts do not divide the batch.
@@ -69,6 +74,8 @@ def adapted(
     size = (width or before[0], height or before[1])
     if any(side < 32 or side % 32 for side in size):
         raise UsageError(f"a network's sides must be multiples of 32, not {size[0]} x {size[1]}.")
+    if dialect is not None:
+        cfg = without_unknown(cfg, dialect)
     sections = list(cfg.sections)
     for index, part in enumerate(sections):
         if part.name in DETECTORS:
@@ -97,15 +104,21 @@ def adapted(
 
 
 def check_known(cfg: Cfg, darknet: Darknet, path: Path) -> None:
-    """Refuse a cfg that a Darknet would run wrong.
+    """Refuse a cfg that a Darknet would run wrong, or end at.
 
     Raises:
-        FormatError: It has what only the newer Darknets know.
+        FormatError: It has what only the newer Darknets know, or a layer that this one has not.
     """
-    if darknet.dialect != "pjreddie":
-        return
     for part in cfg.layer_sections:
-        for key in _MODERN:
+        if darknet.dialect == "hank" and part.name not in HANK_LAYERS:
+            raise FormatError(
+                f"{darknet.title} has no layer [{part.name}] and would end there.",
+                path=path,
+                line=part.line,
+                code="unknown-network",
+                hint="Use AlexeyAB's Darknet.",
+            )
+        for key in _MODERN if darknet.dialect == "pjreddie" else ():
             if key in part:
                 raise FormatError(
                     f"{darknet.title} does not know {key} and would run this network silently wrong.",
@@ -116,6 +129,27 @@ def check_known(cfg: Cfg, darknet: Darknet, path: Path) -> None:
                 )
 
 
+def own_notes(cfg: Cfg, dialect: Dialect) -> list[str]:
+    """What a person should know of their network before it is trained, a sentence each.
+
+    Args:
+        cfg: As it was read.
+        dialect: Who trains.
+    """
+    notes = []
+    left_out = unknown_keys(cfg, dialect)
+    if left_out:
+        named = ", ".join(f"{key} (section at line {line})" for key, line in left_out.items())
+        notes.append(f"hank-ai's Darknet ends at keys that it does not know; these are left out: {named}.")
+    what, line = not_predicted(cfg)
+    if what:
+        notes.append(
+            f"it can be trained, but not measured or used here: {what} (line {line or '?'}) is nothing that "
+            "OpenCV does. Darknet itself measures it."
+        )
+    return notes
+
+
 def _boxes(part: Section) -> int:
     return len(part.get_ints("mask")) if "mask" in part else part.get_int("num", 1)
 
@@ -124,7 +158,7 @@ def _scaled(part: Section, before: tuple[int, int], size: tuple[int, int]) -> Se
     """Anchors for another input; they are in pixels of it, or ([region]) in cells, which grow alike."""
     if before == size or min(before) < 1:
         return part
-    values = part.get_floats("anchors")
+    values = part.get_floats("anchors")[: 2 * part.get_int("num", 1)]  # Darknet reads no more
     scaled = [value * size[index % 2] / before[index % 2] for index, value in enumerate(values)]
     if part.name == "region":
         return part.with_options(anchors=",".join(f"{value:.4f}" for value in scaled))

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from annotator.darknet.blocks import layers
 from annotator.darknet.cfg import Cfg, Section, read_cfg
+from annotator.darknet.limits import not_predicted
 from annotator.darknet.metrics import iou_of_edges
 from converters.errors import FormatError
 from converters.images import RgbImage
@@ -411,6 +412,15 @@ def _import(network: Cfg, values: Floats, cfg: Path, weights: Path, letterbox: b
     """OpenCV's network from memory (so any path will do), batch normalisation already worked in."""
     import cv2
 
+    what, line = not_predicted(network)
+    if what:
+        raise FormatError(
+            f"OpenCV does nothing like {what}, so this network cannot be used here.",
+            path=cfg,
+            line=line,
+            code="bad-cfg",
+            hint="Measure it with Darknet itself (darknet detector map).",
+        )
     plain, folded = _fold(network, values, letterbox)
     # The importer's [region] suppresses by itself, which no option turns off: it is decoded here.
     plain = Cfg(tuple(section for section in plain.sections if section.name != "region"))
@@ -427,7 +437,7 @@ def _import(network: Cfg, values: Floats, cfg: Path, weights: Path, letterbox: b
             f"OpenCV cannot build this network with {weights.name}: {reason}.",
             path=cfg,
             code="bad-cfg",
-            hint="Test it with Darknet itself (train-cli test).",
+            hint="Measure it with Darknet itself (darknet detector map).",
         ) from error
 
 

@@ -30,6 +30,7 @@ FIXES: dict[str, str] = {
     "no-darknet": "choose-darknet",
     "unknown-network": "choose-network",
     "mosaic-without-opencv": "mosaic-off",
+    "mosaic-with-letter-box": "mosaic-off",
     "fast-math": "choose-darknet",
     "gpu-unused": "choose-darknet",
     "no-gpu": "choose-darknet",

@@ -33,6 +33,13 @@ def check_darknet(darknet: Darknet, cfg: Cfg, gpus: GpuState, nvcc: Version | No
         nvcc: The CUDA whose compiler is on PATH.
         report: What is found is added.
     """
+    if cfg.net.get_int("mosaic") and cfg.net.get_int("letter_box") and darknet.dialect != "pjreddie":
+        report.error(
+            "mosaic-with-letter-box",
+            "mosaic=1 and letter_box=1 do not go together: Darknet ends at its first picture.",
+            path=darknet.path,
+            hint="Set mosaic=0 or letter_box=0.",
+        )
     if cfg.net.get_int("mosaic") and darknet.opencv is False and darknet.dialect == "alexeyab":
         report.error(
             "mosaic-without-opencv",

@@ -12,7 +12,7 @@ def said(text: str) -> Pair:
 
 def templates() -> list[Pair]:
     """All of them."""
-    parts = (_learning, _pictures, _boxes, _odd, _machine, _weights, _set)
+    parts = (_learning, _pictures, _boxes, _odd, _own, _machine, _weights, _set)
     return [pair for part in parts for pair in part()]
 
 
@@ -86,9 +86,29 @@ def _odd() -> list[Pair]:
     ]
 
 
+def _own() -> list[Pair]:
+    """What is said of a person's own network."""
+    return [
+        said("hank-ai's Darknet ends at keys that it does not know; these are left out: {names}."),
+        said(
+            "it can be trained, but not measured or used here: {layer} (line {line}) is nothing that OpenCV "
+            "does. Darknet itself measures it."
+        ),
+        said("{path}: a layer of kind [{layer}] is not known here. {why}"),
+        said(
+            "Its boxes come with an uncertainty, which nothing here reads: take [yolo] instead.",
+        ),
+        said("It is for pictures in their order (video), and a training set has none."),
+        said("This is a network that classifies whole pictures, no detector."),
+        said("{path}: {darknet} has no layer [{layer}] and would end there. Use AlexeyAB's Darknet."),
+    ]
+
+
 def _machine() -> list[Pair]:
     """What the machine or its Darknet cannot do."""
     return [
+        said("mosaic=1 and letter_box=1 do not go together: Darknet ends at its first picture."),
+        said("Set mosaic=0 or letter_box=0."),
         said("mosaic=1 needs a Darknet that is built with OpenCV, and this one is not."),
         said(
             "this Darknet is compiled with -Ofast, which leaves out its checks for NaN: on a CPU most "

@@ -1585,6 +1585,10 @@ boîtes (images)</translation>
         <translation>Il peut continuer en arrière-plan, et se retrouve quand ce jeu est ouvert.</translation>
     </message>
     <message>
+        <source>It is for pictures in their order (video), and a training set has none.</source>
+        <translation>Elle sert à des images qui se suivent (vidéo), et un jeu d’entraînement n’a pas d’ordre.</translation>
+    </message>
+    <message>
         <source>It is one step, which Ctrl+Z takes back.</source>
         <translation>C’est une seule étape, que Ctrl+Z annule.</translation>
     </message>
@@ -1627,6 +1631,10 @@ boîtes (images)</translation>
     <message>
         <source>Iterations over which the learning rate rises to its value</source>
         <translation>Itérations pendant lesquelles le taux d’apprentissage monte à sa valeur</translation>
+    </message>
+    <message>
+        <source>Its boxes come with an uncertainty, which nothing here reads: take [yolo] instead.</source>
+        <translation>Ses boîtes viennent avec une incertitude que rien ici ne lit : prenez plutôt [yolo].</translation>
     </message>
     <message>
         <source>Keep both, with these boxes</source>
@@ -2984,6 +2992,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Sélectionnées</translation>
     </message>
     <message>
+        <source>Set mosaic=0 or letter_box=0.</source>
+        <translation>Mettez mosaic=0 ou letter_box=0.</translation>
+    </message>
+    <message>
         <source>Settings</source>
         <translation>Paramètres</translation>
     </message>
@@ -3704,6 +3716,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     <message>
         <source>This finding is right as it is</source>
         <translation>Cette anomalie n’en est pas une</translation>
+    </message>
+    <message>
+        <source>This is a network that classifies whole pictures, no detector.</source>
+        <translation>C’est un réseau qui classe des images entières, pas un détecteur.</translation>
     </message>
     <message>
         <source>This is all that the file will hold. No picture is in it. Nothing is sent anywhere: you save a zip file, and send it if you want to.</source>
@@ -4555,6 +4571,10 @@ le plan</translation>
         <translation>h</translation>
     </message>
     <message>
+        <source>hank-ai's Darknet ends at keys that it does not know; these are left out: {names}.</source>
+        <translation>Le Darknet de hank-ai s’arrête aux clés qu’il ne connaît pas ; celles-ci sont laissées de côté : {names}.</translation>
+    </message>
+    <message>
         <source>has exactly the pixels of {name}.</source>
         <translation>a exactement les pixels de {name}.</translation>
     </message>
@@ -4617,6 +4637,10 @@ le plan</translation>
     <message>
         <source>is of a kind that Darknet does not read.</source>
         <translation>est d’un genre que Darknet ne lit pas.</translation>
+    </message>
+    <message>
+        <source>it can be trained, but not measured or used here: {layer} (line {line}) is nothing that OpenCV does. Darknet itself measures it.</source>
+        <translation>il peut être entraîné, mais ni mesuré ni utilisé ici : OpenCV ne sait pas faire {layer} (ligne {line}). Darknet lui-même le mesure.</translation>
     </message>
     <message>
         <source>iteration</source>
@@ -4777,6 +4801,10 @@ le plan</translation>
     <message>
         <source>mosaic</source>
         <translation>mosaïque</translation>
+    </message>
+    <message>
+        <source>mosaic=1 and letter_box=1 do not go together: Darknet ends at its first picture.</source>
+        <translation>mosaic=1 et letter_box=1 ne vont pas ensemble : Darknet s’arrête à la première image.</translation>
     </message>
     <message>
         <source>mosaic=1 and letter_box=1 do not go together: Darknet refuses them.</source>
@@ -6221,8 +6249,16 @@ le plan</translation>
         <translation>{path} n’est plus là. Suppr l’ôte de cette liste.</translation>
     </message>
     <message>
+        <source>{path}: a layer of kind [{layer}] is not known here. {why}</source>
+        <translation>{path} : une couche de type [{layer}] n’est pas connue ici. {why}</translation>
+    </message>
+    <message>
         <source>{path}: too large for this machine's memory.</source>
         <translation>{path} : trop grand pour la mémoire de cette machine.</translation>
+    </message>
+    <message>
+        <source>{path}: {darknet} has no layer [{layer}] and would end there. Use AlexeyAB's Darknet.</source>
+        <translation>{path} : {darknet} n’a pas de couche [{layer}] et s’y arrêterait. Prenez le Darknet d’AlexeyAB.</translation>
     </message>
     <message>
         <source>{pictures} ({boxes}).</source>

@@ -89,7 +89,9 @@ def test_a_file_that_is_not_text(tmp_path):
 
 _word = st.from_regex(r"[a-z_]{1,12}", fullmatch=True)
 _value = st.from_regex(r"[a-z0-9.,-]{1,12}", fullmatch=True)
-_section = st.builds(Section, _word, st.lists(st.tuples(_word, _value), max_size=6).map(tuple))
+_section = st.builds(
+    Section, _word, st.dictionaries(_word, _value, max_size=6).map(lambda d: tuple(d.items()))
+)
 
 
 @given(st.lists(_section, max_size=5))
@@ -99,3 +101,33 @@ def test_any_cfg_survives_text(sections):
     assert [(part.name, part.options) for part in again.sections] == [
         (part.name, part.options) for part in cfg.sections
     ]
+
+
+OPEN_IMAGES = """\
+[net]
+# Testing
+ batch=1
+# Training
+batch=64
+
+[conv]
+filters=40 #32
+[max]
+size=2
+"""
+
+
+def test_of_a_key_that_stands_twice_the_first_counts_as_darknet_takes_it():
+    cfg = parse_cfg(OPEN_IMAGES)
+    assert cfg.net.get_int("batch") == 1
+    changed = cfg.with_net(batch=8).render()
+    assert parse_cfg(changed).net.get_int("batch") == 8
+    assert changed == OPEN_IMAGES.replace(" batch=1", "batch=8").replace("batch=64", "#batch=64")
+
+
+def test_a_comment_behind_a_value_is_none_of_the_value_and_stays():
+    cfg = parse_cfg(OPEN_IMAGES)
+    conv = cfg.layer_sections[0]
+    assert (conv.name, conv.get_int("filters")) == ("convolutional", 40)
+    changed = Cfg((cfg.net, conv.with_options(filters=24), *cfg.sections[2:]), OPEN_IMAGES).render()
+    assert "[conv]\n#32\nfilters=24\n" in changed

@@ -214,3 +214,47 @@ def test_a_cfg_of_somebody_else_that_cannot_be_laid_out(layer):
     cfg = parse_cfg(f"[net]\nwidth=32\nheight=32\n[convolutional]\nfilters=4\nsize=3\npad=1\n{layer}\n")
     with pytest.raises(FormatError):
         layers(cfg)
+
+
+def test_layers_of_other_people_s_networks_are_laid_out_as_darknet_does():
+    text = """[net]
+width=64
+height=32
+[conv]
+filters=8
+size=3
+stride_x=2
+stride_y=1
+pad=1
+[avg]
+[convolutional]
+filters=8
+size=1
+[scale_channels]
+from=-3
+[reorg3d]
+stride=2
+[local_avgpool]
+size=2
+stride=2
+[batchnorm]
+[convolutional]
+filters=32
+size=1
+share_index=2
+xnor=1
+"""
+    found = layers(parse_cfg(text))
+    assert [layer.output for layer in found] == [
+        (32, 32, 8),
+        (1, 1, 8),
+        (1, 1, 8),
+        (32, 32, 8),
+        (16, 16, 32),
+        (8, 8, 32),
+        (8, 8, 32),
+        (8, 8, 32),
+    ]
+    assert found[3].sources == (0,)
+    assert [layer.parameters for layer in found] == [8 * 27 + 8, 0, 8 * 8 + 8, 0, 0, 0, 4 * 32, 0]
+    assert found[-1].bflops == pytest.approx(2 * 32 * 32 * 64 / 32 / 1e9)

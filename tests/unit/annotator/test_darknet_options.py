@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from darknet_support import make_work, needs_darknet
 
 from annotator.darknet.cfg import Cfg, parse_cfg, read_cfg
 from annotator.darknet.cli import main
+from annotator.darknet.dialect import Darknet
 from annotator.darknet.networks import NETWORKS, build
 from annotator.darknet.options import OPTIONS, check_options, hints, value_in, with_options
-from annotator.darknet.own_cfg import adapted, read_own
+from annotator.darknet.own_cfg import adapted, check_known, own_notes, read_own
 from converters.errors import FormatError, UsageError
 
 OWN = """# my network
@@ -189,3 +191,51 @@ def test_an_own_cfg_is_trained_by_a_real_darknet(tmp_path, capsys):
     assert cfg.net.get("hue") == "0.05" and cfg.detectors[0].get_int("classes") == 2
     assert main(["run", str(work.root), "--cfg", str(own), "--set", "mosaic=1"]) == 2
     assert "does not know mosaic" in capsys.readouterr().err
+
+
+HANK = Darknet(Path("darknet"), "hank")
+ALEXEYAB = Darknet(Path("darknet"), "alexeyab")
+
+
+def test_what_one_darknet_would_end_at_is_left_out_for_it_and_said():
+    own = parse_cfg(
+        "[net]\nwidth=416\nheight=416\nkappa=1\n[convolutional]\nfilters=255\n[yolo]\nclasses=80\nuc_normalizer=1\n"
+    )
+    numbers = {"classes": 3, "batch": 64, "subdivisions": 16, "max_batches": 6000}
+    assert "kappa=1" in adapted(own, **numbers, dialect="alexeyab").render()
+    assert "kappa" not in adapted(own, **numbers, dialect="hank").render()
+    (note,) = own_notes(own, "hank")
+    assert note.endswith("these are left out: kappa (section at line 1), uc_normalizer (section at line 7).")
+    assert own_notes(own, "alexeyab") == []
+    layer = parse_cfg("[net]\nwidth=32\nheight=32\n[batchnorm]\n[yolo]\n")
+    check_known(layer, ALEXEYAB, Path("own.cfg"))
+    with pytest.raises(FormatError, match=r"own.cfg:4: .* no layer \[batchnorm\]"):
+        check_known(layer, HANK, Path("own.cfg"))
+
+
+@pytest.mark.parametrize(
+    ("layer", "what"),
+    [
+        ("[reorg3d]\nstride=2", "[reorg3d]"),
+        ("[convolutional]\nxnor=1", "xnor=1"),
+        ("[convolutional]\nsize=3\ndilation=2", "dilation"),
+        ("[convolutional]\nactivation=hard_mish", "activation=hard_mish"),
+        ("[maxpool]\nstride_x=1\nstride_y=2", "stride_x"),
+    ],
+)
+def test_what_cannot_be_measured_here_is_said_before_it_is_trained(layer, what):
+    own = parse_cfg(f"[net]\nwidth=32\nheight=32\n{layer}\n[convolutional]\n[yolo]\n")
+    (note,) = own_notes(own, "alexeyab")
+    assert f"{what} (line 4)" in note
+    assert all(own_notes(make(name), "alexeyab") == [] for name in ("yolov4", "yolov2", "yolov4-csp"))
+
+
+@pytest.mark.parametrize(
+    ("layer", "words"),
+    [("[Gaussian_yolo]", "uncertainty"), ("[crnn]", "video"), ("[softmax]", "classifies whole pictures")],
+)
+def test_why_a_layer_cannot_be_used(layer, words, tmp_path):
+    path = tmp_path / "own.cfg"
+    path.write_text(f"[net]\nwidth=32\nheight=32\n{layer}\n")
+    with pytest.raises(FormatError, match=words):
+        read_own(path)

@@ -254,6 +254,8 @@ PRESENT = GpuState(True, (K80,), "470.57", (11, 4))
 def test_mosaic_without_opencv(work):
     cfg = YOLOV4.with_net(mosaic=1)
     assert codes(check(work, darknet=replace(ALEXEYAB, opencv=False), cfg=cfg)) == ["mosaic-without-opencv"]
+    both = cfg.with_net(letter_box=1)
+    assert codes(check(work, darknet=replace(ALEXEYAB, opencv=True), cfg=both)) == ["mosaic-with-letter-box"]
     assert codes(check(work, darknet=replace(ALEXEYAB, opencv=True), cfg=cfg)) == []
     assert codes(check(work, darknet=replace(ALEXEYAB, opencv=False), cfg=YOLOV4.with_net(mosaic=0))) == []
 

@@ -137,7 +137,7 @@ class Setup(QWidget):
         plain = plan.with_parts(options={}, steps=None).plain_cfg(self.classes, self.darknet)
         self.options.show_states(option_states(plan, self.classes, self.darknet), steps_of(plain))
         dialect = self.darknet.dialect if self.darknet is not None else "alexeyab"
-        return other_hints(plain, dialect, self.classes)
+        return other_hints(plan, plain, dialect, self.classes)
 
     def _to_check(self, plan: TrainingPlan) -> list[str]:
         """What the check is asked; nothing without a training set, or where the settings are wrong."""
