@@ -158,7 +158,8 @@ class Resumption:
         """
         if self.wanted != self.run.info.max_batches:
             write_cfg(self.run.cfg, self._cfg())
-            self.run.update(max_batches=self.wanted)
+            # Not finished any more: it may be killed before Darknet is started.
+            self.run.update(max_batches=self.wanted, status="stopped", message="not gone on with yet")
         self.run.keep_best()
         newest = self.run.newest_weights()
         self.run.forget_metrics_after(self.iteration)

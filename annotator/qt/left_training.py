@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from PyQt5.QtWidgets import QMessageBox, QWidget
 
+from annotator import messages
 from annotator.core.project import Project
 from annotator.qt.translation import tr
+from converters.errors import DataError
 
 if TYPE_CHECKING:
     from annotator.qt.main_window import MainWindow
@@ -23,6 +25,8 @@ def find(window: MainWindow) -> None:
 
     if _is_training(project):
         _ = window.train  # it is built when it is asked for, and follows the training
+    elif _has_stopped_queue(project):
+        messages.info(tr("Trainings wait, and nobody works through them: start the queue on the Train page."))
 
 
 def _is_training(project: Project) -> bool:
@@ -31,6 +35,19 @@ def _is_training(project: Project) -> bool:
 
     work = project.work
     return work is not None and running_run(list_runs(work.root)) is not None
+
+
+def _has_stopped_queue(project: Project) -> bool:
+    """Whether trainings wait although nobody trains: the machine was started anew meanwhile."""
+    from annotator.darknet.training_queue import TrainingQueue
+
+    if project.work is None:
+        return False
+    queue = TrainingQueue(project.work)
+    try:
+        return bool(queue.waiting()) and queue.runner() is None
+    except DataError:
+        return False  # the Train page says what is wrong with it
 
 
 def may_leave(window: MainWindow, asks: bool) -> bool:

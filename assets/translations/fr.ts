@@ -2753,6 +2753,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Remettre les images choisies à leur place avec leurs boîtes (Entrée)</translation>
     </message>
     <message>
+        <source>Put the chosen run in the queue</source>
+        <translation>Le mettre dans la file</translation>
+    </message>
+    <message>
         <source>Put the label file aside; the picture is listed without labels</source>
         <translation>Mettre le fichier d’étiquettes de côté; l’image est listée sans étiquettes</translation>
     </message>
@@ -3208,6 +3212,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     <message>
         <source>Standard colour</source>
         <translation>Couleur standard</translation>
+    </message>
+    <message>
+        <source>Start the queue</source>
+        <translation>Démarrer la file</translation>
     </message>
     <message>
         <source>Start training</source>
@@ -3812,6 +3820,14 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     <message>
         <source>Training: {run}</source>
         <translation>Entraînement : {run}</translation>
+    </message>
+    <message>
+        <source>Trainings wait and nobody works through them, as after a restart: train them one by one</source>
+        <translation>Des entraînements attendent et rien ne les lance, comme après un redémarrage : les faire l’un après l’autre</translation>
+    </message>
+    <message>
+        <source>Trainings wait, and nobody works through them: start the queue on the Train page.</source>
+        <translation>Des entraînements attendent et rien ne les lance : démarrez la file d’attente sur la page Entraînement.</translation>
     </message>
     <message>
         <source>Trash of {set}</source>

@@ -216,7 +216,28 @@ def test_trainings_wait_for_one_another(qtbot, window: MainWindow):
     assert train.queue.waiting() == [waiting[0], waiting[2], waiting[1]]
     click(qtbot, train.take_out)
     assert train.queue.waiting() == waiting[:2]
+    # What was taken out goes on when the others are done; it does not wait for a button then.
+    train.runs.selectRow([run.path.name for run in train.runs.runs()].index(waiting[2]))
+    assert train.resume.text() == "Put the chosen run in the queue"
+    click(qtbot, train.resume)
+    assert train.queue.waiting() == waiting
     click(qtbot, train.stop_button)
     qtbot.waitUntil(lambda: train.model.run.name == waiting[1], timeout=LONG)
-    qtbot.waitUntil(lambda: train.model.state is State.FINISHED, timeout=LONG)
     qtbot.waitUntil(lambda: not train.queue.waiting(), timeout=LONG)
+    done = [RunFolder.open(first.parent / name).status for name in waiting]
+    assert done == ["stopped", "finished", "finished"]
+
+
+def test_a_queue_that_nobody_works_through_is_started_again(qtbot, window: MainWindow):
+    """As after a restart of the machine: what waits is a file, and no process is left."""
+    train = small_training(qtbot, window, 2)
+    click(qtbot, train.start)
+    qtbot.waitUntil(lambda: train.model.state is State.FINISHED, timeout=LONG)
+    run = RunFolder.open(train.model.run)
+    TrainingQueue(WorkFolder(run.work)).add(run, ["--max-batches", "4", "--darknet", str(train.darknet.path)])
+    train.refresh()
+    click(qtbot, train.go_through)
+    qtbot.waitUntil(lambda: not train.queue.waiting(), timeout=LONG)
+    again = RunFolder.open(run.path)
+    assert (again.status, again.info.iteration) == ("finished", 4)
+    qtbot.waitUntil(lambda: not train.go_through.isVisibleTo(train), timeout=LONG)

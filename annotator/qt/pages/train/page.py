@@ -131,7 +131,12 @@ class TrainPage(Page):
         manage.clicked.connect(self.runs_wanted)
         buttons = QHBoxLayout()
         buttons.addWidget(self.resume)
-        for button in (self.earlier, self.later, self.take_out):
+        self.go_through = QPushButton(tr("Start the queue"))
+        self.go_through.setToolTip(
+            tr("Trainings wait and nobody works through them, as after a restart: train them one by one")
+        )
+        self.go_through.clicked.connect(self.queue.keep_going)
+        for button in (self.earlier, self.later, self.take_out, self.go_through):
             buttons.addWidget(button)
         buttons.addWidget(manage)
         buttons.addStretch()
@@ -215,11 +220,15 @@ class TrainPage(Page):
     def _show_resume(self, busy: bool) -> None:
         """What the button does with the chosen run: go on, or (where it is done) train it further."""
         run = self._chosen_run()
-        possible = run is not None and self.darknet is not None and not busy
+        possible = run is not None and self.darknet is not None
         text = tr("Resume the chosen run")
+        if busy:
+            possible = possible and run is not None and run.path != self.model.run
+            text = tr("Put the chosen run in the queue")
         if run is not None and run.info.iteration >= run.info.max_batches:
             further = self.max_batches.value()
-            text = tr("Train the chosen run on to {count} iterations", count=further)
+            if not busy:
+                text = tr("Train the chosen run on to {count} iterations", count=further)
             if further <= run.info.max_batches:
                 text, possible = tr("The chosen run is done (raise Iterations to go on)"), False
         self.resume.setText(text)
@@ -280,11 +289,7 @@ class TrainPage(Page):
         if not self.live.is_busy:
             self._launch(arguments)
             return
-        try:
-            running = RunFolder.open(self.model.run) if self.model.run is not None else None
-        except DataError:
-            running = None  # it was deleted under the training's feet: nothing to wait for
-        self.queue.add(arguments[2:], str(self.darknet.path), running)
+        self.queue.add(arguments[2:], str(self.darknet.path), self._running())
         self._show_state()
 
     def _with_chosen(self, what: Callable[[str], None]) -> None:
@@ -311,6 +316,7 @@ class TrainPage(Page):
         for button in (self.earlier, self.later, self.take_out):
             button.setVisible(waits)
         self.resume.setVisible(not waits)
+        self.go_through.setVisible(not self.model.is_busy and self.queue.stands_still)
         self.earlier.setEnabled(place > 0)
         self.later.setEnabled(place < len(names) - 1)
 
@@ -323,7 +329,20 @@ class TrainPage(Page):
         if run is not None:
             done = run.info.iteration >= run.info.max_batches
             further = ["--max-batches", str(self.max_batches.value())] if done else []
-            self._launch(["resume", str(run.path), *further])
+            running = self._running()
+            if running is not None and self.darknet is not None:
+                self.queue.add_resumed(run, further, str(self.darknet.path), running)
+            else:
+                self._launch(["resume", str(run.path), *further])
+
+    def _running(self) -> RunFolder | None:
+        """The training that is followed; None where there is none, or it was deleted under its feet."""
+        if not self.live.is_busy or self.model.run is None:
+            return None
+        try:
+            return RunFolder.open(self.model.run)
+        except DataError:
+            return None
 
     def _launch(self, arguments: list[str]) -> None:
         if self.darknet is not None and not self.live.is_busy:

@@ -20,6 +20,10 @@ from converters.work import WorkFolder
 _LOOK_MS = 1500
 
 
+def _waits() -> str:
+    return tr("The training waits in the queue; it starts when those before it have ended.")
+
+
 class QueueControl(QObject):
     """The queue of one training set.
 
@@ -74,9 +78,33 @@ class QueueControl(QObject):
         work = self.work
         if work is None:
             return
+        self._let_first(running, darknet)
+        self._run(["queue", "add", str(work.root), *arguments, "--darknet", darknet], self._added)
+
+    def add_resumed(self, run: RunFolder, options: Sequence[str], darknet: str, running: RunFolder) -> None:
+        """Put an earlier run at the end, to go on when the others are done.
+
+        Args:
+            run: Which.
+            options: What follows ``train-cli resume RUN``.
+            darknet: The Darknet that trains.
+            running: As of :meth:`add`.
+        """
+        self._let_first(running, darknet)
+        self._change(lambda queue: queue.add(run, [*options, "--darknet", darknet]))
+        messages.info(_waits())
+        self.keep_going()
+
+    def _let_first(self, running: RunFolder | None, darknet: str) -> None:
         if running is not None and running.path.name not in self.waiting():
             self._change(lambda queue: queue.add(running, ["--darknet", darknet]))
-        self._run(["queue", "add", str(work.root), *arguments, "--darknet", darknet], self._added)
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether trainings wait and nobody works through them: the machine was started anew, say."""
+        if self.work is None or self._processes or not self.waiting():
+            return False
+        return TrainingQueue(self.work).runner() is None
 
     def move(self, name: str, by: int) -> None:
         """Let a run wait shorter (-1) or longer (1)."""
@@ -109,10 +137,11 @@ class QueueControl(QObject):
             words = outcome.last_words[-1] if outcome.last_words else str(outcome)
             messages.error(known(words.removeprefix("error: ")), "\n".join(outcome.last_words))
         else:
-            messages.info(tr("The training waits in the queue; it starts when those before it have ended."))
-            self._keep_going()
+            messages.info(_waits())
+            self.keep_going()
 
-    def _keep_going(self) -> None:
+    def keep_going(self) -> None:
+        """See to it that somebody works through the queue."""
         if self.work is not None and TrainingQueue(self.work).runner() is None:
             self._run(["queue", "run", str(self.work.root), "--detach"], lambda outcome: None)
 
