@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from annotator.darknet.sheet import Reading, State, part_of
 
 _SHOWN_OF_A_KIND = 3
 
@@ -22,6 +24,10 @@ class CheckFinding:
         path: The file, or None.
         fix: What a button beside it can do (see ``annotator.darknet.preflight.FIXES``), or empty.
         more: So many more of this kind are not shown.
+        part: What part of the training it is about (a key of ``annotator.darknet.sheet.PARTS``), or empty.
+        place: The file and line that ``text`` begins with, or empty.
+        message: What is wrong.
+        hint: What to do about it.
     """
 
     is_error: bool
@@ -31,6 +37,10 @@ class CheckFinding:
     path: Path | None = None
     fix: str = ""
     more: int = 0
+    part: str = ""
+    place: str = ""
+    message: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +51,54 @@ class CheckResult:
         findings: Errors first.
         errors: Their number, also of those not shown.
         warnings: Likewise.
+        sheet: Every part that was looked at, with its value.
+        done: Pictures looked at until now.
+        total: All of them.
+        is_final: Whether this is all.
     """
 
     findings: tuple[CheckFinding, ...] = ()
     errors: int = 0
     warnings: int = 0
+    sheet: tuple[Reading, ...] = ()
+    done: int = 0
+    total: int = 0
+    is_final: bool = True
+
+    def by_part(self) -> list[tuple[Reading, tuple[CheckFinding, ...]]]:
+        """The parts with what was found in them: those with errors first, then those with warnings.
+
+        Findings of no part come with an empty one, first of all.
+        """
+        parts = [
+            (one, tuple(found for found in self.findings if found.part == one.part)) for one in self.sheet
+        ]
+        known = {one.part for one in self.sheet}
+        rest = tuple(found for found in self.findings if found.part not in known)
+        if rest:
+            worst = State.ERROR if any(found.is_error for found in rest) else State.WARNING
+            parts.insert(0, (Reading("", worst), rest))
+        order = [State.ERROR, State.WARNING, State.OPEN, State.GOOD]
+        return sorted(parts, key=lambda pair: order.index(pair[0].state))
 
 
 def read_check(text: str) -> CheckResult | None:
-    """What the command printed; None where that is no such thing (it was ended, say)."""
+    """What the command printed (all of it, or a line of its ``--events``); None where it is no such thing."""
     try:
         content = json.loads(text)
         found = [_finding(row) for row in content["findings"]]
-        return CheckResult(tuple(_shortened(found)), int(content["errors"]), int(content["warnings"]))
+        return CheckResult(
+            tuple(_shortened(found, content.get("counts"))),
+            int(content["errors"]),
+            int(content["warnings"]),
+            tuple(
+                Reading(str(row["part"]), State(row["state"]), str(row["value"]))
+                for row in content.get("sheet", ())
+            ),
+            int(content.get("done", 0)),
+            int(content.get("total", 0)),
+            content.get("event", "checked") == "checked",
+        )
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
 
@@ -62,22 +107,32 @@ def _finding(row: dict[str, object]) -> CheckFinding:
     path = Path(str(row["path"])) if row.get("path") else None
     image = str(row.get("image") or "")
     place = "" if path is None else f"{path.name}:{row['line']}: " if row.get("line") else f"{path.name}: "
-    text = f"{place}{row['message']} {row.get('hint') or ''}".strip()
+    message, hint, code = str(row["message"]), str(row.get("hint") or ""), str(row["code"])
     return CheckFinding(
-        row.get("severity") == "error", str(row["code"]), text, image, path, str(row.get("fix") or "")
+        row.get("severity") == "error",
+        code,
+        f"{place}{message} {hint}".strip(),
+        image,
+        path,
+        str(row.get("fix") or ""),
+        part=part_of(code),
+        place=place,
+        message=message,
+        hint=hint,
     )
 
 
-def _shortened(found: Sequence[CheckFinding]) -> list[CheckFinding]:
+def _shortened(found: Sequence[CheckFinding], counts: Mapping[str, int] | None) -> list[CheckFinding]:
     kinds: dict[tuple[bool, str], list[CheckFinding]] = {}
     for finding in found:
         kinds.setdefault((not finding.is_error, finding.code), []).append(finding)
     lines = []
-    for _, same in sorted(kinds.items(), key=lambda item: item[0][0]):
-        shown = same if len(same) <= _SHOWN_OF_A_KIND + 1 else same[:_SHOWN_OF_A_KIND]
+    for (is_warning, code), same in sorted(kinds.items(), key=lambda item: item[0][0]):
+        number = (counts or {}).get(f"{'warning' if is_warning else 'error'}:{code}", len(same))
+        shown = same if number <= _SHOWN_OF_A_KIND + 1 else same[:_SHOWN_OF_A_KIND]
         lines += shown
-        if len(shown) < len(same):
+        if len(shown) < number:
             first = same[0]
-            left = len(same) - len(shown)
-            lines.append(CheckFinding(first.is_error, first.code, "", fix="", more=left))
+            left = number - len(shown)
+            lines.append(CheckFinding(first.is_error, code, "", fix="", more=left, part=first.part))
     return lines

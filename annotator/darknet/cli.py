@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from annotator.darknet.check_cli import add_check_output, before_start, print_check, watching
 from annotator.darknet.control import GO_ON, PAUSE
 from annotator.darknet.control_cli import add_control, how_it_went
 from annotator.darknet.dialect import Darknet, recognise, require_darknet
@@ -21,14 +22,13 @@ from annotator.darknet.network_cli import add_network_options, add_networks
 from annotator.darknet.networks import NETWORKS, STUDY_BATCH
 from annotator.darknet.outcome import Outcome
 from annotator.darknet.plans import Resumption, RunPlan, plan_run
-from annotator.darknet.preflight import fix_of
 from annotator.darknet.queue_cli import add_queue
 from annotator.darknet.run_data import is_own
 from annotator.darknet.runs import RunFolder, data_hash
 from annotator.darknet.talk import EventLines, Talk
 from annotator.darknet.trainer import Start, Trainer, newest_sound
 from annotator.darknet.weights_cli import add_weights
-from converters.commands import ExitStatus, make_parser, print_json, print_report, run_command, say
+from converters.commands import ExitStatus, make_parser, print_json, run_command, say
 from converters.errors import DataError, UsageError
 from converters.model import Split
 from converters.report import Report
@@ -102,7 +102,7 @@ def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     check.add_argument("work", type=Path, metavar="WORK", help="the Darknet data set, or a run to go on with")
     add_run_options(check)
     check.add_argument("--darknet", metavar="PATH", help="the Darknet to use (default: $DARKNET, then PATH)")
-    check.add_argument("--json", action="store_true", help="as JSON, with what can be done about each")
+    add_check_output(check)
     check.set_defaults(body=_check)
 
 
@@ -228,7 +228,7 @@ def _run(args: argparse.Namespace) -> int:
     work = open_work(args.work)
     darknet = require_darknet(args.darknet)
     plan = plan_run(args, work, darknet)
-    if _refused(plan.check()):
+    if _refused(plan.check(before_start())):
         return ExitStatus.FINDINGS
     run = plan.create()
     if args.detach:
@@ -237,22 +237,17 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
-    report = Report()
+    watch = watching(args)
     try:
         if (args.work / "run.json").is_file():
             run = RunFolder.open(args.work)
-            report.extend(_resumption(args, run).check())
+            _resumption(args, run).check(watch)
         else:
-            report.extend(_plan_to_check(args, report).check())
+            _plan_to_check(args, watch.report).check(watch)
     except DataError as error:
-        report.add_exception(error)
-    if args.json:
-        found = [issue.as_dict() | {"fix": fix_of(issue) or None} for issue in report]
-        print_json({"errors": len(report.errors), "warnings": len(report.warnings), "findings": found})
-    else:
-        print_report(report, to_stdout=True, most=_SHOWN_ISSUES)
-        say(report.summary())
-    return report.exit_code()
+        watch.report.add_exception(error)
+    print_check(args, watch)
+    return watch.report.exit_code()
 
 
 def _plan_to_check(args: argparse.Namespace, report: Report) -> RunPlan:
@@ -290,7 +285,7 @@ def _resume(args: argparse.Namespace) -> int:
             run.update(status="finished", iteration=plan.iteration, pid=None, message=message)
         _print_path(args, run, "finished")
         return ExitStatus.OK
-    if not args.checked and _refused(plan.check()):
+    if not args.checked and _refused(plan.check(before_start())):
         return ExitStatus.FINDINGS
     if args.detach:
         args.resume_to = plan.wanted

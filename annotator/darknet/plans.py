@@ -14,7 +14,7 @@ from annotator.darknet.dialect import Darknet
 from annotator.darknet.launcher import train_command
 from annotator.darknet.network_cli import make_network
 from annotator.darknet.networks import default_max_batches, extended
-from annotator.darknet.preflight import check_training
+from annotator.darknet.preflight import Watch, check_training
 from annotator.darknet.run_data import read_list
 from annotator.darknet.runs import RunFolder, SavedWeights
 from annotator.darknet.trainer import Start
@@ -49,7 +49,7 @@ class RunPlan:
     weights: Path | None
     seed: int | None
 
-    def check(self) -> Report:
+    def check(self, watch: Watch | None = None) -> Report:
         """Everything that would make it fail."""
         return check_training(
             self.work.root,
@@ -59,6 +59,7 @@ class RunPlan:
             self.cfg,
             weights=self.weights,
             runs=self.work.runs,
+            watch=watch,
         )
 
     def create(self) -> RunFolder:
@@ -135,7 +136,7 @@ class Resumption:
         """The iteration from which it goes on."""
         return self.newest.iteration if self.newest else 0
 
-    def check(self) -> Report:
+    def check(self, watch: Watch | None = None) -> Report:
         """Everything that would make it fail. Raises FormatError where the run cannot be read."""
         run = self.run
         return check_training(
@@ -147,6 +148,7 @@ class Resumption:
             weights=self._weights(),
             runs=run.path,
             from_iteration=self.iteration,
+            watch=watch,
         )
 
     def prepare(self) -> Start:

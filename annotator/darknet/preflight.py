@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from annotator.darknet.blocks import parameter_count
 from annotator.darknet.cfg import DETECTORS, Cfg
+from annotator.darknet.checked import Checked
 from annotator.darknet.dialect import Darknet
 from annotator.darknet.gpu import GpuState, Version, read_gpus, read_nvcc
 from annotator.darknet.preflight_machine import (
@@ -16,11 +20,12 @@ from annotator.darknet.preflight_machine import (
     check_weights,
     kept_files,
 )
-from annotator.darknet.preflight_pictures import check_lists, check_picture
+from annotator.darknet.preflight_pictures import check_class_counts, check_lists, check_pictures
+from annotator.darknet.sheet import Sheet, counted, plain
 from converters.model import Split
 from converters.report import Issue, Report
 
-__all__ = ["FIXES", "check_training", "fix_of", "kept_files"]
+__all__ = ["FIXES", "Watch", "check_training", "fix_of", "kept_files"]
 
 _BLANK_VALUE = re.compile(
     r"^[ \t]*(train|valid|names|backup)[ \t]*=[ \t]*(\S+[ \t]+\S.*?)[ \t\r]*$", re.MULTILINE
@@ -62,6 +67,9 @@ FIXES: dict[str, str] = {
     "read-only": "choose-folder",
     "disk-full": "delete-runs",
     "blank-in-path": "make-set",
+    "class-untrained": "split",
+    "class-unmeasured": "split",
+    "few-boxes": "balance",
 }
 """Code of a finding → what a button beside it can do. A finding that is not here has only its sentence."""
 
@@ -69,6 +77,30 @@ FIXES: dict[str, str] = {
 def fix_of(issue: Issue) -> str:
     """What a button beside a finding can do (a value of :data:`FIXES`); empty where nothing."""
     return FIXES.get(issue.code, "")
+
+
+@dataclass(slots=True)
+class Watch:
+    """What somebody who looks on while a check goes on gets to see.
+
+    Attributes:
+        report: What was found until now.
+        sheet: What was looked at until now.
+        tell: Called with the number of pictures looked at, and of all.
+        remembers: Whether pictures that were sound and have not changed are left alone.
+        cache: Where that is kept (default: the person's cache folder).
+    """
+
+    report: Report = field(default_factory=Report)
+    sheet: Sheet = field(default_factory=Sheet)
+    tell: Callable[[int, int], None] | None = None
+    remembers: bool = False
+    cache: Path | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        """Say how far it is."""
+        if self.tell is not None:
+            self.tell(done, total)
 
 
 def check_training(
@@ -83,6 +115,7 @@ def check_training(
     from_iteration: int = 0,
     gpus: GpuState | None = None,
     nvcc: Version | None = None,
+    watch: Watch | None = None,
 ) -> Report:
     """Everything that would make a training fail, or quietly train on the wrong thing.
 
@@ -97,14 +130,17 @@ def check_training(
         from_iteration: The iteration of the weights where a training goes on.
         gpus: What nvidia-smi says; it is asked where this is None.
         nvcc: The CUDA whose compiler is on PATH; found out together with ``gpus``.
+        watch: Who wants to know what was looked at, and how far it is.
 
     Returns:
         Errors where the training must not start, warnings where it may.
     """
-    report = Report()
+    watch = watch or Watch()
+    report, sheet = watch.report, watch.sheet
     if gpus is None:
         gpus, nvcc = read_gpus(), read_nvcc()
     check_darknet(darknet, cfg, gpus, nvcc, report)
+    _say_machine(sheet, darknet, gpus)
     if 0 < cfg.net.get_int("max_batches", 1) <= from_iteration:
         report.error(
             "max-batches-reached",
@@ -113,16 +149,66 @@ def check_training(
             hint="Raise max_batches.",
         )
     _check_data_file(runs / "obj.data", darknet, report)
-    check_lists(base, lists, report)
     _check_classes(class_names, cfg, report)
-    for split in Split:
-        for entry in lists.get(split, ()):
-            check_picture(base, entry, len(class_names), darknet, report)
+    _say_network(sheet, cfg, class_names)
     if weights is not None:
         check_weights(weights, cfg, report)
         check_names_of(weights, cfg, class_names, report)
-    check_room(runs, cfg, darknet, report)
+    sheet.say("weights", "none: it starts at random" if weights is None else str(weights))
+    sheet.say("disk", check_room(runs, cfg, darknet, report))
+    kind = f"{darknet.dialect} {len(class_names)}"
+    checked = Checked(base, kind, watch.cache) if watch.remembers else None
+    watch(0, sum(map(len, lists.values())))
+    check_lists(base, lists, report, checked)
+    sheet.say("splits", ", ".join(f"{len(lists.get(split, ())):,} {split}" for split in Split))
+    boxes = check_pictures(base, lists, len(class_names), darknet, report, checked, watch)
+    check_class_counts(class_names, lists, boxes, report)
+    _say_set(sheet, lists, boxes, class_names)
+    if checked is not None:
+        checked.save()
     return report
+
+
+def _say_machine(sheet: Sheet, darknet: Darknet, gpus: GpuState) -> None:
+    built = {True: ["for the GPU"], False: ["for the CPU"], None: []}[darknet.gpu]
+    built += {True: ["with OpenCV"], False: ["without OpenCV"], None: []}[darknet.opencv]
+    sheet.say("darknet", plain(", ".join([darknet.title, *built, str(darknet.path)])))
+    if gpus.gpus:
+        names = "; ".join(f"{gpu.name}, {gpu.memory / 1024:.0f} GB" for gpu in gpus.gpus)
+        used = "" if darknet.gpu is not False else " (not used)"
+        driver = f", driver {gpus.driver}" if gpus.driver else ""
+        cuda = f", CUDA {gpus.cuda[0]}.{gpus.cuda[1]}" if gpus.cuda else ""
+        sheet.say("gpu", plain(f"{names}{driver}{cuda}{used}"))
+    else:
+        sheet.say("gpu", "none: it trains on the CPU" if darknet.gpu is not True else "none was found")
+
+
+def _say_network(sheet: Sheet, cfg: Cfg, class_names: Sequence[str]) -> None:
+    net = cfg.net
+    sheet.say(
+        "network",
+        f"{net.get_int('width')} × {net.get_int('height')}, {parameter_count(cfg):,} weights, "
+        f"batch {net.get_int('batch', 1)} in {net.get_int('subdivisions', 1)} parts, "
+        f"{net.get_int('max_batches', 1):,} iterations, {counted(len(class_names), 'class', 'classes')}",
+    )
+
+
+def _say_set(
+    sheet: Sheet,
+    lists: Mapping[Split, Sequence[str]],
+    boxes: Mapping[Split, Counter[int]],
+    names: Sequence[str],
+) -> None:
+    """Pictures, labels, classes."""
+    pictures = len({entry for entries in lists.values() for entry in entries})
+    sheet.say("pictures", counted(pictures, "picture", "pictures"))
+    total = sum(sum(counts.values()) for counts in boxes.values())
+    sheet.say("labels", counted(total, "box", "boxes"))
+    shown = [
+        f"{name} {'/'.join(str(boxes[split][number]) for split in Split)}"
+        for number, name in enumerate(names)
+    ]
+    sheet.say("classes", plain(", ".join(shown)))
 
 
 def _check_data_file(path: Path, darknet: Darknet, report: Report) -> None:

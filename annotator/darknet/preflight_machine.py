@@ -225,7 +225,7 @@ def check_names_of(weights: Path, cfg: Cfg, class_names: Sequence[str], report: 
         )
 
 
-def check_room(runs: Path, cfg: Cfg, darknet: Darknet, report: Report) -> None:
+def check_room(runs: Path, cfg: Cfg, darknet: Darknet, report: Report) -> str:
     """Whether the run folder can be written, and the disk has room for all weights that will be kept.
 
     Args:
@@ -233,6 +233,9 @@ def check_room(runs: Path, cfg: Cfg, darknet: Darknet, report: Report) -> None:
         cfg: The network.
         darknet: Who will train.
         report: What is found is added.
+
+    Returns:
+        How much is free and how much is needed.
     """
     folder = runs
     while not folder.exists() and folder != folder.parent:
@@ -249,7 +252,7 @@ def check_room(runs: Path, cfg: Cfg, darknet: Darknet, report: Report) -> None:
                 path=runs if place == folder else place,
                 hint="Make the folder." if missing else "Allow writing there.",
             )  # fmt: skip
-            return
+            return str(place)
     needed = (20 + 4 * parameter_count(cfg)) * kept_files(cfg, darknet) + _LOG_ROOM
     free = shutil.disk_usage(folder).free
     if free < needed:
@@ -259,6 +262,7 @@ def check_room(runs: Path, cfg: Cfg, darknet: Darknet, report: Report) -> None:
             path=runs,
             hint="Free some space, or train for fewer iterations.",
         )
+    return f"{free / 1e9:.1f} GB free, up to {needed / 1e9:.1f} GB needed"
 
 
 def kept_files(cfg: Cfg, darknet: Darknet) -> int:

@@ -6,12 +6,14 @@ import hashlib
 import math
 import os
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from annotator.darknet.checked import Checked
 from annotator.darknet.dialect import Darknet
 from annotator.darknet.run_data import is_safe_entry
+from annotator.darknet.sheet import counted
 from converters.errors import DataError, FormatError
 from converters.images import DARKNET_SUFFIXES, read_header
 from converters.model import Split
@@ -25,15 +27,21 @@ _PNG_END = b"IEND\xaeB`\x82"
 _JPEG_END = b"\xff\xd9"
 _END_BYTES = 65536
 _SAMPLE_BYTES = 4096
+_TELL_EVERY = 200
+FEW_BOXES = 30
+"""Fewer boxes of a class say little: of 30, its AP is known within some 18 points."""
 
 
-def check_lists(base: Path, lists: Mapping[Split, Sequence[str]], report: Report) -> None:
+def check_lists(
+    base: Path, lists: Mapping[Split, Sequence[str]], report: Report, checked: Checked | None = None
+) -> None:
     """Empty lists, names that must not reach Darknet, and pictures that are in two splits or twice in one.
 
     Args:
         base: Folder the lists' paths are relative to.
         lists: Pictures of each split.
         report: What is found is added.
+        checked: What is known of unchanged pictures.
     """
     if not lists.get(Split.TRAIN):
         report.error(
@@ -65,10 +73,12 @@ def check_lists(base: Path, lists: Mapping[Split, Sequence[str]], report: Report
             if count > 1:
                 text = f"{entry} stands {count} times in {split}.txt."
                 report.warning("twice-in-list", text, path=base / f"{split}.txt", key=entry)
-    _check_splits(base, lists, report)
+    _check_splits(base, lists, report, checked)
 
 
-def _check_splits(base: Path, lists: Mapping[Split, Sequence[str]], report: Report) -> None:
+def _check_splits(
+    base: Path, lists: Mapping[Split, Sequence[str]], report: Report, checked: Checked | None
+) -> None:
     """The same picture in two splits: by its path, and by its bytes."""
     splits = list(Split)
     for index, first in enumerate(splits):
@@ -91,7 +101,7 @@ def _check_splits(base: Path, lists: Mapping[Split, Sequence[str]], report: Repo
                     key=entry,
                     hint="Take it out of one of the two in split.csv.",
                 )
-    for entry, split, other, other_split in _equal_files(base, lists):
+    for entry, split, other, other_split in _equal_files(base, lists, checked):
         report.error(
             "same-picture",
             f"{entry} ({split}) is the same picture as {other} ({other_split}): the measure would be "
@@ -103,7 +113,9 @@ def _check_splits(base: Path, lists: Mapping[Split, Sequence[str]], report: Repo
         )
 
 
-def _equal_files(base: Path, lists: Mapping[Split, Sequence[str]]) -> list[tuple[str, Split, str, Split]]:
+def _equal_files(
+    base: Path, lists: Mapping[Split, Sequence[str]], checked: Checked | None
+) -> list[tuple[str, Split, str, Split]]:
     """Pictures that are equal byte by byte to one of an earlier split, with that one.
 
     Only files of the same size are read, first their ends: 10,000 pictures take a fraction of a second.
@@ -111,16 +123,18 @@ def _equal_files(base: Path, lists: Mapping[Split, Sequence[str]]) -> list[tuple
     sizes: defaultdict[int, list[tuple[Split, str]]] = defaultdict(list)
     for split in Split:
         for entry in dict.fromkeys(lists.get(split, ())):
-            with suppress(OSError):
-                sizes[(base / entry).stat().st_size].append((split, entry))
+            states = checked.states(entry) if checked is not None else None
+            with suppress(OSError, ValueError):
+                size = states[0] if states is not None else (base / entry).stat().st_size
+                sizes[size].append((split, entry))
     found = []
     for size, files in sizes.items():
         if not size or len({split for split, _ in files}) < 2:
             continue
-        seen: dict[bytes, list[tuple[Split, str]]] = {}
+        seen: dict[str, list[tuple[Split, str]]] = {}
         for split, entry in files:
             with suppress(OSError):
-                seen.setdefault(_sample(base / entry), []).append((split, entry))
+                seen.setdefault(_mark(base, entry, checked), []).append((split, entry))
         for alike in seen.values():
             if len({split for split, _ in alike}) > 1:
                 found += _equal_of(base, alike)
@@ -138,6 +152,16 @@ def _equal_of(base: Path, alike: Sequence[tuple[Split, str]]) -> list[tuple[str,
     return found
 
 
+def _mark(base: Path, entry: str, checked: Checked | None) -> str:
+    """What both ends of a file's content come to."""
+    known = checked.mark(entry) if checked is not None else ""
+    if not known:
+        known = hashlib.blake2b(_sample(base / entry), digest_size=12).hexdigest()
+        if checked is not None:
+            checked.has_mark(entry, known)
+    return known
+
+
 def _sample(path: Path) -> bytes:
     """Both ends of a file."""
     with path.open("rb") as file:
@@ -146,7 +170,56 @@ def _sample(path: Path) -> bytes:
         return head + file.read()
 
 
-def check_picture(base: Path, entry: str, classes: int, darknet: Darknet, report: Report) -> None:
+def check_pictures(
+    base: Path,
+    lists: Mapping[Split, Sequence[str]],
+    classes: int,
+    darknet: Darknet,
+    report: Report,
+    checked: Checked | None = None,
+    tell: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[Split, Counter[int]]:
+    """All pictures and their labels, each once.
+
+    Args:
+        base: Folder the lists' paths are relative to.
+        lists: Pictures of each split.
+        classes: Number of classes.
+        darknet: Who will read them.
+        report: What is found is added.
+        checked: What is known of unchanged pictures; it learns.
+        tell: Called with the number looked at, and of all.
+
+    Returns:
+        Boxes by class id, of each split.
+    """
+    total = sum(map(len, lists.values()))
+    done = 0
+    boxes: dict[Split, Counter[int]] = {split: Counter() for split in Split}
+    seen: dict[str, Mapping[int, int]] = {}
+    for split in Split:
+        for entry in lists.get(split, ()):
+            if done % _TELL_EVERY == 0:
+                tell(done, total)
+            done += 1
+            found = seen.get(entry)
+            if found is None and checked is not None:
+                found = checked.boxes(entry)
+            if found is None:
+                before = len(report)
+                own = check_picture(base, entry, classes, darknet, report)
+                if checked is not None and len(report) == before:
+                    checked.is_sound(entry, own)
+                found = own
+            seen[entry] = found
+            counts = boxes[split]
+            for class_id, number in found.items():
+                counts[class_id] += number
+    tell(done, total)
+    return boxes
+
+
+def check_picture(base: Path, entry: str, classes: int, darknet: Darknet, report: Report) -> Counter[int]:
     """One picture and its label.
 
     Args:
@@ -155,17 +228,21 @@ def check_picture(base: Path, entry: str, classes: int, darknet: Darknet, report
         classes: Number of classes.
         darknet: Who will read it.
         report: What is found is added.
+
+    Returns:
+        Its boxes by class id.
     """
     path = base / entry
+    boxes: Counter[int] = Counter()
     if path.suffix.lower() not in DARKNET_SUFFIXES:
         report.error("bad-suffix", "is of a kind that Darknet does not read.", path=path, key=entry)
-        return
+        return boxes
     try:
         read_header(path)
         _check_end(path)
     except DataError as error:
         report.add_exception(error, key=entry)
-        return
+        return boxes
     if darknet.dialect == "pjreddie" and _label_as_pjreddie(entry) != str(Path(entry).with_suffix(".txt")):
         report.error(
             "label-not-found",
@@ -174,14 +251,15 @@ def check_picture(base: Path, entry: str, classes: int, darknet: Darknet, report
             key=entry,
             hint="Rename it: no 'images' or 'raw' in the path, and .png or .jpg once, at the end.",
         )
-    boxes = _check_label(path.with_suffix(".txt"), entry, classes, report)
-    if boxes > _MAX_BOXES[darknet.dialect]:
+    number = _check_label(path.with_suffix(".txt"), entry, classes, report, boxes)
+    if number > _MAX_BOXES[darknet.dialect]:
         report.warning(
             "many-boxes",
-            f"has {boxes} boxes; this Darknet trains on {_MAX_BOXES[darknet.dialect]} of them.",
+            f"has {number} boxes; this Darknet trains on {_MAX_BOXES[darknet.dialect]} of them.",
             path=path,
             key=entry,
         )
+    return boxes
 
 
 def _check_end(path: Path) -> None:
@@ -217,8 +295,8 @@ def _holds(path: Path, mark: bytes) -> bool:
     return mark in path.read_bytes()
 
 
-def _check_label(path: Path, entry: str, classes: int, report: Report) -> int:
-    """Check a label file; returns its number of boxes."""
+def _check_label(path: Path, entry: str, classes: int, report: Report, counts: Counter[int]) -> int:
+    """Check a label file and count its sound boxes by class id; returns the number of all."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
@@ -238,9 +316,12 @@ def _check_label(path: Path, entry: str, classes: int, report: Report) -> int:
         if not line.strip():
             continue
         boxes += 1
-        wrong = _wrong_with(line.split(), classes)
+        columns = line.split()
+        wrong = _wrong_with(columns, classes)
         if wrong:
             report.error(wrong[0], wrong[1], path=path, line=number, key=entry, box=boxes - 1)
+        else:
+            counts[int(columns[0])] += 1
     return boxes
 
 
@@ -267,3 +348,44 @@ def _label_as_pjreddie(entry: str) -> str:
     for suffix in _PJREDDIE_SUFFIXES:
         label = label.replace(suffix, ".txt", 1)
     return label
+
+
+def check_class_counts(
+    names: Sequence[str],
+    lists: Mapping[Split, Sequence[str]],
+    boxes: Mapping[Split, Counter[int]],
+    report: Report,
+) -> None:
+    """Classes that cannot be learned, or cannot be measured, for want of boxes.
+
+    Args:
+        names: Class names in the order of their ids.
+        lists: Pictures of each split.
+        boxes: Boxes by class id, of each split.
+        report: What is found is added.
+    """
+    for class_id, name in enumerate(names):
+        trained = boxes[Split.TRAIN][class_id]
+        elsewhere = sum(boxes[split][class_id] for split in Split) - trained
+        if lists.get(Split.TRAIN) and not trained:
+            report.warning(
+                "class-untrained",
+                f"no box of {name} is in the training pictures: the network cannot learn it.",
+                hint="Split the set anew." if elsewhere else "Label some, or take the class out of the set.",
+                names=(name,),
+            )
+        elif 0 < trained < FEW_BOXES:
+            report.warning(
+                "few-boxes",
+                f"{name} has {counted(trained, 'box', 'boxes')} to train on: it will hardly be learned.",
+                hint="Label more of them, or balance the set with copies.",
+                names=(name,),
+            )
+        if lists.get(Split.VAL) and trained and not boxes[Split.VAL][class_id]:
+            report.warning(
+                "class-unmeasured",
+                f"no box of {name} is in the validation pictures: its AP cannot be measured, and "
+                "counts as 0.",
+                hint="Split the set anew, or label more of them.",
+                names=(name,),
+            )

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
+from annotator.darknet.check_cli import before_start
 from annotator.darknet.dialect import require_darknet
 from annotator.darknet.plans import plan_run
 from annotator.darknet.runs import RunFolder
@@ -77,7 +78,7 @@ def _add(args: argparse.Namespace, refused: Callable[[Report], bool]) -> int:
     else:
         found = require_darknet(args.darknet)
         plan = plan_run(args, work, found)
-        if refused(plan.check()):
+        if refused(plan.check(before_start())):
             return ExitStatus.FINDINGS
         run, darknet = plan.create(), str(found.path)
     options = ["--darknet", darknet, "--early-stop", str(args.early_stop)]

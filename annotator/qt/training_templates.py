@@ -12,7 +12,9 @@ def said(text: str) -> Pair:
 
 def templates() -> list[Pair]:
     """All of them."""
-    parts = (_learning, _pictures, _boxes, _odd, _own, _machine, _weights, _set)
+    parts = (
+        _learning, _pictures, _boxes, _odd, _own, _machine, _weights, _set, _sheet, _classes, _what_to_do
+    )  # fmt: skip
     return [pair for part in parts for pair in part()]
 
 
@@ -162,4 +164,66 @@ def _set() -> list[Pair]:
         said("the picture is cut short."),
         said("the label file is missing."),
         said("cannot be read: {error}."),
+    ]
+
+
+def _classes() -> list[Pair]:
+    """Classes with too few boxes."""
+    return [
+        said("no box of {name} is in the training pictures: the network cannot learn it."),
+        said("{name} has {count} boxes to train on: it will hardly be learned."),
+        said("{name} has 1 box to train on: it will hardly be learned."),
+        said("no box of {name} is in the validation pictures: its AP cannot be measured, and counts as 0."),
+    ]
+
+
+def _sheet() -> list[Pair]:
+    """What was looked at, with its value."""
+    return [
+        said("none was found"),
+        said("none: it trains on the CPU"),
+        said("none: it starts at random"),
+        said("{darknet}, for the CPU, with OpenCV, {path}"),
+        said("{darknet}, for the CPU, without OpenCV, {path}"),
+        said("{darknet}, for the GPU, with OpenCV, {path}"),
+        said("{darknet}, for the GPU, without OpenCV, {path}"),
+        said("{darknet}, for the CPU, {path}"),
+        said("{darknet}, for the GPU, {path}"),
+        said("{gpus} (not used)"),
+        said(
+            "{size}, {weights} weights, batch {batch} in {parts} parts, {count} iterations, {classes} classes"
+        ),
+        said("{train} train, {val} val, {test} test"),
+        said("{free} GB free, up to {needed} GB needed"),
+    ]
+
+
+def _what_to_do() -> list[Pair]:
+    """What to do about what was found."""
+    return [
+        said("Set mosaic=0, or build it with OPENCV=1."),
+        said("Build it with -O3 instead of -Ofast (in its Makefile), or train yolov3-tiny."),
+        said("Build it with GPU=1 (and CUDNN=1)."),
+        said("Install or reload the driver (often a restart is enough), or take a Darknet for the CPU."),
+        said("Install a newer driver, or build Darknet with an older CUDA."),
+        said("Where it does not start, build it anew."),
+        said("Build it with CUDNN=1."),
+        said("End what else runs on it (nvidia-smi names it), or queue the training."),
+        said("Take weights for this network (train-cli weights), or none."),
+        said("Bring the classes into that order (convert-cli --classes), or start from other weights."),
+        said("Free some space, or train for fewer iterations."),
+        said("Allow writing there."),
+        said("Make the folder."),
+        said("Raise max_batches."),
+        said("Split the set first: convert-cli … --split 70/15/15"),
+        said("Split the set anew: convert-cli … --split 70/15/15"),
+        said("Rename the picture: letters, digits, and . _ - are fine."),
+        said("Take it out of one of the two in split.csv."),
+        said("Take one of the two out."),
+        said("Copy it again from its source, or remove it."),
+        said("Label the picture; an empty file says that there is nothing in it."),
+        said("Split the set anew."),
+        said("Label some, or take the class out of the set."),
+        said("Label more of them, or balance the set with copies."),
+        said("Split the set anew, or label more of them."),
     ]

@@ -151,6 +151,10 @@
         <translation>Il faut un deuxième entraînement : faites-en un autre.</translation>
     </message>
     <message>
+        <source>A training can start, but look at this</source>
+        <translation>Un entraînement peut démarrer, mais regardez ceci</translation>
+    </message>
+    <message>
         <source>A training is running.</source>
         <translation>Un entraînement est en cours.</translation>
     </message>
@@ -348,6 +352,10 @@ CUDA : {context:.1f} Go</translation>
     <message>
         <source>All {what} with {name} have {count} copies, the most that is allowed.</source>
         <translation>Toutes les {what} avec {name} ont {count} copies, le maximum permis.</translation>
+    </message>
+    <message>
+        <source>Allow writing there.</source>
+        <translation>Autorisez l’écriture à cet endroit.</translation>
     </message>
     <message>
         <source>Also keep the running mean of the weights (…_ema.weights), which is often better</source>
@@ -587,8 +595,24 @@ CUDA : {context:.1f} Go</translation>
         <translation>Restaurer les derniers fichiers corrigés</translation>
     </message>
     <message>
+        <source>Bring the classes into that order (convert-cli --classes), or start from other weights.</source>
+        <translation>Mettez les classes dans cet ordre (convert-cli --classes) ou partez d’autres poids.</translation>
+    </message>
+    <message>
         <source>Browse…</source>
         <translation>Parcourir…</translation>
+    </message>
+    <message>
+        <source>Build it with -O3 instead of -Ofast (in its Makefile), or train yolov3-tiny.</source>
+        <translation>Compilez-le avec -O3 au lieu de -Ofast (dans son Makefile) ou entraînez yolov3-tiny.</translation>
+    </message>
+    <message>
+        <source>Build it with CUDNN=1.</source>
+        <translation>Compilez-le avec CUDNN=1.</translation>
+    </message>
+    <message>
+        <source>Build it with GPU=1 (and CUDNN=1).</source>
+        <translation>Compilez-le avec GPU=1 (et CUDNN=1).</translation>
     </message>
     <message>
         <source>Built on</source>
@@ -696,6 +720,10 @@ CUDA : {context:.1f} Go</translation>
     <message>
         <source>Checking…</source>
         <translation>Contrôle…</translation>
+    </message>
+    <message>
+        <source>Checking… {done} of {total} pictures</source>
+        <translation>Vérification… {done} images sur {total}</translation>
     </message>
     <message>
         <source>Choose Darknet…</source>
@@ -929,6 +957,10 @@ CUDA : {context:.1f} Go</translation>
         <source>Copy boxes</source>
         <translation>Copier les boîtes</translation>
     </message>
+    <message>
+        <source>Copy it again from its source, or remove it.</source>
+        <translation>Copiez-la à nouveau depuis sa source ou retirez-la.</translation>
+    </message>
     <message numerus="yes">
         <source>Copy the paths</source>
         <translation>
@@ -991,6 +1023,10 @@ CUDA : {context:.1f} Go</translation>
     <message>
         <source>Dark</source>
         <translation>Sombre</translation>
+    </message>
+    <message>
+        <source>Darknet</source>
+        <translation>Darknet</translation>
     </message>
     <message>
         <source>Darknet is being stopped…</source>
@@ -1118,6 +1154,10 @@ CUDA : {context:.1f} Go</translation>
         <translation>Détails…</translation>
     </message>
     <message>
+        <source>Disk</source>
+        <translation>Disque</translation>
+    </message>
+    <message>
         <source>Dismiss the selected prediction</source>
         <translation>Écarter la prédiction sélectionnée</translation>
     </message>
@@ -1208,6 +1248,10 @@ CUDA : {context:.1f} Go</translation>
     <message>
         <source>Empty the trash…</source>
         <translation>Vider la corbeille…</translation>
+    </message>
+    <message>
+        <source>End what else runs on it (nvidia-smi names it), or queue the training.</source>
+        <translation>Arrêtez ce qui y tourne d’autre (nvidia-smi le nomme) ou mettez l’entraînement en file.</translation>
     </message>
     <message>
         <source>Enter</source>
@@ -1417,6 +1461,10 @@ CUDA : {context:.1f} Go</translation>
         <translation>Quatre images en deviennent une : petites choses et nouveaux alentours</translation>
     </message>
     <message>
+        <source>Free some space, or train for fewer iterations.</source>
+        <translation>Libérez de la place ou entraînez moins d’itérations.</translation>
+    </message>
+    <message>
         <source>From</source>
         <translation>De</translation>
     </message>
@@ -1433,6 +1481,10 @@ Logiciel libre sous licence publique générale GNU, version 3 ou ultérieure; f
     <message>
         <source>From: {source}. A picture trained on is taken to cost {passes} predictions.</source>
         <translation>De : {source}. Une image d’entraînement est comptée comme {passes} prédictions.</translation>
+    </message>
+    <message>
+        <source>GPU</source>
+        <translation>GPU</translation>
     </message>
     <message>
         <source>Gallery</source>
@@ -1461,6 +1513,10 @@ Logiciel libre sous licence publique générale GNU, version 3 ou ultérieure; f
     <message>
         <source>Go there</source>
         <translation>Y aller</translation>
+    </message>
+    <message>
+        <source>Go to Balance</source>
+        <translation>Aller à Équilibre</translation>
     </message>
     <message>
         <source>Go to Split</source>
@@ -1565,12 +1621,24 @@ boxes (images)</source>
 boîtes (images)</translation>
     </message>
     <message>
+        <source>In order</source>
+        <translation>En ordre</translation>
+    </message>
+    <message>
         <source>In percent</source>
         <translation>En pour cent</translation>
     </message>
     <message>
         <source>In pictures</source>
         <translation>En images</translation>
+    </message>
+    <message>
+        <source>Install a newer driver, or build Darknet with an older CUDA.</source>
+        <translation>Installez un pilote plus récent ou compilez Darknet avec un CUDA plus ancien.</translation>
+    </message>
+    <message>
+        <source>Install or reload the driver (often a restart is enough), or take a Darknet for the CPU.</source>
+        <translation>Installez ou rechargez le pilote (souvent un redémarrage suffit) ou prenez un Darknet pour le processeur.</translation>
     </message>
     <message>
         <source>Is in the list</source>
@@ -1581,8 +1649,16 @@ boîtes (images)</translation>
         <translation>On peut le recommencer.</translation>
     </message>
     <message>
+        <source>It can be started.</source>
+        <translation>Il peut démarrer.</translation>
+    </message>
+    <message>
         <source>It can go on in the background, and is found again when this set is opened.</source>
         <translation>Il peut continuer en arrière-plan, et se retrouve quand ce jeu est ouvert.</translation>
+    </message>
+    <message>
+        <source>It cannot be started like this.</source>
+        <translation>Il ne peut pas démarrer ainsi.</translation>
     </message>
     <message>
         <source>It is for pictures in their order (video), and a training set has none.</source>
@@ -1709,8 +1785,20 @@ boîtes (images)</translation>
         <translation>Des fichiers d’étiquettes de {name} contiennent des numéros de classe au-delà de sa liste de noms.</translation>
     </message>
     <message>
+        <source>Label more of them, or balance the set with copies.</source>
+        <translation>Étiquetez-en davantage ou équilibrez l’ensemble avec des copies.</translation>
+    </message>
+    <message>
+        <source>Label some, or take the class out of the set.</source>
+        <translation>Étiquetez-en quelques-unes ou retirez la classe de l’ensemble.</translation>
+    </message>
+    <message>
         <source>Label the picture anew</source>
         <translation>Réétiqueter l’image</translation>
+    </message>
+    <message>
+        <source>Label the picture; an empty file says that there is nothing in it.</source>
+        <translation>Étiquetez l’image ; un fichier vide dit qu’elle ne contient rien.</translation>
     </message>
     <message>
         <source>Labelling</source>
@@ -1897,6 +1985,10 @@ boîtes (images)</translation>
     <message>
         <source>Make the copies</source>
         <translation>Faire les copies</translation>
+    </message>
+    <message>
+        <source>Make the folder.</source>
+        <translation>Créez le dossier.</translation>
     </message>
     <message>
         <source>Make the training set</source>
@@ -2218,6 +2310,10 @@ boîtes (images)</translation>
         <translation>Aucune boîte d’entraînement de {name} : les copies ne peuvent en ajouter.</translation>
     </message>
     <message>
+        <source>No training can start with this</source>
+        <translation>Aucun entraînement ne peut démarrer avec cela</translation>
+    </message>
+    <message>
         <source>No training is running.</source>
         <translation>Aucun entraînement n’est en cours.</translation>
     </message>
@@ -2252,6 +2348,10 @@ boîtes (images)</translation>
     <message>
         <source>Not labelled yet</source>
         <translation>Pas encore étiquetée</translation>
+    </message>
+    <message>
+        <source>Not looked at</source>
+        <translation>Pas encore regardé</translation>
     </message>
     <message>
         <source>Not reviewed</source>
@@ -2769,6 +2869,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Augmenter Itérations</translation>
     </message>
     <message>
+        <source>Raise max_batches.</source>
+        <translation>Augmentez max_batches.</translation>
+    </message>
+    <message>
         <source>Ratio</source>
         <translation>Rapport</translation>
     </message>
@@ -2834,6 +2938,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     <message>
         <source>Removed</source>
         <translation>Enlevée</translation>
+    </message>
+    <message>
+        <source>Rename the picture: letters, digits, and . _ - are fine.</source>
+        <translation>Renommez l’image : lettres, chiffres et . _ - conviennent.</translation>
     </message>
     <message>
         <source>Report to send to someone (HTML)…</source>
@@ -2998,6 +3106,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     <message>
         <source>Set mosaic=0 or letter_box=0.</source>
         <translation>Mettez mosaic=0 ou letter_box=0.</translation>
+    </message>
+    <message>
+        <source>Set mosaic=0, or build it with OPENCV=1.</source>
+        <translation>Mettez mosaic=0 ou compilez-le avec OPENCV=1.</translation>
     </message>
     <message>
         <source>Settings</source>
@@ -3198,8 +3310,28 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Répartition</translation>
     </message>
     <message>
+        <source>Split the set anew, or label more of them.</source>
+        <translation>Répartissez l’ensemble à nouveau ou étiquetez-en davantage.</translation>
+    </message>
+    <message>
+        <source>Split the set anew.</source>
+        <translation>Répartissez l’ensemble à nouveau.</translation>
+    </message>
+    <message>
+        <source>Split the set anew: convert-cli … --split 70/15/15</source>
+        <translation>Répartissez l’ensemble à nouveau : convert-cli … --split 70/15/15</translation>
+    </message>
+    <message>
+        <source>Split the set first: convert-cli … --split 70/15/15</source>
+        <translation>Répartissez d’abord l’ensemble : convert-cli … --split 70/15/15</translation>
+    </message>
+    <message>
         <source>Split: {split}</source>
         <translation>Partie : {split}</translation>
+    </message>
+    <message>
+        <source>Splits</source>
+        <translation>Répartition</translation>
     </message>
     <message>
         <source>Splits are those of the list; the command knows none that were set in this window.</source>
@@ -3274,8 +3406,16 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Prendre un de nos réseaux</translation>
     </message>
     <message>
+        <source>Take it out of one of the two in split.csv.</source>
+        <translation>Retirez-la de l’une des deux parties dans split.csv.</translation>
+    </message>
+    <message>
         <source>Take one it knows</source>
         <translation>Prendre un réseau connu de lui</translation>
+    </message>
+    <message>
+        <source>Take one of the two out.</source>
+        <translation>Retirez l’une des deux.</translation>
     </message>
     <message>
         <source>Take out</source>
@@ -3308,6 +3448,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     <message>
         <source>Take this key away</source>
         <translation>Enlever cette touche</translation>
+    </message>
+    <message>
+        <source>Take weights for this network (train-cli weights), or none.</source>
+        <translation>Prenez des poids pour ce réseau (train-cli weights) ou aucun.</translation>
     </message>
     <message>
         <source>Target</source>
@@ -3686,8 +3830,8 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Il n’y a rien à changer : l’étiquette n’est plus là, ou a été modifiée.</translation>
     </message>
     <message>
-        <source>There is nothing to check yet.</source>
-        <translation>Il n’y a encore rien à contrôler.</translation>
+        <source>There is nothing to check yet: it needs a training set and a Darknet.</source>
+        <translation>Il n’y a encore rien à vérifier : il faut un jeu d’entraînement et un Darknet.</translation>
     </message>
     <message>
         <source>There is this class already: it is chosen.</source>
@@ -4008,6 +4152,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     <message>
         <source>Where</source>
         <translation>Où</translation>
+    </message>
+    <message>
+        <source>Where it does not start, build it anew.</source>
+        <translation>S’il ne démarre pas, compilez-le à nouveau.</translation>
     </message>
     <message>
         <source>Where the smallest box's shorter side is measured</source>
@@ -4863,6 +5011,14 @@ le plan</translation>
         <translation>aucune boîte</translation>
     </message>
     <message>
+        <source>no box of {name} is in the training pictures: the network cannot learn it.</source>
+        <translation>aucune boîte de {name} dans les images d’entraînement : le réseau ne peut pas l’apprendre.</translation>
+    </message>
+    <message>
+        <source>no box of {name} is in the validation pictures: its AP cannot be measured, and counts as 0.</source>
+        <translation>aucune boîte de {name} dans les images de validation : son AP ne peut pas être mesurée et compte pour 0.</translation>
+    </message>
+    <message>
         <source>no findings</source>
         <translation>aucune anomalie</translation>
     </message>
@@ -4893,6 +5049,18 @@ le plan</translation>
     <message>
         <source>none of its {what} has a label file.</source>
         <translation>aucune de ses {what} n’a de fichier d’étiquettes.</translation>
+    </message>
+    <message>
+        <source>none was found</source>
+        <translation>aucun trouvé</translation>
+    </message>
+    <message>
+        <source>none: it starts at random</source>
+        <translation>aucun : il part du hasard</translation>
+    </message>
+    <message>
+        <source>none: it trains on the CPU</source>
+        <translation>aucun : l’entraînement se fait sur le processeur</translation>
     </message>
     <message>
         <source>not found</source>
@@ -5536,6 +5704,30 @@ le plan</translation>
         <translation>{darknet} ne la connaît pas.</translation>
     </message>
     <message>
+        <source>{darknet}, for the CPU, with OpenCV, {path}</source>
+        <translation>{darknet}, pour le processeur, avec OpenCV, {path}</translation>
+    </message>
+    <message>
+        <source>{darknet}, for the CPU, without OpenCV, {path}</source>
+        <translation>{darknet}, pour le processeur, sans OpenCV, {path}</translation>
+    </message>
+    <message>
+        <source>{darknet}, for the CPU, {path}</source>
+        <translation>{darknet}, pour le processeur, {path}</translation>
+    </message>
+    <message>
+        <source>{darknet}, for the GPU, with OpenCV, {path}</source>
+        <translation>{darknet}, pour le GPU, avec OpenCV, {path}</translation>
+    </message>
+    <message>
+        <source>{darknet}, for the GPU, without OpenCV, {path}</source>
+        <translation>{darknet}, pour le GPU, sans OpenCV, {path}</translation>
+    </message>
+    <message>
+        <source>{darknet}, for the GPU, {path}</source>
+        <translation>{darknet}, pour le GPU, {path}</translation>
+    </message>
+    <message>
         <source>{done} of {total}</source>
         <translation>{done} sur {total}</translation>
     </message>
@@ -5576,8 +5768,16 @@ le plan</translation>
         <translation>{format} n’a pas de place pour cela</translation>
     </message>
     <message>
+        <source>{free} GB free, up to {needed} GB needed</source>
+        <translation>{free} Go libres, jusqu’à {needed} Go nécessaires</translation>
+    </message>
+    <message>
         <source>{gone} shown here do not fit the filter any more, {new} others do now</source>
         <translation>{gone} affichées ici ne correspondent plus au filtre, {new} autres y correspondent</translation>
+    </message>
+    <message>
+        <source>{gpus} (not used)</source>
+        <translation>{gpus} (pas utilisé)</translation>
     </message>
     <message>
         <source>{image} ({split}) is of the same group as {other} ({where}).</source>
@@ -5676,8 +5876,16 @@ le plan</translation>
         <translation>{name} atteint {ratio} ({count} boîtes sur {target}).</translation>
     </message>
     <message>
+        <source>{name} has 1 box to train on: it will hardly be learned.</source>
+        <translation>{name} n’a qu’une boîte pour l’entraînement : elle ne sera guère apprise.</translation>
+    </message>
+    <message>
         <source>{name} has {count} boxes already; nothing is taken away.</source>
         <translation>{name} a déjà {count} boîtes; rien n’est enlevé.</translation>
+    </message>
+    <message>
+        <source>{name} has {count} boxes to train on: it will hardly be learned.</source>
+        <translation>{name} n’a que {count} boîtes pour l’entraînement : elle ne sera guère apprise.</translation>
     </message>
     <message>
         <source>{name} is being read…</source>
@@ -6360,6 +6568,10 @@ le plan</translation>
         <translation>{size} ont été libérés.</translation>
     </message>
     <message>
+        <source>{size}, {weights} weights, batch {batch} in {parts} parts, {count} iterations, {classes} classes</source>
+        <translation>{size}, {weights} poids, lot de {batch} en {parts} parties, {count} itérations, {classes} classes</translation>
+    </message>
+    <message>
         <source>{size}. In the system's trash they still take that room until it is emptied; deleting for good frees it now and cannot be undone.</source>
         <translation>{size}. Dans la corbeille du système, ils prennent encore cette place jusqu’à ce qu’on la vide; supprimer à jamais la libère maintenant, et c’est irréversible.</translation>
     </message>
@@ -6388,6 +6600,10 @@ boîtes (images)</translation>
     <message>
         <source>{text} boxes of {name}: write a whole number, or nothing.</source>
         <translation>{text} boîtes de {name} : écrivez un nombre entier, ou rien.</translation>
+    </message>
+    <message>
+        <source>{train} train, {val} val, {test} test</source>
+        <translation>{train} entraînement, {val} validation, {test} test</translation>
     </message>
     <message>
         <source>{used:.1f} of {whole:.1f} GB</source>

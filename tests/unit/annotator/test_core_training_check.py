@@ -56,3 +56,26 @@ def test_the_commands_own_answer(tmp_path: Path, capsys):
     found = read_check(capsys.readouterr().out)
     assert found is not None and found.errors == 1
     assert found.findings[0].image == "obj/p1.png" and found.findings[0].fix == "show-picture"
+
+
+def test_what_is_known_while_it_goes_on(tmp_path: Path, capsys):
+    needs_darknet()
+    work = make_work(tmp_path / "work")
+    (work.obj / "p1.txt").unlink()
+    main(["check", str(work.root), "--network", "yolov3-tiny", "--batch", "16", "--events"])
+    lines = [read_check(line) for line in capsys.readouterr().out.splitlines()]
+    first, last = lines[0], lines[-1]
+    assert first is not None and not first.is_final and first.total == 6
+    parts = {reading.part: str(reading.state) for reading in first.sheet}
+    assert parts["darknet"] == "ok" and parts["labels"] == "open"
+    assert last is not None and last.is_final and last.errors == 1
+    (worst, findings), *rest = last.by_part()
+    assert worst.part == "labels" and [found.code for found in findings] == ["label-missing"]
+    assert len(rest) == 8
+
+
+def test_a_number_of_its_own_for_each_kind():
+    rows = [row("label-missing", image=f"obj/{n}.png") for n in range(4)]
+    said = {"errors": 900, "warnings": 0, "findings": rows, "counts": {"error:label-missing": 900}}
+    found = read_check(json.dumps(said))
+    assert found is not None and [line.more for line in found.findings] == [0, 0, 0, 897]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PyQt5.QtCore import Qt, QTimer, pyqtSignal
+from PyQt5.QtGui import QIcon
 from PyQt5.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -19,6 +20,7 @@ from PyQt5.QtWidgets import (
 )
 
 from annotator.core.training_check import CheckFinding, CheckResult, read_check
+from annotator.darknet.sheet import Reading, State
 from annotator.qt.process import Process, ProcessOutcome
 from annotator.qt.said_below import known
 from annotator.qt.translation import tr, tr_n
@@ -42,8 +44,8 @@ class CheckPanel(QWidget):
         super().__init__(parent)
         self.result: CheckResult | None = None
         self.process: Process | None = None
+        self._answered = False
         self._arguments: tuple[str, ...] = ()
-        self._lines: list[str] = []
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(_SOON)
@@ -53,17 +55,19 @@ class CheckPanel(QWidget):
         self.again = QPushButton(tr("Check again"))
         self.again.setToolTip(tr("Look at everything once more: files may have changed meanwhile"))
         self.again.clicked.connect(self.check_now)
-        self.table = QTableWidget(0, 2)
+        self.table = QTableWidget(0, 3)
         self.table.horizontalHeader().hide()
         self.table.verticalHeader().hide()
         self.table.setShowGrid(False)
         self.table.setWordWrap(True)
         self.table.setEditTriggers(QAbstractItemView.NoEditTriggers)
         self.table.setSelectionMode(QAbstractItemView.NoSelection)
-        self.table.horizontalHeader().setSectionResizeMode(0, QHeaderView.Stretch)
-        self.table.horizontalHeader().setSectionResizeMode(1, QHeaderView.ResizeToContents)
+        for column, how in enumerate(
+            (QHeaderView.ResizeToContents, QHeaderView.Stretch, QHeaderView.ResizeToContents)
+        ):
+            self.table.horizontalHeader().setSectionResizeMode(column, how)
         self.table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeToContents)
-        self.table.setMinimumHeight(150)
+        self.table.setMinimumHeight(11 * self.fontMetrics().height())
         row = QHBoxLayout()
         row.addWidget(self.state, 1)
         row.addWidget(self.again)
@@ -80,7 +84,7 @@ class CheckPanel(QWidget):
 
     def title(self) -> str:
         """What stands on the part's button."""
-        if self.result is None:
+        if self.result is None or not (self.result.is_final or self.result.errors):
             return tr("Check")
         if self.result.errors:
             return tr("Check: {errors}", errors=tr_n("{n} error", "{n} errors", self.result.errors))
@@ -116,12 +120,12 @@ class CheckPanel(QWidget):
             return
         import sys
 
-        self._lines = []
+        self._answered = False
         process = Process(self)
-        process.line.connect(self._lines.append)
+        process.line.connect(self._heard)
         process.ended.connect(lambda outcome: self._ended(process, outcome))
         self.process = process
-        process.start(sys.executable, ["-m", "annotator.darknet.cli", "check", *self._arguments, "--json"])
+        process.start(sys.executable, ["-m", "annotator.darknet.cli", "check", *self._arguments, "--events"])
         self._show()
 
     def stop(self) -> None:
@@ -137,11 +141,20 @@ class CheckPanel(QWidget):
             process.wait(5000)
             process.deleteLater()
 
+    def _heard(self, line: str) -> None:
+        """What is known until now."""
+        result = read_check(line)
+        if result is not None:
+            self.result = result
+            self._answered = result.is_final
+            self._show()
+            if not result.is_final:
+                self.checked.emit()
+
     def _ended(self, process: Process, outcome: ProcessOutcome) -> None:
         self.process = None
         process.deleteLater()
-        self.result = read_check("\n".join(self._lines))
-        if self.result is None:
+        if not self._answered:
             words = outcome.last_words[-1] if outcome.last_words else str(outcome)
             text = words.removeprefix("error: ")
             self.result = CheckResult((CheckFinding(True, "usage", text),), errors=1)
@@ -153,34 +166,117 @@ class CheckPanel(QWidget):
         self.again.setEnabled(bool(self._arguments) and self.process is None)
         if result is None:
             waits = self.process is not None or self._soon.isActive()
-            self.state.setText(tr("Checking…") if waits else tr("There is nothing to check yet."))
+            self.state.setText(tr("Checking…") if waits else self.nothing())
+        elif not result.is_final:
+            self.state.setText(
+                tr("Checking… {done} of {total} pictures", done=f"{result.done:,}", total=f"{result.total:,}")
+            )
+        elif self.process is not None and not self._answered:
+            self.state.setText(tr("Checking…"))
         elif not result.findings:
             self.state.setText(tr("Nothing stands in the way of this training."))
         else:
             errors = tr_n("{n} error", "{n} errors", result.errors)
             warnings = tr_n("{n} warning", "{n} warnings", result.warnings)
-            self.state.setText(f"{errors}, {warnings}")
-        self._fill(result.findings if result is not None else ())
+            first = tr("It can be started.") if not result.errors else tr("It cannot be started like this.")
+            self.state.setText(f"{errors}, {warnings}. {first}")
+        self._fill(result)
 
-    def _fill(self, findings: Sequence[CheckFinding]) -> None:
+    def _fill(self, result: CheckResult | None) -> None:
+        place = self.table.verticalScrollBar().value()
         self.table.setRowCount(0)
-        self.table.setRowCount(len(findings))
-        icons = {True: QStyle.SP_MessageBoxCritical, False: QStyle.SP_MessageBoxWarning}
-        for row, finding in enumerate(findings):
-            text = known(finding.text)
-            if finding.more:
-                text = tr_n("… and {n} more like these", "… and {n} more like these", finding.more)
-            item = QTableWidgetItem(text)
-            if not finding.more:
-                item.setIcon(self.style().standardIcon(icons[finding.is_error]))
-            item.setToolTip(str(finding.path or ""))
-            item.setFlags(Qt.ItemIsEnabled)
-            self.table.setItem(row, 0, item)
-            words = fix_text(finding)
-            if words:
-                button = QPushButton(words)
-                button.clicked.connect(lambda _, finding=finding: self.fix_wanted.emit(finding))
-                self.table.setCellWidget(row, 1, button)
+        for reading, findings in result.by_part() if result is not None else ():
+            if reading.part:
+                self._add_reading(reading)
+            for finding in findings:
+                self._add_finding(finding)
+        self.table.verticalScrollBar().setValue(place)
+
+    def _add_reading(self, reading: Reading) -> None:
+        """A part with its value; how it is, is said by a mark and in words, not by a colour alone."""
+        row = self._add_row()
+        title = _cell(part_title(reading.part))
+        title.setIcon(self._icon(reading.state))
+        font = title.font()
+        font.setBold(True)
+        title.setFont(font)
+        words = {
+            State.GOOD: tr("In order"),
+            State.WARNING: tr("A training can start, but look at this"),
+            State.ERROR: tr("No training can start with this"),
+            State.OPEN: tr("Not looked at"),
+        }
+        title.setToolTip(words[reading.state])
+        title.setData(Qt.AccessibleTextRole, f"{part_title(reading.part)}: {words[reading.state]}")
+        self.table.setItem(row, 0, title)
+        value = _cell(known(reading.value) if reading.value else "…" if self.process else "–")
+        value.setToolTip(reading.value)
+        self.table.setItem(row, 1, value)
+        self.table.setSpan(row, 1, 1, 2)
+
+    def _add_finding(self, finding: CheckFinding) -> None:
+        row = self._add_row()
+        text = sentence(finding)
+        if finding.more:
+            text = tr_n("… and {n} more like these", "… and {n} more like these", finding.more)
+        item = _cell(text)
+        if not finding.more:
+            item.setIcon(self._icon(State.ERROR if finding.is_error else State.WARNING))
+        item.setToolTip(str(finding.path or ""))
+        self.table.setItem(row, 1, item)
+        words = fix_text(finding)
+        if words:
+            button = QPushButton(words)
+            button.clicked.connect(lambda _: self.fix_wanted.emit(finding))
+            self.table.setCellWidget(row, 2, button)
+
+    def _add_row(self) -> int:
+        row = self.table.rowCount()
+        self.table.insertRow(row)
+        return row
+
+    def _icon(self, state: State) -> QIcon:
+        """Marks of different shapes: a tick, a triangle, a cross, and an empty one."""
+        marks = {
+            State.GOOD: QStyle.SP_DialogApplyButton,
+            State.WARNING: QStyle.SP_MessageBoxWarning,
+            State.ERROR: QStyle.SP_MessageBoxCritical,
+            State.OPEN: QStyle.SP_MessageBoxQuestion,
+        }
+        return self.style().standardIcon(marks[state])
+
+    def nothing(self) -> str:
+        """Why there is nothing to look at."""
+        return tr("There is nothing to check yet: it needs a training set and a Darknet.")
+
+
+def _cell(text: str) -> QTableWidgetItem:
+    item = QTableWidgetItem(text)
+    item.setFlags(Qt.ItemIsEnabled)
+    return item
+
+
+def sentence(finding: CheckFinding) -> str:
+    """What is wrong, where, and what to do about it, in the person's language."""
+    if not finding.message:
+        return known(finding.text)
+    return f"{finding.place}{known(finding.message)} {known(finding.hint)}".strip()
+
+
+def part_title(part: str) -> str:
+    """What stands before a part of the sheet."""
+    titles = {
+        "darknet": tr("Darknet"),
+        "gpu": tr("GPU"),
+        "network": tr("Network"),
+        "splits": tr("Splits"),
+        "pictures": tr("Pictures"),
+        "labels": tr("Labels"),
+        "classes": tr("Classes"),
+        "weights": tr("Weights"),
+        "disk": tr("Disk"),
+    }
+    return titles.get(part, part)
 
 
 def fix_text(finding: CheckFinding) -> str:
@@ -192,6 +288,7 @@ def fix_text(finding: CheckFinding) -> str:
         "mosaic-off": tr("Turn mosaic off"),
         "queue": tr("Put it in the queue"),
         "split": tr("Go to Split"),
+        "balance": tr("Go to Balance"),
         "make-set": tr("Go to Split"),
         "choose-folder": tr("Choose another folder"),
         "show-picture": tr("Show the picture") if finding.image else "",

@@ -28,6 +28,8 @@ def mend(page: TrainPage, finding: CheckFinding) -> None:
             page.start_or_queue()
         case "split" | "make-set" | "choose-folder":
             page.page_wanted.emit("split")
+        case "balance":
+            page.page_wanted.emit("balance")
         case "show-picture":
             _show(page, finding)
         case "choose-weights":

@@ -40,6 +40,7 @@ class Setup(QWidget):
         self.work: WorkFolder | None = None
         self.names: tuple[str, ...] = ()
         self.darknet: Darknet | None = None
+        self._has_looked = False
         self.problem = ""
         self.basic = BasicSettings()
         self.note = QLabel()
@@ -108,6 +109,7 @@ class Setup(QWidget):
     def set_darknet(self, darknet: Darknet | None) -> None:
         """Another Darknet trains."""
         self.darknet = darknet
+        self._has_looked = True
         self.show_plan()
 
     def show_plan(self) -> None:
@@ -141,9 +143,10 @@ class Setup(QWidget):
 
     def _to_check(self, plan: TrainingPlan) -> list[str]:
         """What the check is asked; nothing without a training set, or where the settings are wrong."""
-        if self.work is None or self.darknet is None or self.problem:
+        if self.work is None or self.problem or not self._has_looked:
             return []
-        return [*plan.arguments(self.work.root)[1:], "--darknet", str(self.darknet.path)]
+        which = ["--darknet", str(self.darknet.path)] if self.darknet is not None else []
+        return [*plan.arguments(self.work.root)[1:], *which]
 
     def _checked(self) -> None:
         self.drawers.title(self.check, self.check.title())
