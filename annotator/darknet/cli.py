@@ -30,6 +30,7 @@ from annotator.darknet.trainer import Start, Trainer, newest_sound
 from annotator.darknet.weights_cli import add_weights
 from converters.commands import ExitStatus, make_parser, print_json, run_command, say
 from converters.errors import DataError, UsageError
+from converters.files import make_folder
 from converters.model import Split
 from converters.report import Report
 from converters.work import open_work
@@ -270,6 +271,9 @@ def _plan_to_check(args: argparse.Namespace, report: Report) -> RunPlan:
 def _resume(args: argparse.Namespace) -> int:
     run = RunFolder.open(args.run)
     os.close(run.lock())  # refuses while it is being trained
+    if not run.backup.exists():
+        say("note: its folder of weights was gone, and is made again.")
+        make_folder(run.backup)
     plan = _resumption(args, run)
     if plan.iteration >= plan.wanted:
         say(

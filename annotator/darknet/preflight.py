@@ -64,7 +64,7 @@ FIXES: dict[str, str] = {
     "bad-weights": "choose-weights",
     "weights-names": "choose-weights",
     "max-batches-reached": "raise-max-batches",
-    "read-only": "choose-folder",
+    "read-only": "allow-writing",
     "disk-full": "delete-runs",
     "blank-in-path": "make-set",
     "class-untrained": "split",

@@ -354,6 +354,10 @@ CUDA : {context:.1f} Go</translation>
         <translation>Toutes les {what} avec {name} ont {count} copies, le maximum permis.</translation>
     </message>
     <message>
+        <source>Allow writing</source>
+        <translation>Permettre l’écriture</translation>
+    </message>
+    <message>
         <source>Allow writing there.</source>
         <translation>Autorisez l’écriture à cet endroit.</translation>
     </message>
@@ -647,6 +651,10 @@ CUDA : {context:.1f} Go</translation>
         <translation>Caméra</translation>
     </message>
     <message>
+        <source>Can be written now: {folder}</source>
+        <translation>On peut y écrire maintenant : {folder}</translation>
+    </message>
+    <message>
         <source>Cancel</source>
         <translation>Annuler</translation>
     </message>
@@ -740,10 +748,6 @@ CUDA : {context:.1f} Go</translation>
     <message>
         <source>Choose anchors for this set</source>
         <translation>Choisir des ancres pour ce jeu</translation>
-    </message>
-    <message>
-        <source>Choose another folder</source>
-        <translation>Choisir un autre dossier</translation>
     </message>
     <message>
         <source>Choose the darknet program</source>
@@ -1985,6 +1989,10 @@ boîtes (images)</translation>
     <message>
         <source>Make the copies</source>
         <translation>Faire les copies</translation>
+    </message>
+    <message>
+        <source>Make the folder</source>
+        <translation>Créer le dossier</translation>
     </message>
     <message>
         <source>Make the folder.</source>

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from PyQt5.QtCore import Qt, QTimer, pyqtSignal
 from PyQt5.QtGui import QIcon
@@ -290,10 +291,16 @@ def fix_text(finding: CheckFinding) -> str:
         "split": tr("Go to Split"),
         "balance": tr("Go to Balance"),
         "make-set": tr("Go to Split"),
-        "choose-folder": tr("Choose another folder"),
+        "allow-writing": _writing_text(finding.path),
         "show-picture": tr("Show the picture") if finding.image else "",
         "choose-weights": tr("Choose weights"),
         "raise-max-batches": tr("Raise Iterations"),
         "delete-runs": tr("Delete old runs…"),
     }
     return texts.get(finding.fix, "")
+
+
+def _writing_text(folder: Path | None) -> str:
+    if folder is None:
+        return ""
+    return tr("Allow writing") if folder.exists() else tr("Make the folder")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from annotator import messages
 from annotator.core.training_check import CheckFinding
+from annotator.darknet.mending import allow_writing
 from annotator.darknet.networks import suggested
+from annotator.qt.said_below import known
 from annotator.qt.translation import tr
+from converters.errors import DataError
 
 if TYPE_CHECKING:
     from annotator.qt.pages.train.page import TrainPage
@@ -26,7 +29,9 @@ def mend(page: TrainPage, finding: CheckFinding) -> None:
             setup.options.set_value("mosaic", "0")
         case "queue":
             page.start_or_queue()
-        case "split" | "make-set" | "choose-folder":
+        case "allow-writing" if finding.path is not None:
+            _allow_writing(page, finding.path)
+        case "split" | "make-set":
             page.page_wanted.emit("split")
         case "balance":
             page.page_wanted.emit("balance")
@@ -39,6 +44,18 @@ def mend(page: TrainPage, finding: CheckFinding) -> None:
             setup.basic.max_batches.setValue(setup.basic.max_batches.value() * 3 // 2)
         case "delete-runs":
             page.runs_wanted.emit()
+
+
+def _allow_writing(page: TrainPage, folder: Path) -> None:
+    """Mend it here; where only somebody else can, another folder is chosen where the set is made."""
+    try:
+        allow_writing(folder)
+    except DataError as error:
+        messages.error(known(str(error)))
+        page.page_wanted.emit("split")
+    else:
+        messages.info(tr("Can be written now: {folder}", folder=folder))
+    page.setup.check.check_now()
 
 
 def _show(page: TrainPage, finding: CheckFinding) -> None:
