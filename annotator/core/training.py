@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from annotator.darknet.event_log import read_events
+from annotator.darknet.events import CheckpointMeasured, event_of
 from annotator.darknet.runs import RunFolder, read_metrics
 from converters.errors import DataError
 from converters.model import Split
 
-_RECENT = 20
-"""Iterations that a speed is taken from."""
+_RECENT = 100
+"""Iterations that a speed is taken from: the size of the input may change every ten."""
 _Z = 1.959963984540054
 """Standard normal deviate of 95 %."""
 
@@ -71,7 +72,10 @@ class TrainingModel:
         rates: Learning rate at each point.
         images: Pictures seen at each point.
         seconds: Duration of each iteration.
-        maps: Measures on the validation pictures.
+        clock: When each iteration was done, in seconds, without the pauses; nan where that was not kept.
+        maps: What Darknet itself measured on the validation pictures.
+        checkpoints: What we measured there of saved weights, by iteration.
+        measuring: The iteration whose weights are being measured now, 0 where none are.
         saved: Iteration of the newest saved weights, 0 where nothing was saved yet.
         message: Sentence to show when it ended.
         notes: Warnings so far.
@@ -87,10 +91,16 @@ class TrainingModel:
     rates: list[float] = field(default_factory=list)
     images: list[int] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+    clock: list[float] = field(default_factory=list)
     maps: list[MapPoint] = field(default_factory=list)
+    checkpoints: list[CheckpointMeasured] = field(default_factory=list)
+    measuring: int = 0
     saved: int = 0
     message: str = ""
     notes: list[str] = field(default_factory=list)
+    _since: int = 0
+    _paused_at: float = math.nan
+    _paused_for: float = 0.0
 
     def begin(self) -> None:
         """A new training is being started: forget the last one."""
@@ -115,9 +125,16 @@ class TrainingModel:
                 self._take_map(event)
             case "saved":
                 self.saved = int(event.get("iteration") or self.saved)
+            case "measuring":
+                self.measuring = int(event.get("iteration") or 0)
+            case "measured":
+                self._take_measured(event)
             case "paused":
+                self._paused_at = _number(event.get("time"))
                 self._turn(State.PAUSED)
             case "continued":
+                stood = _number(event.get("time")) - self._paused_at
+                self._paused_for += stood if math.isfinite(stood) else 0.0
                 self._turn(State.RUNNING if self.iterations else State.STARTING)
             case "warning":
                 text = str(event.get("text", ""))
@@ -138,6 +155,9 @@ class TrainingModel:
         for series in self._series():
             del series[kept:]
         self.maps = [point for point in self.maps if point.iteration <= since]
+        self.checkpoints = [one for one in self.checkpoints if one.iteration <= since]
+        self.measuring = 0
+        self._since = len(self.iterations)
 
     def _turn(self, state: State) -> None:
         """Another state, unless it is being stopped (which wakes what is paused)."""
@@ -145,7 +165,9 @@ class TrainingModel:
             self.state = state
 
     def _series(self) -> tuple[list[Any], ...]:
-        return (self.iterations, self.losses, self.averages, self.rates, self.images, self.seconds)
+        return (
+            self.iterations, self.losses, self.averages, self.rates, self.images, self.seconds, self.clock,
+        )  # fmt: skip
 
     def _take_iteration(self, event: Mapping[str, Any]) -> None:
         if self.state in (State.STARTING, State.PAUSED):
@@ -157,6 +179,7 @@ class TrainingModel:
             _number(event.get("rate")),
             _whole(event.get("images")),
             _number(event.get("seconds")),
+            _number(event.get("time")) - self._paused_for,
         )
         for series, number in zip(self._series(), numbers, strict=True):
             series.append(number)
@@ -177,6 +200,13 @@ class TrainingModel:
             )
         )
 
+    def _take_measured(self, event: Mapping[str, Any]) -> None:
+        self.measuring = 0
+        measured = event_of(event)
+        if isinstance(measured, CheckpointMeasured):
+            others = [one for one in self.checkpoints if one.iteration != measured.iteration]
+            self.checkpoints = sorted([*others, measured], key=lambda one: one.iteration)
+
     def _name_of(self, one: Mapping[str, Any]) -> str:
         number = one.get("class_id")
         if isinstance(number, int) and 0 <= number < len(self.names):
@@ -184,6 +214,7 @@ class TrainingModel:
         return str(one.get("name", ""))
 
     def _take_end(self, event: Mapping[str, Any]) -> None:
+        self.measuring = 0
         status = str(event.get("status", "failed"))
         ends = {"finished": State.FINISHED, "stopped": State.STOPPED, "crashed_at_exit": State.FINISHED}
         self.state = ends.get(status, State.FAILED)
@@ -210,45 +241,86 @@ class TrainingModel:
         """Whether the average loss is no number any more: the weights are of no use from there on."""
         return bool(self.averages) and not math.isfinite(self.averages[-1])
 
+    def points(self) -> list[MapPoint]:
+        """The accuracy so far: what we measured of saved weights, else what Darknet measured by itself."""
+        if not self.checkpoints:
+            return self.maps
+        return [
+            MapPoint(one.iteration, one.mean_ap, 0.5, {item.name: item.ap for item in one.classes})
+            for one in self.checkpoints
+        ]
+
     @property
     def best(self) -> MapPoint | None:
-        """The measure with the highest mAP."""
-        measured = [point for point in self.maps if math.isfinite(point.mean)]
+        """The measure with the highest mAP, of equals the earlier."""
+        measured = [point for point in self.points() if math.isfinite(point.mean)]
         return max(measured, key=lambda point: point.mean, default=None)
 
-    def seconds_left(self) -> float | None:
-        """Estimate from the last 20 iterations; None where there is nothing to go by."""
-        recent = [value for value in self.seconds[-_RECENT:] if math.isfinite(value)]
-        if not recent or not self.max_batches:
+    def seconds_each(self) -> float | None:
+        """How long an iteration takes, over the last 100 of this process; None where it cannot be told yet.
+
+        By the clock, so that what Darknet does in between (measuring, saving) counts, and what happened
+        before a resumption, in pauses, and in the slow first iteration does not.
+        """
+        first = max(self._since, len(self.iterations) - 1 - _RECENT)
+        done = len(self.iterations) - 1 - first
+        if done < 1:
             return None
-        return max(self.max_batches - self.iteration, 0) * sum(recent) / len(recent)
+        took = self.clock[-1] - self.clock[first]
+        if math.isfinite(took) and took > 0:
+            return took / done
+        recent = [value for value in self.seconds[first + 1 :] if math.isfinite(value)]
+        return sum(recent) / len(recent) if recent else None
+
+    def seconds_left(self) -> float | None:
+        """Estimate of the time to the last iteration; None where there is nothing to go by."""
+        each = self.seconds_each()
+        if each is None or not self.max_batches:
+            return None
+        return max(self.max_batches - self.iteration, 0) * each
 
     def images_per_second(self) -> float | None:
-        """Pictures trained on a second, over the last 20 iterations; None where that cannot be told."""
-        seconds = sum(value for value in self.seconds[-_RECENT:][1:] if math.isfinite(value))
-        if len(self.images) < 2 or seconds <= 0:
+        """Pictures trained on a second, as :meth:`seconds_each`; None where that cannot be told."""
+        each = self.seconds_each()
+        first = max(self._since, len(self.images) - 1 - _RECENT)
+        done = len(self.images) - 1 - first
+        if not each or done < 1:
             return None
-        seen = self.images[-1] - self.images[-min(_RECENT, len(self.images))]
-        return seen / seconds if seen > 0 else None
+        seen = self.images[-1] - self.images[first]
+        return seen / done / each if seen > 0 else None
 
     def csv_bytes(self) -> bytes:
         """All points as CSV; a measure stands in the line of its iteration."""
         names = list(dict.fromkeys(name for point in self.maps for name in point.classes))
-        measured = {point.iteration: point for point in self.maps}
+        ours = list(dict.fromkeys(item.name for one in self.checkpoints for item in one.classes))
+        printed = {point.iteration: point for point in self.maps}
+        measured = {one.iteration: one for one in self.checkpoints}
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
-        head = ("iteration", "loss", "avg_loss", "rate", "images", "seconds", "map")
-        writer.writerow([*head, *(f"ap {name}" for name in names)])
-        for iteration, *rest in zip(*self._series(), strict=True):
-            loss, average, rate, images, seconds = rest
+        head = ["iteration", "loss", "avg_loss", "rate", "images", "seconds"]
+        head += ["map", *(f"ap {name}" for name in names)]
+        if ours:
+            head += ["measured map@0.50", "measured map@0.75", *(f"measured ap {name}" for name in ours)]
+        writer.writerow(head)
+        for iteration, loss, average, rate, images, seconds, _ in zip(*self._series(), strict=True):
             row = [iteration, _text(loss), _text(average), _text(rate), images, _text(seconds)]
-            point = measured.get(iteration)
-            if point is not None:
-                row += [_text(point.mean), *(_text(point.classes.get(name, math.nan)) for name in names)]
-            else:
-                row += [""] * (1 + len(names))
+            row += _printed_cells(printed.get(iteration), names)
+            row += _measured_cells(measured.get(iteration), ours) if ours else []
             writer.writerow(row)
         return out.getvalue().encode()
+
+
+def _printed_cells(point: MapPoint | None, names: Sequence[str]) -> list[str]:
+    if point is None:
+        return [""] * (1 + len(names))
+    return [_text(point.mean), *(_text(point.classes.get(name, math.nan)) for name in names)]
+
+
+def _measured_cells(one: CheckpointMeasured | None, names: Sequence[str]) -> list[str]:
+    if one is None:
+        return [""] * (2 + len(names))
+    known = {item.name: item.ap for item in one.classes}
+    return [_text(value) for value in (one.mean_ap, one.mean_ap_75, *(known[name] for name in names))]
 
 
 def interval(share: float, boxes: int) -> tuple[float, float]:

@@ -1226,6 +1226,14 @@ CUDA : {context:.1f} Go</translation>
         <translation>Chacune de ses {what} qu’on peut découper est déjà collée {count} fois.</translation>
     </message>
     <message>
+        <source>Each of the saved weights as measured on the validation pictures</source>
+        <translation>Chacun des poids enregistrés, mesuré sur les images de validation</translation>
+    </message>
+    <message>
+        <source>Each of the saved weights is measured on the validation pictures; the first soon.</source>
+        <translation>Chacun des poids enregistrés est mesuré sur les images de validation ; les premiers bientôt.</translation>
+    </message>
+    <message>
         <source>Each training picture is copied; every copy gets different random operations. Validation and test pictures are never touched. The same seed gives the same copies.</source>
         <translation>Chaque image d’entraînement est copiée; chaque copie subit d’autres opérations au hasard. Les images de validation et de test ne sont jamais touchées. La même graine donne les mêmes copies.</translation>
     </message>
@@ -1252,6 +1260,10 @@ CUDA : {context:.1f} Go</translation>
     <message>
         <source>Empty the trash…</source>
         <translation>Vider la corbeille…</translation>
+    </message>
+    <message>
+        <source>End early: mAP on validation was below its best at</source>
+        <translation>Arrêter avant la fin : le mAP sur la validation a été sous son meilleur à</translation>
     </message>
     <message>
         <source>End what else runs on it (nvidia-smi names it), or queue the training.</source>
@@ -1483,6 +1495,10 @@ Free software under the GNU General Public License, version 3 or later; it comes
 Logiciel libre sous licence publique générale GNU, version 3 ou ultérieure; fourni sans aucune garantie.</translation>
     </message>
     <message>
+        <source>From then on the network learns the training pictures by heart. The queue goes on with the next training.</source>
+        <translation>À partir de là, le réseau apprend par cœur les images d’entraînement. La file d’attente continue avec l’entraînement suivant.</translation>
+    </message>
+    <message>
         <source>From: {source}. A picture trained on is taken to cost {passes} predictions.</source>
         <translation>De : {source}. Une image d’entraînement est comptée comme {passes} prédictions.</translation>
     </message>
@@ -1637,6 +1653,10 @@ boîtes (images)</translation>
         <translation>En images</translation>
     </message>
     <message>
+        <source>In the background, on one processor and with the lowest priority; where the machine cannot keep up, weights in between are left out. The best are kept.</source>
+        <translation>En arrière-plan, sur un seul processeur et avec la priorité la plus basse ; si la machine ne suit pas, des poids intermédiaires sont laissés de côté. Les meilleurs sont gardés.</translation>
+    </message>
+    <message>
         <source>Install a newer driver, or build Darknet with an older CUDA.</source>
         <translation>Installez un pilote plus récent ou compilez Darknet avec un CUDA plus ancien.</translation>
     </message>
@@ -1691,6 +1711,10 @@ boîtes (images)</translation>
     <message>
         <source>Iteration {done} of {total}</source>
         <translation>Itération {done} sur {total}</translation>
+    </message>
+    <message>
+        <source>Iteration {iteration} measured on val: mAP@0.50 {mean:.1f} %, mAP@0.75 {strict:.1f} %.</source>
+        <translation>Itération {iteration} mesurée sur val : mAP@0.50 {mean:.1f} %, mAP@0.75 {strict:.1f} %.</translation>
     </message>
     <message>
         <source>Iteration {iteration} was chosen; test was not measured.</source>
@@ -2027,12 +2051,16 @@ boîtes (images)</translation>
         <translation>Mesurer chaque fichier de poids sur la validation, et le meilleur d’entre eux sur test, une fois</translation>
     </message>
     <message>
+        <source>Measure saved weights on the validation pictures</source>
+        <translation>Mesurer les poids enregistrés sur les images de validation</translation>
+    </message>
+    <message>
         <source>Measure the speed</source>
         <translation>Mesurer la vitesse</translation>
     </message>
     <message>
-        <source>Measured on the validation pictures now and then; the first time after the burn-in.</source>
-        <translation>Mesurée de temps en temps sur les images de validation; la première fois après le rodage.</translation>
+        <source>Measuring saved weights while the training goes on, and ending it early</source>
+        <translation>Mesurer les poids enregistrés pendant que l’entraînement continue, et l’arrêter avant la fin</translation>
     </message>
     <message>
         <source>Medium</source>
@@ -2088,6 +2116,10 @@ boîtes (images)</translation>
     <message>
         <source>More predictions (less sure ones)</source>
         <translation>Plus de prédictions (moins sûres)</translation>
+    </message>
+    <message>
+        <source>More wait longer: on few boxes mAP jumps about by itself</source>
+        <translation>Un nombre plus grand attend plus longtemps : sur peu de boîtes, le mAP varie déjà de lui-même</translation>
     </message>
     <message>
         <source>Mouse</source>
@@ -2416,6 +2448,10 @@ boîtes (images)</translation>
     <message>
         <source>Nothing was found so far</source>
         <translation>Rien trouvé jusqu’ici</translation>
+    </message>
+    <message>
+        <source>Nothing was measured while this run was trained: evaluate it on the next page.</source>
+        <translation>Rien n’a été mesuré pendant cet entraînement : évaluez-le sur la page suivante.</translation>
     </message>
     <message>
         <source>Nothing was said yet.</source>
@@ -3136,6 +3172,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Réafficher</translation>
     </message>
     <message>
+        <source>Show all</source>
+        <translation>Tout afficher</translation>
+    </message>
+    <message>
         <source>Show all pictures</source>
         <translation>Voir toutes les images</translation>
     </message>
@@ -3513,6 +3553,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>La mémoire de la carte graphique est pleine : prenez plus de subdivisions (chacune est une plus petite partie du lot), une taille de réseau plus petite, ou un réseau « tiny ».</translation>
     </message>
     <message>
+        <source>The best so far; these weights are kept</source>
+        <translation>Les meilleurs jusqu’ici ; ces poids sont gardés</translation>
+    </message>
+    <message>
         <source>The boxes were drawn on a picture of the size in the file: scale them</source>
         <translation>Les boîtes ont été tracées sur une image de la taille du fichier : les mettre à l’échelle</translation>
     </message>
@@ -3561,6 +3605,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Le plus haut de cette colonne</translation>
     </message>
     <message>
+        <source>The iteration that the weights are from</source>
+        <translation>L’itération dont viennent les poids</translation>
+    </message>
+    <message>
         <source>The label files of {name} hold class ids, and no file says what they mean.</source>
         <translation>Les fichiers d’étiquettes de {name} contiennent des numéros de classe, et aucun fichier ne dit ce qu’ils signifient.</translation>
     </message>
@@ -3575,6 +3623,14 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     <message>
         <source>The list shows no picture without labels.</source>
         <translation>La liste ne montre aucune image sans étiquettes.</translation>
+    </message>
+    <message>
+        <source>The mean over the classes, a box counts as found from IoU 0.50</source>
+        <translation>La moyenne des classes ; une boîte compte comme trouvée à partir d’un IoU de 0.50</translation>
+    </message>
+    <message>
+        <source>The mean over the classes, a box counts as found from IoU 0.75</source>
+        <translation>La moyenne des classes ; une boîte compte comme trouvée à partir d’un IoU de 0.75</translation>
     </message>
     <message>
         <source>The message at the bottom says why. Stay to save them again.</source>
@@ -3739,12 +3795,20 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>On ne peut écraser la vidéo qu’on regarde : choisissez un autre nom.</translation>
     </message>
     <message>
+        <source>The weights of iteration {iteration} are being measured…</source>
+        <translation>Les poids de l’itération {iteration} sont en cours de mesure…</translation>
+    </message>
+    <message>
         <source>The weights of iteration {iteration} are kept, and it can be resumed from there.</source>
         <translation>Les poids de l’itération {iteration} sont gardés, et on peut reprendre de là.</translation>
     </message>
     <message>
         <source>The weights that are measured on test</source>
         <translation>Les poids mesurés sur test</translation>
+    </message>
+    <message>
+        <source>The wheel zooms (over an axis: that axis), a drag moves; this or a double click goes back</source>
+        <translation>La molette agrandit (sur un axe : cet axe), un glissement déplace ; ce bouton ou un double clic revient à tout</translation>
     </message>
     <message>
         <source>The whole video as mp4 or avi, with what is above the threshold drawn</source>
@@ -3860,10 +3924,6 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     <message>
         <source>They have no labels yet.</source>
         <translation>Elles n’ont pas encore d’étiquettes.</translation>
-    </message>
-    <message>
-        <source>This Darknet does not measure while it trains: evaluate the run when it is over.</source>
-        <translation>Ce Darknet ne mesure pas pendant l’entraînement : évaluez-le quand il est fini.</translation>
     </message>
     <message>
         <source>This Darknet is not built for this GPU ({error}): build it anew on this machine, with the GPU's compute capability in ARCH of its Makefile (or CMAKE_CUDA_ARCHITECTURES).</source>
@@ -4176,6 +4236,18 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     <message>
         <source>Which of two boxes over one another stays</source>
         <translation>Laquelle de deux boîtes superposées reste</translation>
+    </message>
+    <message>
+        <source>While training</source>
+        <translation>Pendant l’entraînement</translation>
+    </message>
+    <message>
+        <source>While training: may end early</source>
+        <translation>Pendant l’entraînement : arrêt anticipé possible</translation>
+    </message>
+    <message>
+        <source>While training: not measured</source>
+        <translation>Pendant l’entraînement : sans mesure</translation>
     </message>
     <message>
         <source>Width and height exchanged</source>
@@ -4891,6 +4963,10 @@ le plan</translation>
         <translation>mAP</translation>
     </message>
     <message>
+        <source>mAP by Darknet</source>
+        <translation>mAP selon Darknet</translation>
+    </message>
+    <message>
         <source>mAP@0.50 on test: {value} % with the weights of iteration {iteration}.</source>
         <translation>mAP@0.50 sur test : {value} % avec les poids de l’itération {iteration}.</translation>
     </message>
@@ -4933,6 +5009,14 @@ le plan</translation>
     <message>
         <source>mark {what} as {flag}</source>
         <translation>marquer {what} comme {flag}</translation>
+    </message>
+    <message>
+        <source>measures in a row, while the loss still fell</source>
+        <translation>mesures de suite, alors que la perte baissait encore</translation>
+    </message>
+    <message>
+        <source>measuring iteration {iteration} on val…</source>
+        <translation>mesure de l’itération {iteration} sur val…</translation>
     </message>
     <message>
         <source>medium</source>
@@ -5888,6 +5972,10 @@ le plan</translation>
         <translation>{name} n’a qu’une boîte pour l’entraînement : elle ne sera guère apprise.</translation>
     </message>
     <message>
+        <source>{name} has no box in val: it counts as 0 in the mean.</source>
+        <translation>{name} n’a aucune boîte dans val : elle compte pour 0 dans la moyenne.</translation>
+    </message>
+    <message>
         <source>{name} has {count} boxes already; nothing is taken away.</source>
         <translation>{name} a déjà {count} boîtes; rien n’est enlevé.</translation>
     </message>
@@ -5934,6 +6022,14 @@ le plan</translation>
     <message>
         <source>{name} {share:.0f} % ({low:.0f} to {high:.0f}: {boxes})</source>
         <translation>{name} {share:.0f} % ({low:.0f} à {high:.0f} : {boxes})</translation>
+    </message>
+    <message>
+        <source>{name}: AP at IoU 0.50 with its 95 % interval / AP at IoU 0.75</source>
+        <translation>{name} : AP à un IoU de 0.50 avec son intervalle à 95 % / AP à un IoU de 0.75</translation>
+    </message>
+    <message>
+        <source>{name}: AP@0.50 {ap:.1f} % (95 % interval {low:.0f} to {high:.0f} %: it rests on {boxes}), AP@0.75 {strict:.1f} %</source>
+        <translation>{name} : AP@0.50 {ap:.1f} % (intervalle à 95 % de {low:.0f} à {high:.0f} % : il repose sur {boxes}), AP@0.75 {strict:.1f} %</translation>
     </message>
     <message>
         <source>{name}: class id {id}</source>
@@ -6628,6 +6724,10 @@ boîtes (images)</translation>
     <message>
         <source>{way}: {findings}?</source>
         <translation>{way} : {findings}?</translation>
+    </message>
+    <message>
+        <source>{weights}, measured on {pictures} of val in {seconds:.0f} s</source>
+        <translation>{weights}, mesurés sur {pictures} de val en {seconds:.0f} s</translation>
     </message>
     <message>
         <source>{what} at {width} × {height}</source>

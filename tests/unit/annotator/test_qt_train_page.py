@@ -18,6 +18,7 @@ from PyQt5.QtTest import QTest
 from annotator.core.training import State, TrainingModel, boxes_of, interval, model_of
 from annotator.darknet.blocks import parameter_count
 from annotator.darknet.dialect import Darknet
+from annotator.darknet.events import CheckpointMeasured, ClassMeasured
 from annotator.darknet.networks import build
 from annotator.darknet.runs import RunFolder
 from annotator.qt.pages.train.chart import accuracy_text
@@ -250,10 +251,13 @@ def test_a_resumed_training_does_its_last_iterations_again():
     model.take({"event": "run", "path": "/x", "max_batches": 9, "resumed_from": 5})
     assert model.state is State.STARTING and model.iterations == [1, 2, 3, 4, 5] and model.saved == 5
     model.take(iteration(6, "nan"))
-    assert model.is_busy and math.isnan(model.losses[-1]) and model.images_per_second() is not None
-    model.take({"event": "paused", "iteration": 6})
+    assert model.is_busy and math.isnan(model.losses[-1])
+    assert model.seconds_left() is None, "the first of a process is slow, and alone"
+    model.take(iteration(7))
+    assert model.images_per_second() is not None and model.seconds_left() is not None
+    model.take({"event": "paused", "iteration": 7})
     assert model.state is State.PAUSED and model.is_busy
-    model.take({"event": "continued", "iteration": 6})
+    model.take({"event": "continued", "iteration": 7})
     assert model.state is State.RUNNING
 
 
@@ -273,7 +277,7 @@ def test_an_earlier_run_is_shown_also_where_only_its_metrics_are_left(qtbot, tmp
     with qtbot.waitSignal(live.changed):
         live.look_at(run)
     assert live.headline.text() == "Stopped at iteration 2" and not live.is_busy
-    assert "does not measure" in live.no_accuracy.text()
+    assert "Nothing was measured" in live.no_accuracy.text()
     live.leave()
 
 
@@ -287,3 +291,77 @@ def test_the_gpus_use_is_asked_of_nvidia_smi(qtbot, tmp_path: Path, monkeypatch)
     watch.set_on(False)
     assert watch.text() == ""
     watch.stop()
+
+
+def measured(number, mean, low=0.6, high=0.9):
+    classes = (
+        ClassMeasured("mask", mean, mean / 2, 67, low, high),
+        ClassMeasured("chin", mean / 3, 0.0, 18, 0.1, 0.5),
+        ClassMeasured("gone", 0.0, 0.0, 0),
+    )
+    return CheckpointMeasured(number, f"net_{number}.weights", mean, mean / 2, classes, 128, 7.0).as_dict()
+
+
+def test_saved_weights_are_a_row_of_the_table_each(qtbot, tmp_path: Path):
+    live = fed_live(
+        qtbot,
+        *map(iteration, range(1, 4)),
+        {"event": "measuring", "iteration": 2, "weights": "net_last.weights"},
+    )
+    assert "iteration 2" in live.no_accuracy.text()
+    live._take((measured(3, 0.5), measured(2, 0.8)))
+    live.show_model()
+    table = live.checkpoints
+    heads = [table.horizontalHeaderItem(column).text() for column in range(table.columnCount())]
+    assert heads == ["Iteration", "mAP@0.50", "mAP@0.75", "mask", "chin", "gone"]
+    rows = [[table.item(row, column).text() for column in range(6)] for row in range(table.rowCount())]
+    assert rows[0] == ["2", "80.0", "40.0", "80.0 (60–90) / 40.0", "26.7 (10–50) / 0.0", "–"]
+    assert table.item(0, 0).font().bold() and not table.item(1, 0).font().bold()
+    assert "18 boxes" in table.item(0, 4).toolTip() and "no box" in table.item(0, 5).toolTip()
+    assert "best 80.0 % at 2" in live.facts.text()
+    assert "mAP@0.50 80.0 %" in live.log.toPlainText()
+    live.tabs.setCurrentWidget(table)
+    live.export_to(tmp_path / "table.csv")
+    assert (
+        (tmp_path / "table.csv").read_text().splitlines()[1].startswith("2,net_2.weights,val,128,80.00,40.00")
+    )
+    live.tabs.setCurrentIndex(0)
+    live.export_to(tmp_path / "numbers.csv")
+    lines = (tmp_path / "numbers.csv").read_text().splitlines()
+    assert lines[0].endswith(
+        ",map,measured map@0.50,measured map@0.75,measured ap mask,measured ap chin,measured ap gone"
+    )
+    assert lines[2].split(",")[7:9] == ["0.8", "0.4"]
+    live._take(({"event": "run", "path": "/x", "max_batches": 9, "resumed_from": 2},))
+    assert [one.iteration for one in live.model.checkpoints] == [2], "3 is done again"
+
+
+def test_the_time_left_is_by_the_clock_without_pauses_and_starts():
+    model = TrainingModel()
+    model.take({"event": "run", "path": "/x", "max_batches": 104})
+
+    def at(number, time):
+        model.take(iteration(number) | {"time": time})
+
+    at(1, 100.0)
+    at(2, 102.0)
+    model.take({"event": "paused", "iteration": 2, "time": 103.0})
+    model.take({"event": "continued", "iteration": 2, "time": 1003.0})
+    at(3, 1004.0)
+    at(4, 1006.0)
+    assert model.seconds_left() == pytest.approx(200) and model.images_per_second() == pytest.approx(2)
+    model.take({"event": "run", "path": "/x", "max_batches": 104, "resumed_from": 4})
+    at(5, 9000.0)
+    assert model.seconds_left() is None
+    at(6, 9001.0)
+    assert model.seconds_left() == pytest.approx(98)
+
+
+def test_what_happens_beside_a_training_is_asked_for(setup: Setup):
+    meanwhile = setup.meanwhile
+    assert meanwhile.arguments() == [] and not meanwhile.checkpoints.isEnabled()
+    meanwhile.early.setChecked(True)
+    assert meanwhile.arguments() == ["--early-stop", "3"] and "early" in meanwhile.title()
+    meanwhile.early.setChecked(False)
+    meanwhile.measure.setChecked(False)
+    assert meanwhile.arguments() == ["--no-measure"]

@@ -9,7 +9,7 @@ from PyQt5.QtCore import QBuffer, QEvent, QIODevice, Qt
 from PyQt5.QtGui import QPalette
 from PyQt5.QtWidgets import QWidget
 
-from annotator.core.training import TrainingModel, interval
+from annotator.core.training import MapPoint, TrainingModel, interval
 from annotator.qt.translation import tr, tr_n
 from converters.charts import toned
 from converters.colours import Rgb, default_colour
@@ -104,36 +104,58 @@ class AccuracyChart(_Chart):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(tr("AP on val, %"), parent)
         self._items: list[object] = []
+        self._drawn: object = None
+        self.setYRange(0, 100, padding=0.02)
+
+    def show_all(self) -> None:
+        super().show_all()
         self.setYRange(0, 100, padding=0.02)
 
     def show_model(self, model: TrainingModel, boxes: Mapping[str, int]) -> None:
-        """Draw the measures so far.
+        """Draw the measures so far: ours of saved weights, else what Darknet measured by itself.
 
         Args:
             model: The training.
             boxes: Number of validation boxes of each class.
         """
+        light = self.palette().color(QPalette.Base).lightness() > 127
+        state = (model.run, len(model.maps), tuple(model.checkpoints), dict(boxes), light)
+        if state == self._drawn:
+            return
+        self._drawn = state
         for item in self._items:
             self.removeItem(item)
         self._items = []
         self._legend.clear()
+        measured = model.points()
         # The colours are made for pictures; on white they are too light.
-        tone = -0.3 if self.palette().color(QPalette.Base).lightness() > 127 else 0.0
-        for place, name in enumerate(dict.fromkeys(name for point in model.maps for name in point.classes)):
+        tone = -0.3 if light else 0.0
+        for place, name in enumerate(dict.fromkeys(name for point in measured for name in point.classes)):
             colour = toned(default_colour(place), tone)
-            points = [(point.iteration, point.classes[name]) for point in model.maps if name in point.classes]
+            points = [(point.iteration, point.classes[name]) for point in measured if name in point.classes]
             self._add_class(name, points, boxes.get(name, 0), colour)
-        pen = pg.mkPen(self.palette().color(QPalette.Text), width=3)
+        self._add_mean(tr("mAP"), measured, Qt.SolidLine)
+        if model.checkpoints and model.maps:
+            self._add_mean(tr("mAP by Darknet"), model.maps, Qt.DotLine)
+        self._style()
+
+    def _add_mean(self, name: str, points: Sequence[MapPoint], style: Qt.PenStyle) -> None:
+        colour = self.palette().color(QPalette.Text)
+        solid = style == Qt.SolidLine
         self._items.append(
             self.plot(
-                [point.iteration for point in model.maps],
-                [100 * point.mean for point in model.maps],
-                pen=pen,
-                name=tr("mAP"),
+                [point.iteration for point in points],
+                [100 * point.mean for point in points],
+                pen=pg.mkPen(colour, width=3 if solid else 1, style=style),
+                # A single measure is no line.
+                symbol="s" if solid else "x",
+                symbolSize=6,
+                symbolBrush=pg.mkBrush(colour),
+                symbolPen=None if solid else pg.mkPen(colour),
+                name=name,
                 connect="finite",
             )
         )
-        self._style()
 
     def _add_class(self, name: str, points: Sequence[tuple[int, float]], boxes: int, colour: Rgb) -> None:
         at = [iteration for iteration, _ in points]
@@ -164,9 +186,10 @@ class AccuracyChart(_Chart):
 
 def accuracy_text(model: TrainingModel, boxes: Mapping[str, int]) -> str:
     """The newest measure in words: each class with its interval, and the best so far."""
-    if not model.maps:
+    points = model.points()
+    if not points:
         return ""
-    last = model.maps[-1]
+    last = points[-1]
     parts = [tr("mAP@{iou:.2f} on val {mean:.1f} %", iou=last.iou, mean=100 * last.mean)]
     for name, share in last.classes.items():
         low, high = interval(share, boxes.get(name, 0))
@@ -181,9 +204,22 @@ def accuracy_text(model: TrainingModel, boxes: Mapping[str, int]) -> str:
             )
         )
     best = model.best
-    if best is not None and best is not last:
+    if best is not None and best.iteration != last.iteration:
         parts.append(tr("best {mean:.1f} % at {iteration}", mean=100 * best.mean, iteration=best.iteration))
     return " · ".join(parts)
+
+
+def measured_text(model: TrainingModel, iteration: int) -> str:
+    """A measure of saved weights as a line of the log; empty where there is none."""
+    last = next((one for one in model.checkpoints if one.iteration == iteration), None)
+    if last is None:
+        return ""
+    return tr(
+        "Iteration {iteration} measured on val: mAP@0.50 {mean:.1f} %, mAP@0.75 {strict:.1f} %.",
+        iteration=last.iteration,
+        mean=100 * last.mean_ap,
+        strict=100 * last.mean_ap_75,
+    )
 
 
 def _array(values: Sequence[float]):

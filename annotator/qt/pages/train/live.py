@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from PyQt5.QtCore import Qt, QTimer, pyqtSignal
+from PyQt5.QtGui import QShowEvent
 from PyQt5.QtWidgets import (
     QCheckBox,
     QFileDialog,
@@ -24,10 +25,12 @@ from PyQt5.QtWidgets import (
 
 from annotator import messages
 from annotator.core.training import State, TrainingModel, boxes_of, model_of
+from annotator.darknet.checkpoints import table_csv
 from annotator.darknet.control import continue_run, pause_run, stop_run
 from annotator.darknet.runs import RunFolder
 from annotator.qt.background import Task
-from annotator.qt.pages.train.chart import AccuracyChart, LossChart, accuracy_text
+from annotator.qt.pages.train.chart import AccuracyChart, LossChart, accuracy_text, measured_text
+from annotator.qt.pages.train.checkpoint_table import CheckpointTable
 from annotator.qt.pages.train.gpu_watch import GpuWatch
 from annotator.qt.pages.train.watcher import Watcher
 from annotator.qt.process import Process, ProcessOutcome
@@ -65,11 +68,10 @@ class Live(QWidget):
         self.boxes: dict[str, int] = {}
         self.gpu = GpuWatch(self)
         self._tasks: list[Task] = []
-        self._has_map = True
         self._draw = QTimer(self)
         self._draw.setSingleShot(True)
         self._draw.setInterval(_DRAW_MS)
-        self._draw.timeout.connect(self.show_model)
+        self._draw.timeout.connect(self._redraw)
         self._build_head()
         self._build_body()
         self.show_model()
@@ -120,6 +122,9 @@ class Live(QWidget):
         self.tabs.setDocumentMode(True)
         self.tabs.addTab(self.chart, tr("Loss"))
         self.tabs.addTab(accuracy, tr("Accuracy"))
+        self.checkpoints = CheckpointTable()
+        self.tabs.addTab(self.checkpoints, tr("Table"))
+        self.tabs.setTabToolTip(2, tr("Each of the saved weights as measured on the validation pictures"))
         self.tabs.addTab(self.log, tr("Log"))
         self.log_axis = QCheckBox(tr("Log axis"))
         self.log_axis.setToolTip(tr("Show the loss on a logarithmic axis: small changes late are seen"))
@@ -127,15 +132,29 @@ class Live(QWidget):
         self.export = QPushButton(tr("Export…"))
         self.export.setToolTip(tr("Save the chart that is shown as PNG, or all numbers as CSV"))
         self.export.clicked.connect(self.ask_for_export)
+        self.all = QPushButton(tr("Show all"))
+        self.all.setToolTip(
+            tr("The wheel zooms (over an axis: that axis), a drag moves; this or a double click goes back")
+        )
+        self.all.clicked.connect(lambda: self._chart().show_all())
         corner = QWidget()
         row = QHBoxLayout(corner)
         row.setContentsMargins(0, 0, 0, 2)
-        row.addWidget(self.log_axis)
-        row.addWidget(self.export)
+        for part in (self.log_axis, self.all, self.export):
+            row.addWidget(part)
         self.tabs.setCornerWidget(corner)
-        self.tabs.currentChanged.connect(lambda at: self.log_axis.setVisible(at == 0))
+        self.tabs.currentChanged.connect(self._tab_changed)
         self.tabs.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Expanding)
         self.tabs.setMinimumHeight(210)
+
+    def _tab_changed(self, at: int) -> None:
+        self.log_axis.setVisible(at == 0)
+        self.all.setVisible(at < 2)
+        self.show_model()
+
+    def _chart(self) -> LossChart | AccuracyChart:
+        """The chart that is shown, or was last."""
+        return self.accuracy if self.tabs.currentIndex() == 1 and self.model.points() else self.chart
 
     # Starting and following
 
@@ -144,16 +163,15 @@ class Live(QWidget):
         """Whether a training is shown that runs or is about to."""
         return self.model.is_busy
 
-    def launch(self, arguments: Sequence[str], *, has_map: bool) -> None:
+    def launch(self, arguments: Sequence[str]) -> None:
         """Start a training in the background and follow it.
 
         Args:
             arguments: What follows ``train-cli``, without the way it talks.
-            has_map: Whether this Darknet measures mAP while it trains.
         """
         if self.is_busy:
             return
-        self._begin(has_map)
+        self._begin()
         process = Process(self)
         process.line.connect(self._take_line)
         process.talk.connect(self.log.appendPlainText)
@@ -167,7 +185,7 @@ class Live(QWidget):
 
     def watch(self, run: RunFolder) -> None:
         """Follow a training that goes on already, from its start."""
-        self._begin(run.info.darknet.get("dialect") != "pjreddie")
+        self._begin()
         self._follow(run.path)
         self._state_changed()
 
@@ -183,17 +201,16 @@ class Live(QWidget):
     def _show_earlier(self, run: RunFolder, model: TrainingModel, boxes: dict[str, int]) -> None:
         if self.is_busy:
             return
-        self._begin(run.info.darknet.get("dialect") != "pjreddie")
+        self._begin()
         self.model.become(model)
         self.boxes = boxes
         self.log.setPlainText("\n".join(known(note) for note in model.notes))
         self._state_changed()
 
-    def _begin(self, has_map: bool) -> None:
+    def _begin(self) -> None:
         self._leave()
         self.model.begin()
         self.boxes = {}
-        self._has_map = has_map
         self.log.clear()
         self.show_model()
 
@@ -253,6 +270,8 @@ class Live(QWidget):
                 self.log.appendPlainText(
                     tr("Weights were saved at iteration {iteration}.", iteration=self.model.saved)
                 )
+            elif kind == "measured":
+                self.log.appendPlainText(measured_text(self.model, int(event.get("iteration") or 0)))
             elif kind == "warning":
                 self.log.appendPlainText(known(str(event.get("text", ""))))
         if stopping and self.model.is_busy:
@@ -278,8 +297,23 @@ class Live(QWidget):
 
     def show_model(self) -> None:
         """Show everything as it is now."""
-        model = self.model
         self._draw.stop()
+        self._show_words()
+        self._show_charts()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.show_model()
+
+    def _redraw(self) -> None:
+        """Something is new: on a page that nobody sees no curve is drawn."""
+        if self.isVisible() and not self.window().isMinimized():
+            self.show_model()
+        else:
+            self._show_words()
+
+    def _show_words(self) -> None:
+        model = self.model
         self.gpu.set_on(model.is_busy)
         self.headline.setText(headline(model))
         facts = [*self._facts(), accuracy_text(model, self.boxes)]
@@ -290,13 +324,18 @@ class Live(QWidget):
         )
         self.pause_button.setEnabled(model.state in (State.RUNNING, State.PAUSED))
         self.pause_button.setText(tr("Go on") if model.state is State.PAUSED else tr("Pause"))
-        self.chart.show_model(model)
-        self.accuracy.show_model(model, self.boxes)
-        self.no_accuracy.setText(self._why_no_accuracy())
-        self.no_accuracy.setVisible(not model.maps)
-        self.accuracy.setVisible(bool(model.maps))
         self.export.setEnabled(bool(model.iterations))
         self.moved.emit()
+
+    def _show_charts(self) -> None:
+        model = self.model
+        self.chart.show_model(model)
+        self.accuracy.show_model(model, self.boxes)
+        self.checkpoints.show_checkpoints(model.checkpoints)
+        measured = bool(model.points())
+        self.no_accuracy.setText(self._why_no_accuracy())
+        self.no_accuracy.setVisible(not measured)
+        self.accuracy.setVisible(measured)
 
     def _facts(self) -> list[str]:
         model = self.model
@@ -312,12 +351,17 @@ class Live(QWidget):
         if speed is not None and model.is_busy:
             facts.append(tr("{speed} pictures a second", speed=f"{speed:.3g}"))
         facts.append(self.gpu.text())
+        if model.measuring and model.is_busy:
+            facts.append(tr("measuring iteration {iteration} on val…", iteration=model.measuring))
         return facts
 
     def _why_no_accuracy(self) -> str:
-        if not self._has_map:
-            return tr("This Darknet does not measure while it trains: evaluate the run when it is over.")
-        return tr("Measured on the validation pictures now and then; the first time after the burn-in.")
+        model = self.model
+        if model.measuring:
+            return tr("The weights of iteration {iteration} are being measured…", iteration=model.measuring)
+        if model.is_busy:
+            return tr("Each of the saved weights is measured on the validation pictures; the first soon.")
+        return tr("Nothing was measured while this run was trained: evaluate it on the next page.")
 
     # Steering
 
@@ -360,11 +404,12 @@ class Live(QWidget):
 
     def export_to(self, path: Path) -> None:
         """Save: .csv the numbers, else the chart that is shown as PNG."""
-        if path.suffix.lower() == ".csv":
-            data = self.model.csv_bytes()
+        if path.suffix.lower() != ".csv":
+            data = self._chart().png_bytes()
+        elif self.tabs.currentWidget() is self.checkpoints:
+            data = table_csv(self.model.checkpoints).encode()
         else:
-            chart = self.accuracy if self.tabs.currentIndex() == 1 and self.model.maps else self.chart
-            data = chart.png_bytes()
+            data = self.model.csv_bytes()
         try:
             write_atomic(path, data)
         except DataError as error:

@@ -285,7 +285,7 @@ class TrainPage(Page):
         work = self._work()
         if work is None or self.darknet is None:
             return
-        arguments = self.setup.plan().arguments(work.root)
+        arguments = [*self.setup.plan().arguments(work.root), *self.setup.meanwhile.arguments()]
         if not self.live.is_busy:
             self._launch(arguments)
             return
@@ -329,6 +329,7 @@ class TrainPage(Page):
         if run is not None:
             done = run.info.iteration >= run.info.max_batches
             further = ["--max-batches", str(self.max_batches.value())] if done else []
+            further += self.setup.meanwhile.arguments()
             running = self._running()
             if running is not None and self.darknet is not None:
                 self.queue.add_resumed(run, further, str(self.darknet.path), running)
@@ -347,8 +348,7 @@ class TrainPage(Page):
     def _launch(self, arguments: list[str]) -> None:
         if self.darknet is not None and not self.live.is_busy:
             self.setup.drawers.close_all()
-            has_map = self.darknet.dialect != "pjreddie"
-            self.live.launch([*arguments, "--darknet", str(self.darknet.path)], has_map=has_map)
+            self.live.launch([*arguments, "--darknet", str(self.darknet.path)])
 
     def _find_running(self) -> None:
         """Show the training of this set that goes on, if one was left running."""

@@ -15,6 +15,7 @@ from annotator.qt.pages.train.network_panel import NetworkPanel
 from annotator.qt.pages.train.options_panel import OptionsPanel
 from annotator.qt.pages.train.settings import BasicSettings
 from annotator.qt.pages.train.weights_panel import WeightsPanel
+from annotator.qt.pages.train.while_training import WhileTraining
 from annotator.qt.said_below import known
 from annotator.qt.translation import tr, tr_n
 from converters.errors import DataError
@@ -50,6 +51,7 @@ class Setup(QWidget):
         self.options = OptionsPanel()
         self.anchors = AnchorsPanel(lambda: (self.basic.plan(), self.work, self.darknet))
         self.weights = WeightsPanel()
+        self.meanwhile = WhileTraining()
         self.check = CheckPanel()
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -76,6 +78,12 @@ class Setup(QWidget):
         )
         add(tr("Anchors"), tr("Sizes that boxes are guessed from, chosen for this set"), self.anchors)
         add(tr("Weights to start from"), tr("Begin with what was learned from other pictures"), self.weights)
+        add(
+            self.meanwhile.title(),
+            tr("Measuring saved weights while the training goes on, and ending it early"),
+            self.meanwhile,
+        )
+        self.meanwhile.changed.connect(lambda: self.drawers.title(self.meanwhile, self.meanwhile.title()))
         add(tr("Check"), tr("Everything that would make the training fail, before it starts"), self.check)
         self.check.checked.connect(self._checked)
         column = QVBoxLayout(self)
