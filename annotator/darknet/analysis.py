@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from annotator.darknet.confusion import Confusion, Mistake, confusion_of, mistakes_of
-from annotator.darknet.curves import Curve, Reliability, SizeAp, ap_by_size, precision_recall, reliability
+from annotator.darknet.curves import Curve, Reliability, SizeAp, ap_by_size, curves_of, reliability_of
 from annotator.darknet.evaluation import IOU, STRICT_IOU, ImageResult
-from annotator.darknet.metrics import Interval, average_precision, gather, resample
+from annotator.darknet.metrics import Counts, Floats, Interval, average_precision, gather, resample
 from converters.model import Split
+
+Drawn = Floats
+"""Numbers of bootstrap samples."""
+RESAMPLES = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,7 @@ class Analysis:
         sizes: AP@0.50 of each class's boxes of each size.
         reliability: How far confidences can be believed.
         mean_interval: 95 % interval of mAP@0.50 by drawing the pictures anew; None for fewer than two.
+        class_intervals: Likewise of each class's AP@0.50; None where it has no box.
         mistakes: Everything that is wrong, at IoU 0.50 and the confidence threshold.
     """
 
@@ -40,6 +45,7 @@ class Analysis:
     sizes: tuple[SizeAp, ...]
     reliability: Reliability
     mean_interval: Interval | None
+    class_intervals: tuple[Interval | None, ...]
     mistakes: tuple[Mistake, ...]
 
 
@@ -49,37 +55,40 @@ def analyse(
     """Work out everything about a measured split."""
     truths = [one.truths for one in results]
     found = [one.predictions for one in results]
+    # Matching is what takes long: once for each threshold, for all that is drawn.
+    counts = gather(truths, found, class_names, iou_threshold=IOU)
+    strict = gather(truths, found, class_names, iou_threshold=STRICT_IOU)
+    drawn = _bootstrap(counts, class_names, resample(len(results), RESAMPLES, seed=0))
     return Analysis(
         split=split,
         conf_threshold=conf_threshold,
         class_names=tuple(class_names),
-        curves=precision_recall(truths, found, class_names, iou_threshold=IOU),
-        strict_curves=precision_recall(truths, found, class_names, iou_threshold=STRICT_IOU),
+        curves=curves_of(counts, class_names),
+        strict_curves=curves_of(strict, class_names),
         confusion=confusion_of(results, class_names),
         sizes=ap_by_size(truths, found, class_names),
-        reliability=reliability(truths, found, class_names, threshold=conf_threshold),
-        mean_interval=bootstrap_mean_ap(results, class_names),
+        reliability=reliability_of(counts, threshold=conf_threshold),
+        mean_interval=percentiles(drawn.mean(axis=1)) if len(drawn) else None,
+        class_intervals=tuple(
+            percentiles(drawn[:, at]) if len(drawn) and counts[name].truth_images else None
+            for at, name in enumerate(class_names)
+        ),
         mistakes=tuple(mistakes_of(results)),
     )
 
 
-def bootstrap_mean_ap(
-    results: Sequence[ImageResult], class_names: Sequence[str], *, resamples: int = 400, seed: int = 0
-) -> Interval | None:
-    """95 % interval of mAP@0.50: the percentiles over samples of the pictures, drawn with replacement."""
-    drawn = bootstrap_aps(results, class_names, resample(len(results), resamples, seed))
-    if not len(drawn):
-        return None
-    low, high = np.percentile(drawn.mean(axis=1), (2.5, 97.5))
+def percentiles(values: Drawn) -> Interval:
+    """The 95 % interval of bootstrap samples (Efron and Tibshirani 1993, chapter 13)."""
+    low, high = np.percentile(values, (2.5, 97.5))
     return float(low), float(high)
 
 
 def bootstrap_aps(
     results: Sequence[ImageResult],
     class_names: Sequence[str],
-    weights: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
+    weights: Drawn,
     iou_threshold: float = IOU,
-) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+) -> Drawn:
     """AP of each class in each bootstrap sample, shape (samples, classes); 0 where a sample has no truth.
 
     Args:
@@ -94,6 +103,11 @@ def bootstrap_aps(
         class_names,
         iou_threshold=iou_threshold,
     )
+    return _bootstrap(counts, class_names, weights)
+
+
+def _bootstrap(counts: Mapping[str, Counts], class_names: Sequence[str], weights: Drawn) -> Drawn:
+    """AP of each class in each sample; a picture that is drawn twice simply counts twice."""
     aps = np.zeros((len(weights), len(class_names)))
     for column, name in enumerate(class_names):
         _, hit, image = counts[name].ordered()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -153,7 +153,11 @@ def precision_recall(
     truths: Boxes, detections: Boxes, class_names: Sequence[str], *, iou_threshold: float = 0.5
 ) -> tuple[Curve, ...]:
     """The curve of each class, by the rules of :mod:`annotator.darknet.metrics`."""
-    counts = gather(truths, detections, class_names, iou_threshold=iou_threshold)
+    return curves_of(gather(truths, detections, class_names, iou_threshold=iou_threshold), class_names)
+
+
+def curves_of(counts: Mapping[str, Counts], class_names: Sequence[str]) -> tuple[Curve, ...]:
+    """The curve of each class, from what was gathered."""
     return tuple(_curve(name, counts[name]) for name in class_names)
 
 
@@ -170,16 +174,13 @@ def ap_by_size(
     Boxes of other sizes are treated as difficult ones: a detection that lies on one is neither right nor
     wrong. A detection that lies on nothing counts as wrong in the size that it has itself.
     """
-    overlaps = [iou_float32(seen, real) for real, seen in zip(truths, detections, strict=True)]
+    least = np.float32(iou_threshold)
+    overlaps = [iou_float32(seen, real) > least for real, seen in zip(truths, detections, strict=True)]
     result: list[SizeAp] = []
     for low, high in pairwise(edges):
         wanted = [[_marked(box, low, high) for box in boxes] for boxes in truths]
         found = [
-            [
-                box
-                for box, row in zip(seen, rows, strict=True)
-                if _belongs(box, row, real, (low, high), iou_threshold)
-            ]
+            _of_size(seen, rows, real, (low, high))
             for seen, rows, real in zip(detections, overlaps, wanted, strict=True)
         ]
         counts = gather(wanted, found, class_names, iou_threshold=iou_threshold)
@@ -197,7 +198,11 @@ def reliability(
     bins: int = BINS,
 ) -> Reliability:
     """How many of the predictions of each confidence are right, at IoU 0.50, all classes together."""
-    counts = gather(truths, detections, class_names)
+    return reliability_of(gather(truths, detections, class_names), threshold=threshold, bins=bins)
+
+
+def reliability_of(counts: Mapping[str, Counts], *, threshold: float = 0.25, bins: int = BINS) -> Reliability:
+    """The same from what was gathered at IoU 0.50."""
     confidence = np.concatenate([np.array(one.confidence) for one in counts.values()] or [np.empty(0)])
     hit = np.concatenate([np.array(one.hit, dtype=np.float64) for one in counts.values()] or [np.empty(0)])
     above = confidence > threshold
@@ -236,18 +241,18 @@ def _marked(box: Box, low: float, high: float) -> Box:
     return box if low <= _side(box) < high else box.flagged(box.flags | {"difficult"})
 
 
-def _belongs(
-    box: Box,
-    overlaps: npt.NDArray[np.float32],
+def _of_size(
+    seen: Sequence[Box],
+    fits: npt.NDArray[np.bool_],
     truths: Sequence[Box],
     sides: tuple[float, float],
-    iou: float,
-) -> bool:
-    """Whether a detection belongs to a size: by what it lies on, else by its own size."""
-    return sides[0] <= _side(box) < sides[1] or any(
-        overlap > np.float32(iou) and truth.label == box.label and "difficult" not in truth.flags
-        for overlap, truth in zip(overlaps, truths, strict=True)
-    )
+) -> list[Box]:
+    """The detections that belong to a size: by what they lie on, else by their own size."""
+    real = [at for at, truth in enumerate(truths) if "difficult" not in truth.flags]
+    on = {(int(row), truths[at].label) for at in real for row in np.flatnonzero(fits[:, at])}
+    return [
+        box for row, box in enumerate(seen) if sides[0] <= _side(box) < sides[1] or (row, box.label) in on
+    ]
 
 
 def _size_ap(name: str, low: float, high: float, counts: Counts) -> SizeAp:

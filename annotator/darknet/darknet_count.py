@@ -1,7 +1,7 @@
 """Darknet counts too: ``detector map`` on the pictures that we measured, beside our own numbers.
 
-AlexeyAB's must come to the same digits. hank-ai's reads pictures with another decoder and sorts and counts in
-its own way, so that the second digit may differ. pjreddie's has no ``map``.
+AlexeyAB's must come to the same digits, and hank-ai's to those that it prints where no score lies so near a
+threshold that its resize by OpenCV moves it over. pjreddie's has no ``map``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from annotator.darknet.dialect import Darknet, find_darknet, recognise
-from annotator.darknet.evaluate import read_splits
+from annotator.darknet.evaluate import hash_file, read_splits
 from annotator.darknet.evaluation import Evaluation, EvaluationFolder, Measured
 from annotator.darknet.evaluation_notes import measured_on_test
 from annotator.darknet.events import ClassAp, Event, MapBlock
@@ -155,6 +155,13 @@ def count_with_darknet(
     weights = one.path_in(run)
     if not weights.is_file():
         raise DataError("the weights file is missing.", path=weights, code="weights-missing")
+    if hash_file(weights) != measured.sha256:
+        raise DataError(
+            "these weights were written anew since they were measured.",
+            path=weights,
+            code="not-evaluated",
+            hint="Evaluate again.",
+        )
     folder = EvaluationFolder.of(run).path
     make_folder(folder)
     with tempfile.TemporaryDirectory(prefix="count-", dir=folder) as name:
@@ -192,8 +199,9 @@ def why_different(count: DarknetCount) -> str:
     """Why the numbers of this Darknet may differ from ours, a sentence."""
     if count.dialect == "hank":
         return (
-            "hank-ai's Darknet counts by other rules than AlexeyAB's: it decodes and resizes pictures with "
-            "OpenCV and computes in another order, so a box near a threshold falls on the other side."
+            "hank-ai's Darknet reads and resizes pictures with its own OpenCV: a box near a threshold can "
+            "fall on the other side. It looks for labels beside the file that a link leads to, and "
+            "letter_box=1 counts for its training, but not for its map."
         )
     return (
         "With this Darknet the digits should be equal: a build with -Ofast or a graphics card (half "

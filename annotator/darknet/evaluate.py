@@ -298,13 +298,13 @@ def _split_set(split: Split, kept: Sequence[tuple[str, AnnotatedImage]], network
     digest = hashlib.sha256(network.encode())
     for entry, image in kept:
         boxes = [(box.label, box.xyxy, sorted(box.flags)) for box in image.boxes]
-        digest.update(f"{entry}\0{_hash_file(image.path)}\0{boxes!r}\n".encode())
+        digest.update(f"{entry}\0{hash_file(image.path)}\0{boxes!r}\n".encode())
     return SplitSet(
         split, tuple(entry for entry, _ in kept), tuple(image for _, image in kept), digest.hexdigest()
     )
 
 
-def _hash_file(path: Path) -> str:
+def hash_file(path: Path) -> str:
     """SHA-256 of a file, or empty where it cannot be read (whoever reads it says so)."""
     try:
         with path.open("rb") as file:
@@ -315,7 +315,7 @@ def _hash_file(path: Path) -> str:
 
 def _checkpoints(run: RunFolder) -> list[Checkpoint]:
     return [
-        Checkpoint(saved.path.name, _hash_file(saved.path), saved.iteration, saved.kind)
+        Checkpoint(saved.path.name, hash_file(saved.path), saved.iteration, saved.kind)
         for saved in checkpoints_of(run)
     ]
 
@@ -326,8 +326,8 @@ def _given(run: RunFolder, path: Path) -> Checkpoint:
     real = path.resolve()
     for saved in run.weights():
         if saved.path.resolve() == real:
-            return Checkpoint(saved.path.name, _hash_file(real), saved.iteration, saved.kind)
-    return Checkpoint(str(real), _hash_file(real), header.iteration(run.info.batch), "given")
+            return Checkpoint(saved.path.name, hash_file(real), saved.iteration, saved.kind)
+    return Checkpoint(str(real), hash_file(real), header.iteration(run.info.batch), "given")
 
 
 def _on_validation(

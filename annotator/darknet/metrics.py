@@ -500,15 +500,21 @@ def _count_image(
     on_difficult = iou_float32(found, difficult)
     matched: list[tuple[float, int | None]] = []
     seen: set[int] = set()
+    least = np.float32(iou_threshold)
+    # argmax takes the first of equals, as Darknet's loop does.
+    places = on_real.argmax(axis=1).tolist() if real else [0] * len(found)
+    overlaps = on_real.max(axis=1) if real else np.zeros(len(found), dtype=np.float32)
+    fits = (overlaps > least).tolist()
+    ignored: list[bool] = list(np.any(on_difficult > least, axis=1))
     for row, box in enumerate(found):
         confidence = float(box.confidence or 0.0)
-        best, best_iou = _best(on_real[row], range(len(real)), iou_threshold)
-        if best is not None or not np.any(on_difficult[row] > np.float32(iou_threshold)):
+        best = places[row] if fits[row] else None
+        if best is not None or not ignored[row]:
             matched.append((confidence, best))
         if confidence > conf_threshold:
             if best is not None and best not in seen:
                 counts.tp += 1
-                counts.iou_sum += best_iou
+                counts.iou_sum += float(overlaps[row])
             else:
                 counts.fp += 1
         if best is not None:

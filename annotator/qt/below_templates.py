@@ -7,7 +7,7 @@ is. A test compares these with the code below.
 
 from __future__ import annotations
 
-from annotator.qt import gpu_templates, training_templates
+from annotator.qt import evaluation_templates, gpu_templates, training_templates
 
 Pair = tuple[str, str]
 
@@ -32,6 +32,7 @@ def templates() -> list[Pair]:
         *(pair for part in parts for pair in part()),
         *training_templates.templates(),
         *gpu_templates.templates(),
+        *evaluation_templates.templates(),
     ]
 
 

@@ -1033,6 +1033,10 @@ CUDA : {context:.1f} Go</translation>
         <translation>Darknet</translation>
     </message>
     <message>
+        <source>Darknet counts: %v of %m pictures</source>
+        <translation>Darknet compte : %v sur %m images</translation>
+    </message>
+    <message>
         <source>Darknet is being stopped…</source>
         <translation>Arrêt de Darknet…</translation>
     </message>
@@ -1741,6 +1745,10 @@ boîtes (images)</translation>
         <translation>Ses boîtes viennent avec une incertitude que rien ici ne lit : prenez plutôt [yolo].</translation>
     </message>
     <message>
+        <source>Its own detector map on the same pictures with the same weights: the digits should be ours</source>
+        <translation>Son propre detector map sur les mêmes images avec les mêmes poids : les chiffres devraient être les nôtres</translation>
+    </message>
+    <message>
         <source>Keep both, with these boxes</source>
         <translation>Garder les deux, avec ces boîtes</translation>
     </message>
@@ -1841,6 +1849,10 @@ boîtes (images)</translation>
         <translation>Étiquettes d’une autre taille</translation>
     </message>
     <message>
+        <source>Labels were changed since the training began; these numbers are against the present ones.</source>
+        <translation>Des étiquettes ont changé depuis le début de l’entraînement ; ces chiffres se rapportent aux étiquettes actuelles.</translation>
+    </message>
+    <message>
         <source>Labels were saved since it was made: if boxes changed, make it again on the Split page.</source>
         <translation>Des étiquettes ont été enregistrées depuis : si des boîtes ont changé, refaites-le à la page Répartition.</translation>
     </message>
@@ -1913,6 +1925,10 @@ boîtes (images)</translation>
     <message>
         <source>Left out: {unlabelled} without a label file, {unreadable} unreadable.</source>
         <translation>Laissées de côté : {unlabelled} sans fichier d’étiquettes, {unreadable} illisibles.</translation>
+    </message>
+    <message>
+        <source>Let Darknet count too</source>
+        <translation>Faire compter Darknet aussi</translation>
     </message>
     <message>
         <source>Let the labels say what the network saw (in the mistakes)</source>
@@ -2053,6 +2069,14 @@ boîtes (images)</translation>
     <message>
         <source>Measure saved weights on the validation pictures</source>
         <translation>Mesurer les poids enregistrés sur les images de validation</translation>
+    </message>
+    <message>
+        <source>Measure test again</source>
+        <translation>Mesurer le test de nouveau</translation>
+    </message>
+    <message>
+        <source>Measure test with the chosen weights too…</source>
+        <translation>Mesurer le test avec les poids choisis aussi…</translation>
     </message>
     <message>
         <source>Measure the speed</source>
@@ -2370,6 +2394,10 @@ boîtes (images)</translation>
         <translation>Aucun des poids connus n’est choisi.</translation>
     </message>
     <message>
+        <source>None of the weights found anything right on validation. Train longer, or look at the labels.</source>
+        <translation>Aucun des poids n’a rien trouvé de juste sur la validation. Entraînez plus longtemps, ou regardez les étiquettes.</translation>
+    </message>
+    <message>
         <source>None: begin at random</source>
         <translation>Aucun : partir du hasard</translation>
     </message>
@@ -2537,6 +2565,14 @@ boîtes (images)</translation>
         <translation>Un objet étiqueté deux fois, ou deux qui se chevauchent? Supprimez-en une, ou gardez les deux.</translation>
     </message>
     <message>
+        <source>One of the runs kept no record of its labels, so what was relabelled between them is not known.</source>
+        <translation>L’un des entraînements n’a pas gardé trace de ses étiquettes : on ne sait pas ce qui a été réétiqueté entre les deux.</translation>
+    </message>
+    <message>
+        <source>Only one of the runs knows {names}: left out.</source>
+        <translation>Un seul des entraînements connaît {names} : laissé de côté.</translation>
+    </message>
+    <message>
         <source>Only predictions that differ from the labels</source>
         <translation>Seulement les prédictions qui diffèrent des étiquettes</translation>
     </message>
@@ -2657,6 +2693,10 @@ boîtes (images)</translation>
         <translation>Sortie</translation>
     </message>
     <message>
+        <source>Over the classes that {split} has, mAP@0.50 is {value} %.</source>
+        <translation>Sur les classes présentes dans {split}, le mAP@0.50 est de {value} %.</translation>
+    </message>
+    <message>
         <source>Overwrite changed files</source>
         <translation>Écraser les fichiers changés</translation>
     </message>
@@ -2757,6 +2797,10 @@ collées</translation>
     <message>
         <source>Pictures in one iteration</source>
         <translation>Images par itération</translation>
+    </message>
+    <message>
+        <source>Pictures or labels of test were changed since it was measured: it was measured again.</source>
+        <translation>Des images ou des étiquettes du test ont changé depuis la mesure : elle a été refaite.</translation>
     </message>
     <message>
         <source>Pictures or labels were changed since: evaluate again to see curves and mistakes.</source>
@@ -2931,6 +2975,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     <message>
         <source>Reading the label files…</source>
         <translation>Lecture des fichiers d’étiquettes…</translation>
+    </message>
+    <message>
+        <source>Reading the numbers…</source>
+        <translation>Lecture des chiffres…</translation>
     </message>
     <message>
         <source>Reading the set</source>
@@ -3506,6 +3554,38 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Cible</translation>
     </message>
     <message>
+        <source>Test has been measured with {count} weights of this run. A number that weights are chosen by is no longer a test.</source>
+        <translation>Le test a été mesuré avec {count} poids de cet entraînement. Un chiffre qui sert à choisir des poids n’est plus un test.</translation>
+    </message>
+    <message>
+        <source>Test has no picture to measure: there is no number for pictures that nothing was chosen by.</source>
+        <translation>Le test n’a aucune image à mesurer : il n’y a pas de chiffre pour des images qui n’ont servi à aucun choix.</translation>
+    </message>
+    <message>
+        <source>Test was measured on {day} with {weights}: mAP@0.50 {value} %.
+
+A number on test says how the network does on pictures that nothing was chosen by. Each further weights file that is measured there makes it say less. It will be written down.
+
+Measure {chosen} on test, too?</source>
+        <translation>Le test a été mesuré le {day} avec {weights} : mAP@0.50 {value} %.
+
+Un chiffre sur le test dit ce que vaut le réseau sur des images qui n’ont servi à aucun choix. Chaque fichier de poids de plus qu’on y mesure lui enlève de sa valeur. Ce sera noté.
+
+Mesurer aussi {chosen} sur le test ?</translation>
+    </message>
+    <message>
+        <source>Test was measured on {day} with {weights}: that number stands. The chosen weights, {chosen}, were not measured on test.</source>
+        <translation>Le test a été mesuré le {day} avec {weights} : ce chiffre reste. Les poids choisis, {chosen}, n’ont pas été mesurés sur le test.</translation>
+    </message>
+    <message>
+        <source>Test was measured with these weights on {day}; that stands, it was not repeated.</source>
+        <translation>Le test a été mesuré avec ces poids le {day} ; ce chiffre reste, la mesure n’a pas été refaite.</translation>
+    </message>
+    <message>
+        <source>Test was measured with these weights on {day}; that stands, it was not repeated. TP, FP and FN are counted at confidence {threshold}.</source>
+        <translation>Le test a été mesuré avec ces poids le {day} ; ce chiffre reste, la mesure n’a pas été refaite. TP, FP et FN sont comptés à la confiance {threshold}.</translation>
+    </message>
+    <message>
         <source>That was the first finding: on with the last.</source>
         <translation>C’était la première anomalie : on continue par la dernière.</translation>
     </message>
@@ -3695,6 +3775,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>L’image du presse-papiers ne peut être écrite.</translation>
     </message>
     <message>
+        <source>The pictures drawn anew 400 times; too narrow where a class has few boxes</source>
+        <translation>Les images tirées de nouveau 400 fois ; trop étroit quand une classe a peu de boîtes</translation>
+    </message>
+    <message>
         <source>The pictures have not been compared with each other.</source>
         <translation>Les images n’ont pas été comparées entre elles.</translation>
     </message>
@@ -3767,6 +3851,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>L’entraînement est terminé. Ses prédictions sont à la page suivante.</translation>
     </message>
     <message>
+        <source>The training is still running: later weights are not in this table.</source>
+        <translation>L’entraînement est encore en cours : les poids suivants ne sont pas dans ce tableau.</translation>
+    </message>
+    <message>
         <source>The training set lies in {folder}.</source>
         <translation>Le jeu d’entraînement est dans {folder}.</translation>
     </message>
@@ -3813,6 +3901,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     <message>
         <source>The whole video as mp4 or avi, with what is above the threshold drawn</source>
         <translation>Toute la vidéo en mp4 ou avi, avec ce qui dépasse le seuil dessiné dessus</translation>
+    </message>
+    <message>
+        <source>The wider, at each end, of the bootstrap and Wilson's interval for so many boxes</source>
+        <translation>Le plus large, à chaque bout, du bootstrap et de l’intervalle de Wilson pour autant de boîtes</translation>
     </message>
     <message>
         <source>The {shown} largest of {classes} classes; the others have {number} together and stand in the table.</source>
@@ -4114,6 +4206,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Bords VOC</translation>
     </message>
     <message>
+        <source>Validation has no picture to measure, so nothing could be compared: the {kind} weights were taken.</source>
+        <translation>La validation n’a aucune image à mesurer, rien n’a donc pu être comparé : les poids {kind} ont été pris.</translation>
+    </message>
+    <message>
         <source>Version</source>
         <translation>Version</translation>
     </message>
@@ -4278,6 +4374,10 @@ le plan</translation>
     <message>
         <source>With pasted boxes (boxes of a class cut out and pasted on copies) up to: {list}, each class by itself.</source>
         <translation>Avec des boîtes collées (boîtes d’une classe découpées et collées sur des copies) jusqu’à : {list}, chaque classe à elle seule.</translation>
+    </message>
+    <message>
+        <source>With this Darknet the digits should be equal: a build with -Ofast or a graphics card (half precision) can move a box over a threshold.</source>
+        <translation>Avec ce Darknet les chiffres devraient être égaux : une compilation avec -Ofast ou une carte graphique (demi-précision) peut faire passer un seuil à une boîte.</translation>
     </message>
     <message>
         <source>Without its tick a class is left out: its boxes are not written</source>
@@ -4493,6 +4593,10 @@ le plan</translation>
     <message>
         <source>blur</source>
         <translation>flou</translation>
+    </message>
+    <message>
+        <source>bootstrap</source>
+        <translation>bootstrap</translation>
     </message>
     <message>
         <source>both</source>
@@ -4819,6 +4923,10 @@ le plan</translation>
         <translation>Le Darknet de hank-ai s’arrête aux clés qu’il ne connaît pas ; celles-ci sont laissées de côté : {names}.</translation>
     </message>
     <message>
+        <source>hank-ai's Darknet reads and resizes pictures with its own OpenCV: a box near a threshold can fall on the other side. It looks for labels beside the file that a link leads to, and letter_box=1 counts for its training, but not for its map.</source>
+        <translation>Le Darknet de hank-ai lit et redimensionne les images avec son propre OpenCV : une boîte proche d’un seuil peut passer de l’autre côté. Il cherche les étiquettes à côté du fichier vers lequel mène un lien, et letter_box=1 compte pour son entraînement, mais pas pour son mAP.</translation>
+    </message>
+    <message>
         <source>has exactly the pixels of {name}.</source>
         <translation>a exactement les pixels de {name}.</translation>
     </message>
@@ -4837,6 +4945,10 @@ le plan</translation>
     <message>
         <source>height</source>
         <translation>hauteur</translation>
+    </message>
+    <message>
+        <source>here</source>
+        <translation>ici</translation>
     </message>
     <message>
         <source>hide and seek</source>
@@ -5792,6 +5904,22 @@ le plan</translation>
         <translation>il manque {count} images : {names}.</translation>
     </message>
     <message>
+        <source>{count} pictures tell small differences from chance badly.</source>
+        <translation>{count} images distinguent mal une petite différence du hasard.</translation>
+    </message>
+    <message>
+        <source>{count} test pictures are left out: one of the runs was trained on them, which would flatter it.</source>
+        <translation>{count} images de test sont laissées de côté : l’un des réseaux a été entraîné dessus, ce qui le flatterait.</translation>
+    </message>
+    <message>
+        <source>{darknet} counts the same, to the last digit that it prints: {values}.</source>
+        <translation>{darknet} compte la même chose, jusqu’au dernier chiffre qu’il affiche : {values}.</translation>
+    </message>
+    <message>
+        <source>{darknet} counts {values}; where that is not ours:</source>
+        <translation>{darknet} compte {values} ; là où ce n’est pas notre chiffre :</translation>
+    </message>
+    <message>
         <source>{darknet} does not know it.</source>
         <translation>{darknet} ne la connaît pas.</translation>
     </message>
@@ -5976,6 +6104,10 @@ le plan</translation>
         <translation>{name} n’a aucune boîte dans val : elle compte pour 0 dans la moyenne.</translation>
     </message>
     <message>
+        <source>{name} has no box in {split}: it counts as 0 in mAP, as Darknet counts it.</source>
+        <translation>{name} n’a aucune boîte dans {split} : cette classe compte pour 0 dans le mAP, comme le fait Darknet.</translation>
+    </message>
+    <message>
         <source>{name} has {count} boxes already; nothing is taken away.</source>
         <translation>{name} a déjà {count} boîtes; rien n’est enlevé.</translation>
     </message>
@@ -6042,6 +6174,14 @@ le plan</translation>
     <message>
         <source>{name}: from confidence {confidence} on, recall {recall} %, precision {precision} %</source>
         <translation>{name} : dès la confiance {confidence}, rappel {recall} %, précision {precision} %</translation>
+    </message>
+    <message>
+        <source>{name}: the AP of {value} % on {split} rests on 1 box (95 % interval {low} to {high} %).</source>
+        <translation>{name} : l’AP de {value} % sur {split} repose sur 1 boîte (intervalle à 95 % : de {low} à {high} %).</translation>
+    </message>
+    <message>
+        <source>{name}: the AP of {value} % on {split} rests on {boxes} boxes (95 % interval {low} to {high} %).</source>
+        <translation>{name} : l’AP de {value} % sur {split} repose sur {boxes} boîtes (intervalle à 95 % : de {low} à {high} %).</translation>
     </message>
     <message>
         <source>{name}: {what}</source>
@@ -6652,6 +6792,10 @@ le plan</translation>
         <translation>{runs} dans {folder} : {size}, dont {weights} de poids.</translation>
     </message>
     <message>
+        <source>{shared} of the {count} pictures of {split} are in the training list: the numbers are too good.</source>
+        <translation>{shared} des {count} images de {split} sont dans la liste d’entraînement : les chiffres sont trop beaux.</translation>
+    </message>
+    <message>
         <source>{size} GB: {parts}</source>
         <translation>{size} Go : {parts}</translation>
     </message>
@@ -6726,6 +6870,10 @@ boîtes (images)</translation>
         <translation>{way} : {findings}?</translation>
     </message>
     <message>
+        <source>{weights} holds values that are no numbers: its training diverged.</source>
+        <translation>{weights} contient des valeurs qui ne sont pas des nombres : son entraînement a divergé.</translation>
+    </message>
+    <message>
         <source>{weights}, measured on {pictures} of val in {seconds:.0f} s</source>
         <translation>{weights}, mesurés sur {pictures} de val en {seconds:.0f} s</translation>
     </message>
@@ -6736,6 +6884,10 @@ boîtes (images)</translation>
     <message>
         <source>{what} in {split}</source>
         <translation>{what} dans {split}</translation>
+    </message>
+    <message>
+        <source>{what} of {name}</source>
+        <translation>{what} de {name}</translation>
     </message>
     <message>
         <source>{what}, not split</source>

@@ -66,7 +66,7 @@ def test_a_run_is_evaluated_and_its_numbers_shown(qtbot, window, run):
         ["★ 200", "100.00", "100.00", "100.00", "100.00"],
     ]
     assert study.item(1, 3).font().bold() and not study.item(0, 3).font().bold()
-    heads = [page.numbers.classes.horizontalHeaderItem(at).text() for at in range(17)]
+    heads = [page.numbers.classes.horizontalHeaderItem(at).text() for at in range(18)]
     assert heads[1] == "AP@0.50" and heads[-6:][0] == "COCO AP"
     assert page.numbers.report.isEnabled()
     with qtbot.waitSignal(page.numbers.speed.ended, timeout=LONG):

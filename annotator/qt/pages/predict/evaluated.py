@@ -78,8 +78,15 @@ class Evaluated(QObject):
         task = Task(lambda _: stored_results(run), self)
         task.succeeded.connect(lambda results: self._take(run, results))
         task.failed.connect(lambda problem: self._cannot(run, problem))
-        task.finished.connect(lambda: self._tasks.remove(task))
+        task.finished.connect(lambda: self._ended(task))
         self._tasks.append(task.start())
+        if self.results is None:
+            self.changed.emit()
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether an earlier evaluation is being read, so that nothing is known yet."""
+        return self.results is None and bool(self._tasks)
 
     def take(self, results: Results) -> None:
         """An evaluation that was just made."""
@@ -91,6 +98,11 @@ class Evaluated(QObject):
         """Wait for what is read, before the window closes."""
         for task in list(self._tasks):
             task.wait()
+
+    def _ended(self, task: Task) -> None:
+        self._tasks.remove(task)
+        if self.results is None and not self._tasks:
+            self.changed.emit()
 
     def _take(self, run: RunFolder, results: Results | None) -> None:
         if _path(run) == _path(self.run):
@@ -108,8 +120,21 @@ def stored_results(run: RunFolder) -> Results | None:
     return _analysed(run, evaluation) if evaluation is not None else None
 
 
-def measure(run: RunFolder, tell: Callable[[int, int], None], stage: Callable[[str], None]) -> Results:
-    """Evaluate a run and write its report. Raises as :func:`evaluate_run`."""
+def measure(
+    run: RunFolder,
+    tell: Callable[[int, int], None],
+    stage: Callable[[str], None],
+    *,
+    again: Results | None = None,
+) -> Results:
+    """Evaluate a run and write its report. Raises as :func:`evaluate_run`.
+
+    Args:
+        run: The run.
+        tell: Progress.
+        stage: Told what is measured now.
+        again: Results whose chosen weights are to be measured on test, though others were.
+    """
     said = ""
 
     def progress(done: int, total: int, what: str) -> None:
@@ -119,7 +144,10 @@ def measure(run: RunFolder, tell: Callable[[int, int], None], stage: Callable[[s
             stage(what)
         tell(done, total)
 
-    evaluation = evaluate_run(run, on_progress=progress)
+    chosen = again.evaluation if again is not None else None
+    # Weights that the person named are not those that a new comparison would choose.
+    named = chosen.chosen_weights.path_in(run) if chosen and chosen.chosen_by == "person" else None
+    evaluation = evaluate_run(run, on_progress=progress, weights=named, test_again=again is not None)
     write_report(run, evaluation, on_progress=lambda done, total: progress(done, total, "pictures"))
     return _analysed(run, evaluation)
 

@@ -17,11 +17,13 @@ from PyQt5.QtWidgets import (
 from annotator import messages
 from annotator.darknet.analysis import Analysis
 from annotator.darknet.evaluation import EvaluationFolder, Measured
+from annotator.darknet.evaluation_notes import measured_on_test
 from annotator.darknet.runs import RunFolder
 from annotator.darknet.speed import Speed, measure_opencv
 from annotator.qt.charts import Pair
 from annotator.qt.pages.page import TaskRow
 from annotator.qt.pages.predict.charts import CurveChart, ReliabilityChart, SizeChart, reliability_text
+from annotator.qt.pages.predict.counting import CountPanel, may_measure_test_again
 from annotator.qt.pages.predict.evaluated import Evaluated, Results, measure
 from annotator.qt.pages.predict.tables import ClassTable, ConfusionTable, StudyTable
 from annotator.qt.said_below import known
@@ -47,6 +49,7 @@ class NumbersTab(QWidget):
         self.evaluate.button.clicked.connect(self.start)
         self.evaluate.succeeded.connect(evaluated.take)
         self.evaluate.failed.connect(messages.error)
+        self.again.clicked.connect(self._measure_again)
         self.speed.button.clicked.connect(self.time)
         self.speed.succeeded.connect(self._timed)
         self.speed.failed.connect(messages.error)
@@ -73,6 +76,7 @@ class NumbersTab(QWidget):
         top.addWidget(self.speed, 1)
         top.addWidget(self.report)
         self.headline = _words(bold=True)
+        self.headline.setAlignment(Qt.AlignLeft | Qt.AlignTop)
         self.notes = _words()
         self.study_title = _words(bold=True)
         self.study = StudyTable()
@@ -81,6 +85,9 @@ class NumbersTab(QWidget):
         row = QHBoxLayout()
         row.addWidget(self.split)
         row.addWidget(self.split_title, 1)
+        self.again = QPushButton(tr("Measure test with the chosen weights too…"))
+        row.addWidget(self.again)
+        self.counting = CountPanel()
         self.classes = ClassTable()
         self.rules = _words()
         self.details = self._build_details()
@@ -90,7 +97,7 @@ class NumbersTab(QWidget):
         inner.addWidget(self.study_title)
         inner.addWidget(self.study)
         inner.addLayout(row)
-        for widget in (self.classes, self.rules, self.details, self.notes):
+        for widget in (self.classes, self.rules, self.counting, self.details, self.notes):
             inner.addWidget(widget)
         inner.addStretch()
         self.area = QScrollArea()
@@ -138,6 +145,12 @@ class NumbersTab(QWidget):
         if run is not None:
             self.evaluate.run(lambda tell: measure(run, tell, self.evaluate.stage))
 
+    def _measure_again(self) -> None:
+        """Measure test with the chosen weights though others were measured on it, if the person means it."""
+        run, results = self.evaluated.run, self.evaluated.results
+        if run is not None and results is not None and may_measure_test_again(results, self):
+            self.evaluate.run(lambda tell: measure(run, tell, self.evaluate.stage, again=results))
+
     def time(self) -> None:
         """Time the network of the chosen run."""
         run = self.evaluated.run
@@ -176,7 +189,9 @@ class NumbersTab(QWidget):
         self.report.setEnabled(run is not None and EvaluationFolder.of(run).report.is_file())
         if results is None:
             text = tr("Train a network on the Train page first.")
-            if run is not None:
+            if self.evaluated.is_reading:
+                text = tr("Reading the numbers…")
+            elif run is not None:
                 text = tr(
                     "Evaluate measures every saved weights file of this run on validation, takes the best, "
                     "and measures that one on test."
@@ -223,7 +238,9 @@ class NumbersTab(QWidget):
         if measured is None:
             return
         self.split_title.setText(_measured_text(measured))
-        self.classes.show_measured(measured)
+        self.again.setVisible(split is Split.TEST and evaluation.test_is_of_others)
+        self.classes.show_measured(measured, results.analyses.get(split))
+        self.counting.show_split(results, split)
         self.rules.setText(
             tr(
                 "AP and mAP are counted by Darknet's rules, as its detector map prints them. COCO's numbers "
@@ -265,7 +282,7 @@ class NumbersTab(QWidget):
 
 def _headline(results: Results) -> str:
     evaluation = results.evaluation
-    chosen = evaluation.chosen_weights
+    chosen = measured_on_test(evaluation)
     if evaluation.test is None:
         return tr(
             "Iteration {iteration} was chosen; test was not measured.", iteration=f"{chosen.iteration:,}"
@@ -279,7 +296,7 @@ def _headline(results: Results) -> str:
         iteration=f"{chosen.iteration:,}",
     )
     # Where no picture has a hit, drawing them anew gives 0 to 0: that says nothing of other pictures.
-    if interval is not None and interval[0] < interval[1]:
+    if interval is not None and round(100 * interval[0]) < round(100 * interval[1]):
         text += " " + tr(
             "With other pictures of this kind it would be {low} to {high} % (bootstrap, 95 %).",
             low=f"{100 * interval[0]:.0f}",

@@ -427,7 +427,8 @@ class PredictPage(PlainPage):
 
     def is_busy(self) -> bool:
         """Whether pictures are being predicted, or a run is measured."""
-        rows = (self.predict, self.numbers.evaluate, self.numbers.speed, self.video.save)
+        numbers = self.numbers
+        rows = (self.predict, numbers.evaluate, numbers.speed, numbers.counting.count, self.video.save)
         return any(row.is_running for row in rows)
 
     def stop(self) -> None:
@@ -435,6 +436,7 @@ class PredictPage(PlainPage):
         self.predict.stop()
         self.numbers.evaluate.stop()
         self.numbers.speed.stop()
+        self.numbers.counting.count.stop()
         self.evaluated.stop()
         self.mistakes.shut_down()
         self.two_runs.stop()

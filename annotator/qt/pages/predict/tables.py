@@ -8,6 +8,7 @@ from PyQt5.QtCore import QEvent, Qt, pyqtSignal
 from PyQt5.QtGui import QColor, QFont, QPalette
 from PyQt5.QtWidgets import QAbstractItemView, QTableWidget, QTableWidgetItem, QWidget
 
+from annotator.darknet.analysis import Analysis
 from annotator.darknet.confusion import Confusion
 from annotator.darknet.evaluation import Checkpoint, Evaluation, Measured
 from annotator.darknet.evaluation_report import best_of_columns, interval_text, study_row
@@ -112,26 +113,40 @@ class StudyTable(NumberTable):
 class ClassTable(NumberTable):
     """Each class by Darknet's rules and by COCO's, each number under its own name."""
 
-    def show_measured(self, measured: Measured) -> None:
-        """Show the numbers of a split."""
+    def show_measured(self, measured: Measured, analysis: Analysis | None = None) -> None:
+        """Show the numbers of a split.
+
+        Args:
+            measured: Them.
+            analysis: Where the pictures are there: whose bootstrap intervals are shown as well.
+        """
         metrics, strict, coco = measured.metrics, measured.strict, measured.coco
-        heads = ["", "AP@0.50", tr("95 % interval"), "AP@0.75", tr("boxes"), "TP", "FP", "FN",
-                 tr("precision"), tr("recall"), tr("average IoU")]  # fmt: skip
+        heads = ["", "AP@0.50", tr("95 % interval"), tr("bootstrap"), "AP@0.75", tr("boxes"),
+                 "TP", "FP", "FN", tr("precision"), tr("recall"), tr("average IoU")]  # fmt: skip
         if coco is not None:
             heads += [f"COCO {name}" for name in ("AP", "AP50", "AP75", "APs", "APm", "APl")]
         rows = []
         for at, (one, other) in enumerate(zip(metrics.classes, strict.classes, strict=True)):
-            aps = (_percent(one.ap), known(interval_text(one.interval)) or tr("no box"), _percent(other.ap))
+            drawn = analysis.class_intervals[at] if analysis is not None else None
+            aps = (_percent(one.ap), known(interval_text(one.interval)) or tr("no box"),
+                   known(interval_text(drawn)), _percent(other.ap))  # fmt: skip
             cells = (one.name, *aps, numbers(f"{one.truths:,}"), *_at_confidence(one))
             rows.append((*cells, *(_coco_cells(coco.classes[at]) if coco is not None else ())))
         aps = (
             _percent(metrics.mean_ap),
             known(interval_text(metrics.mean_interval)),
+            known(interval_text(analysis.mean_interval if analysis is not None else None)),
             _percent(strict.mean_ap),
         )
         cells = ("mAP", *aps, numbers(f"{metrics.truths:,}"), *_at_confidence(metrics))
         rows.append((*cells, *(_coco_cells(coco) if coco is not None else ())))
         self.fill(heads, rows)
+        self.horizontalHeaderItem(2).setToolTip(
+            tip(tr("The wider, at each end, of the bootstrap and Wilson's interval for so many boxes"))
+        )
+        self.horizontalHeaderItem(3).setToolTip(
+            tip(tr("The pictures drawn anew 400 times; too narrow where a class has few boxes"))
+        )
         self.mark_bold(len(rows) - 1)
         self.fit_rows()
 
