@@ -36,7 +36,7 @@ from converters.report import Report
 from converters.work import open_work
 
 _EXAMPLES = """  train-cli run work --network yolov3-tiny
-  train-cli run work --network yolov4 --weights yolov4.conv.137 --max-batches 6400
+  train-cli run work --network yolov4 --weights yolov4.conv.137 --max-batches 6400 --steps 4800,5400
   train-cli run work --network yolov3-tiny --width 96 --height 96 --batch 4 --max-batches 40
   train-cli resume work/runs/20260114-093012-yolov3-tiny
   train-cli evaluate work/runs/20260114-093012-yolov3-tiny

@@ -137,6 +137,7 @@ def add_networks(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--classes", type=int, default=3, help="number of classes (default 3)")
     parser.add_argument("--width", type=int, help="input width (default 416)")
     parser.add_argument("--height", type=int, help="input height (default 416)")
+    parser.add_argument("--channels", type=int, default=3, help="3: colour (default), 1: grey")
     parser.add_argument("--cfg", action="store_true", help="print the cfg itself")
     parser.add_argument("--json", action="store_true", help="as JSON")
     parser.set_defaults(body=_networks)
@@ -205,6 +206,7 @@ def _named(args: argparse.Namespace, name: str) -> Cfg:
         classes=args.classes,
         width=side or args.width or STUDY_SIZE,
         height=side or args.height or STUDY_SIZE,
+        channels=args.channels,
         batch=64,
         subdivisions=16,
         max_batches=6000,

@@ -109,6 +109,7 @@ def build(
     classes: int,
     width: int,
     height: int,
+    channels: int = 3,
     batch: int,
     subdivisions: int,
     max_batches: int,
@@ -124,6 +125,7 @@ def build(
         classes: Number of classes, from 1.
         width: Input width in pixels, a multiple of 32.
         height: Input height, likewise.
+        channels: 3 for pictures in colour, 1 for grey ones.
         batch: Pictures in one iteration.
         subdivisions: Parts a batch is worked through in; must divide it.
         max_batches: Iterations of the whole training.
@@ -144,6 +146,11 @@ def build(
     if known.fixed_size is not None and (width, height) != (known.fixed_size, known.fixed_size):
         raise UsageError(f"{network} works at {known.fixed_size} x {known.fixed_size} only.")
     _check(classes, width, height, batch, subdivisions, max_batches, dialect)
+    if channels not in (1, 3) or (channels == 1 and dialect != "alexeyab"):
+        raise UsageError(
+            f"a network with {channels} channels cannot be trained by {dialect}'s Darknet.",
+            hint="Take 3 (colour), or 1 (grey) with AlexeyAB's.",
+        )
     rate = known.learning_rate if learning_rate is None else learning_rate
     if not 0 < rate < 1:
         raise UsageError(f"a learning rate of {rate:g} is not between 0 and 1.")
@@ -154,7 +161,7 @@ def build(
         "subdivisions": subdivisions,
         "width": width,
         "height": height,
-        "channels": 3,
+        "channels": channels,
         "momentum": 0.9,
         "decay": 0.0005,
         "angle": 0,

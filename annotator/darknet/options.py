@@ -138,6 +138,13 @@ OPTIONS: dict[str, Option] = {
             dialects=_NEW,
         ),
         _net(
+            "channels",
+            "3: pictures in colour, 1: in grey; pretrained weights are for colour",
+            kind="choice",
+            choices=("3", "1"),
+            dialects=frozenset({"alexeyab"}),  # hank-ai's ends at the first grey picture
+        ),
+        _net(
             "blur",
             "Blur of the surroundings of the boxes, in pixels",
             kind="int",

@@ -100,6 +100,7 @@ class Predictor:
         self.nms_iou = nms_iou
         self.width = network.net.get_int("width")
         self.height = network.net.get_int("height")
+        self.channels = network.net.get_int("channels", 3)
         self._distance_exponent = None if letterbox else distance_exponent(network)
         self._region = _region_of(network)
         self._lock = threading.Lock()
@@ -124,10 +125,14 @@ class Predictor:
         lowest = self.threshold if threshold is None else threshold
         size = (rgb.shape[1], rgb.shape[0])
         pixels = network_input(
-            rgb, self.width, self.height, letterbox=self.letterbox, opencv_resize=self.opencv_resize
+            rgb if self.channels == 3 else as_grey(rgb),
+            self.width,
+            self.height,
+            letterbox=self.letterbox,
+            opencv_resize=self.opencv_resize,
         )
         with self._lock:
-            self._net.setInput(pixels.transpose(2, 0, 1)[None])
+            self._net.setInput(pixels[..., : self.channels].transpose(2, 0, 1)[None])
             outputs = self._net.forward(self._outputs)
         if self._region is not None:
             rows = decode_region(outputs[0][0], self._region)
@@ -183,6 +188,13 @@ def open_run_predictor(
         opencv_resize=run.info.darknet["dialect"] == "hank",
         threshold=threshold,
     )
+
+
+def as_grey(rgb: RgbImage) -> RgbImage:
+    """A picture in grey, its shape kept: as Darknet reads it for a network with one channel."""
+    wide = rgb.astype(np.uint16)
+    grey = (77 * wide[..., 0] + 150 * wide[..., 1] + 29 * wide[..., 2]) >> 8
+    return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
 
 
 def network_input(

@@ -44,6 +44,7 @@ def _pictures() -> list[Pair]:
         said("Four pictures become one: small things and new surroundings"),
         said("Two pictures lie over one another"),
         said("Keep the pictures' proportions (grey bars); not with mosaic"),
+        said("3: pictures in colour, 1: in grey; pretrained weights are for colour"),
         said("Blur of the surroundings of the boxes, in pixels"),
         said("Noise is added to pictures, up to so much of 255"),
         said("Pictures are cut and stretched by up to this part"),

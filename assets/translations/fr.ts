@@ -103,6 +103,10 @@
         <translation>1…9 changent la classe · Suppr supprime · Entrée ouvre l’image, G en revient · Espace l’agrandit · Maj ou Ctrl en sélectionne plusieurs · + et − taille · R actualise</translation>
     </message>
     <message>
+        <source>3: pictures in colour, 1: in grey; pretrained weights are for colour</source>
+        <translation>3 : images en couleurs, 1 : en gris ; les poids préentraînés sont pour la couleur</translation>
+    </message>
+    <message>
         <source>70 / 15 / 15 %</source>
         <translation>70 / 15 / 15 %</translation>
     </message>
@@ -229,11 +233,13 @@
         <source>Activations and deltas of {pictures}: {activations:.2f} GB
 Weights, gradients and momentum: {weights:.2f} GB
 Workspace of the largest convolution: {workspace:.2f} GB (cuDNN may take up to 1 GB)
-CUDA itself: {context:.1f} GB</source>
+CUDA itself: {context:.1f} GB
+Counted from Darknet's source, not measured: leave a fifth of the card free.</source>
         <translation>Activations et deltas de {pictures} : {activations:.2f} Go
 Poids, gradients et moment : {weights:.2f} Go
 Espace de travail de la plus grande convolution : {workspace:.2f} Go (cuDNN peut prendre jusqu’à 1 Go)
-CUDA : {context:.1f} Go</translation>
+CUDA : {context:.1f} Go
+Compté d’après la source de Darknet, non mesuré : laissez libre un cinquième de la carte.</translation>
     </message>
     <message>
         <source>Add</source>
@@ -3831,6 +3837,10 @@ Mesurer aussi {chosen} sur le test ?</translation>
         <translation>La répartition ne laisse rien pour l’entraînement.</translation>
     </message>
     <message>
+        <source>The study's</source>
+        <translation>Celui de l’étude</translation>
+    </message>
+    <message>
         <source>The system knows no program that opens {name}.</source>
         <translation>Le système ne connaît aucun programme qui ouvre {name}.</translation>
     </message>
@@ -5851,6 +5861,10 @@ le plan</translation>
     <message>
         <source>yolov3 that sees more of the surroundings (spatial pyramid); a little more accurate</source>
         <translation>yolov3 qui voit plus des alentours (pyramide spatiale); un peu plus précis</translation>
+    </message>
+    <message>
+        <source>yolov4 as the study trained it: 416 px, batch 64 in 16, 6400 iterations, steps 4800 and 5400</source>
+        <translation>yolov4 comme l’étude l’a entraîné : 416 px, lot de 64 en 16, 6400 itérations, paliers à 4800 et 5400</translation>
     </message>
     <message>
         <source>yolov4-tiny with a third detection layer for small objects; little slower</source>

@@ -258,3 +258,12 @@ xnor=1
     assert found[3].sources == (0,)
     assert [layer.parameters for layer in found] == [8 * 27 + 8, 0, 8 * 8 + 8, 0, 0, 0, 4 * 32, 0]
     assert found[-1].bflops == pytest.approx(2 * 32 * 32 * 64 / 32 / 1e9)
+
+
+def test_pictures_in_grey_have_one_channel():
+    grey, colour = make("yolov4-tiny", channels=1), make("yolov4-tiny")
+    assert layers(grey)[0].input[2] == 1
+    assert parameter_count(colour) - parameter_count(grey) == 32 * 9 * 2
+    for changes in ({"channels": 2}, {"channels": 1, "dialect": "hank"}):
+        with pytest.raises(UsageError, match="cannot be trained"):
+            make("yolov4-tiny", **changes)

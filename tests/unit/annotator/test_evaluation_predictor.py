@@ -7,12 +7,14 @@ from pathlib import Path
 import evaluation_samples as samples
 import numpy as np
 import pytest
+from darknet_support import write_weights
 
 from annotator.darknet.cfg import parse_cfg, write_cfg
-from annotator.darknet.networks import NETWORKS, build
+from annotator.darknet.networks import NETWORKS, build, parameter_count
 from annotator.darknet.predictor import (
     Predictor,
     WeightsError,
+    as_grey,
     darknet_resize,
     distance_exponent,
     network_input,
@@ -511,3 +513,24 @@ def _as_darknet_writes_it(predictor: Predictor, rgb: RgbImage, label: str) -> np
         if box.label == label
     ]
     return np.array(rows, float)
+
+
+def test_a_network_for_grey_pictures_gets_them_in_grey(tmp_path: Path):
+    cfg = build(
+        "yolov4-tiny",
+        classes=2,
+        width=32,
+        height=32,
+        channels=1,
+        batch=2,
+        subdivisions=1,
+        max_batches=9,
+        dialect="alexeyab",
+    )
+    write_cfg(tmp_path / "net.cfg", cfg)
+    write_weights(tmp_path / "net.weights", 2, parameter_count(cfg), value=0.01)
+    found = Predictor(tmp_path / "net.cfg", tmp_path / "net.weights", ("a", "b"), letterbox=False)
+    rgb = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
+    grey = as_grey(rgb)
+    assert grey[0, 0, 0] == (77 * int(rgb[0, 0, 0]) + 150 * int(rgb[0, 0, 1]) + 29 * int(rgb[0, 0, 2])) >> 8
+    assert found.predict(rgb, threshold=0.0) == found.predict(grey, threshold=0.0) != ()

@@ -365,3 +365,29 @@ def test_what_happens_beside_a_training_is_asked_for(setup: Setup):
     meanwhile.early.setChecked(False)
     meanwhile.measure.setChecked(False)
     assert meanwhile.arguments() == ["--no-measure"]
+
+
+def test_the_study_s_training_is_one_click(setup: Setup, qtbot):
+    qtbot.mouseClick(setup.basic.study, Qt.LeftButton)
+    plan = setup.plan()
+    assert (plan.network, plan.width, plan.height) == ("yolov4", 416, 416)
+    assert (plan.batch, plan.subdivisions, plan.max_batches) == (64, 16, 6400)
+    assert plan.cfg(2, ALEXEY).net.get("steps") == "4800,5400"
+    assert "4800,5400" in plan.arguments(Path("work"))
+
+
+def test_the_rule_s_iterations_follow_the_set_until_they_are_changed(setup: Setup):
+    basic = setup.basic
+    basic.propose(8000)
+    assert basic.max_batches.value() == 8000
+    basic.max_batches.setValue(300)
+    basic.propose(9000)
+    assert basic.max_batches.value() == 300
+    basic.propose(9000, anew=True)
+    assert basic.max_batches.value() == 9000
+
+
+def test_anchors_are_seen_as_soon_as_their_part_is_opened(setup: Setup, qtbot):
+    setup.drawers.open(setup.anchors)
+    qtbot.waitUntil(lambda: setup.anchors.choice is not None, timeout=10_000)
+    assert setup.anchors.text.text() and not setup.plan().auto_anchors

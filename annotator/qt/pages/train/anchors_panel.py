@@ -137,6 +137,11 @@ class AnchorsPanel(QWidget):
         if self.use.isChecked():
             self.work_out()
 
+    def show_now(self) -> None:
+        """The part was opened: what anchors would fit is seen without asking for it."""
+        if self.choice is None and not self.text.text():
+            self.work_out()
+
     def set_changed(self) -> None:
         """Another training set is open, or it was made anew."""
         if self.choice is not None:

@@ -182,7 +182,8 @@ def _memory_parts(memory: Memory) -> str:
         "Activations and deltas of {pictures}: {activations:.2f} GB\n"
         "Weights, gradients and momentum: {weights:.2f} GB\n"
         "Workspace of the largest convolution: {workspace:.2f} GB (cuDNN may take up to 1 GB)\n"
-        "CUDA itself: {context:.1f} GB",
+        "CUDA itself: {context:.1f} GB\n"
+        "Counted from Darknet's source, not measured: leave a fifth of the card free.",
         pictures=tr_n("{n} picture", "{n} pictures", memory.mini_batch),
         activations=memory.activations / 1e9,
         weights=memory.weights / 1e9,

@@ -17,7 +17,7 @@ from annotator.qt.translation import tr
 STEPS = "steps"
 _PICTURES = frozenset(
     {"angle", "saturation", "exposure", "hue", "flip", "mosaic", "mixup", "letter_box", "blur"}
-    | {"gaussian_noise", "jitter", "random", "dynamic_minibatch"}
+    | {"channels", "gaussian_noise", "jitter", "random", "dynamic_minibatch"}
 )
 """Options about how pictures are changed while they are trained on."""
 

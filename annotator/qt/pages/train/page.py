@@ -164,7 +164,8 @@ class TrainPage(Page):
         work = project.work
         self.queue.set_work(work)
         if work is not None:
-            self._propose_max_batches(work)
+            anew = self.setup.work is None or self.setup.work.root != work.root
+            self._propose_max_batches(work, anew=anew)
         else:
             self.setup.set_work(None, ())
         self._find_running()
@@ -180,12 +181,13 @@ class TrainPage(Page):
     def _work(self) -> WorkFolder | None:
         return self.project.work if self.project is not None else None
 
-    def _propose_max_batches(self, work: WorkFolder) -> None:
+    def _propose_max_batches(self, work: WorkFolder, *, anew: bool) -> None:
+        """Iterations by the rule, for the pictures and classes there are now."""
         try:
             names = read_names(work.names)
             self.setup.set_work(work, names)
             lines = (work.root / "train.txt").read_text(encoding="utf-8").split()
-            self.max_batches.setValue(default_max_batches(len(names), len(lines)))
+            self.setup.basic.propose(default_max_batches(len(names), len(lines)), anew=anew)
         except (OSError, DataError):
             pass  # the pre-flight says what is wrong with the set
 

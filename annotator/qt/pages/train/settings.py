@@ -21,12 +21,13 @@ from PyQt5.QtWidgets import (
 from annotator import messages
 from annotator.core.training_plan import TrainingPlan
 from annotator.darknet.cfg import Cfg
-from annotator.darknet.networks import NETWORKS
+from annotator.darknet.networks import NETWORKS, STUDY_BATCH, STUDY_SIZE, STUDY_SUBDIVISIONS
 from annotator.darknet.own_cfg import read_own
 from annotator.qt.translation import tr
 from converters.errors import DataError
 
 _LARGEST = 1216
+STUDY_ITERATIONS = 6400
 
 
 class BasicSettings(QGroupBox):
@@ -67,6 +68,10 @@ class BasicSettings(QGroupBox):
         self.quick.setToolTip(
             tr("Small numbers that go through in minutes on a processor: to see the loop, not to use it")
         )
+        self.study = QPushButton(tr("The study's"))
+        self.study.setToolTip(
+            tr("yolov4 as the study trained it: 416 px, batch 64 in 16, 6400 iterations, steps 4800 and 5400")
+        )
         self.start = QPushButton(tr("Start training"))
         self.start.setDefault(True)
         self._build()
@@ -91,6 +96,7 @@ class BasicSettings(QGroupBox):
         right.addRow(tr("Iterations"), self.max_batches)
         buttons = QHBoxLayout()
         buttons.addWidget(self.quick)
+        buttons.addWidget(self.study)
         buttons.addWidget(self.start)
         right.addRow("", buttons)
         layout = QHBoxLayout(self)
@@ -108,6 +114,7 @@ class BasicSettings(QGroupBox):
             box.valueChanged.connect(lambda _: self.changed.emit())
         self.quick.clicked.connect(self.fill_in_trial)
         self._follows = True
+        self._proposed = self.max_batches.value()
 
     def plan(self) -> TrainingPlan:
         """What is asked for, without what the other parts of the page add."""
@@ -137,6 +144,21 @@ class BasicSettings(QGroupBox):
         self.batch.setValue(4)
         self.subdivisions.setValue(1)
         self.max_batches.setValue(100)
+
+    def fill_in_study(self) -> None:
+        """The study's network and numbers (its steps are an option)."""
+        self.take("yolov4")
+        self.height_box.setValue(STUDY_SIZE)
+        self.size.setValue(STUDY_SIZE)
+        self.batch.setValue(STUDY_BATCH)
+        self.subdivisions.setValue(STUDY_SUBDIVISIONS)
+        self.max_batches.setValue(STUDY_ITERATIONS)
+
+    def propose(self, iterations: int, *, anew: bool = False) -> None:
+        """Iterations by the rule; a number of the person's stays while it is the same training set."""
+        if anew or self.max_batches.value() == self._proposed:
+            self.max_batches.setValue(iterations)
+        self._proposed = iterations
 
     def use_own(self, path: Path) -> bool:
         """Take a person's own cfg; False (and said why) where it is no detector."""

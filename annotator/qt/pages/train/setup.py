@@ -12,7 +12,7 @@ from annotator.qt.pages.train.anchors_panel import AnchorsPanel
 from annotator.qt.pages.train.check_panel import CheckPanel
 from annotator.qt.pages.train.drawers import Drawers
 from annotator.qt.pages.train.network_panel import NetworkPanel
-from annotator.qt.pages.train.options_panel import OptionsPanel
+from annotator.qt.pages.train.options_panel import STEPS, OptionsPanel
 from annotator.qt.pages.train.settings import BasicSettings
 from annotator.qt.pages.train.weights_panel import WeightsPanel
 from annotator.qt.pages.train.while_training import WhileTraining
@@ -21,6 +21,7 @@ from annotator.qt.translation import tr, tr_n
 from converters.errors import DataError
 from converters.work import WorkFolder
 
+STUDY_STEPS = "4800,5400"
 STUDY_CLASSES = 3
 """Shown where there is no training set to count the classes of yet."""
 _SOON = 120
@@ -60,7 +61,8 @@ class Setup(QWidget):
         self._build()
         for part in (self.basic, self.options, self.anchors, self.weights):
             part.changed.connect(self._soon.start)
-        self.drawers.opened.connect(lambda _: self.show_plan())
+        self.drawers.opened.connect(self._opened)
+        self.basic.study.clicked.connect(self.fill_in_study)
         self.basic.network.currentIndexChanged.connect(lambda _: self.show_plan())
 
     def _build(self) -> None:
@@ -91,6 +93,18 @@ class Setup(QWidget):
         column.addWidget(self.basic)
         column.addWidget(self.note)
         column.addWidget(self.drawers)
+
+    def _opened(self, part: QWidget | None) -> None:
+        self.show_plan()
+        if part is self.anchors:
+            self.anchors.show_now()
+
+    def fill_in_study(self) -> None:
+        """The study's training: its numbers, its options, and steps that are not those of the rule."""
+        self.basic.fill_in_study()
+        self.options.forget()
+        self.show_plan()  # the rule's steps are known then, from which the study's differ
+        self.options.set_value(STEPS, STUDY_STEPS)
 
     @property
     def classes(self) -> int:
