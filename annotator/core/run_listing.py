@@ -166,7 +166,7 @@ def _sorted_out(run: RunFolder) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
 
 
 def _is_spare(one: SavedWeights, last: SavedWeights, chosen: set[str]) -> bool:
-    return one.kind == "numbered" and one.path != last.path and one.path.name not in chosen
+    return one.kind in ("numbered", "previous") and one.path != last.path and one.path.name not in chosen
 
 
 def _best_map(run: RunFolder) -> float | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import csv
 import os
-import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -18,6 +17,7 @@ from annotator.darknet.events import Event, Iteration, Problem, RunStarted, Weig
 from annotator.darknet.outcome import CRASHES, FileMark, mark_of
 from annotator.darknet.parser import OutputParser
 from annotator.darknet.runs import METRICS_COLUMNS, RunFolder, now, process_mark
+from annotator.darknet.safe_copies import SafeCopies
 from annotator.darknet.weights import read_weights_header
 from converters.errors import FormatError, WriteError
 
@@ -79,6 +79,7 @@ class Follower:
         self._recorded = time.monotonic()
         self._log: IO[bytes] | None = None
         self._metrics: IO[str] | None = None
+        self._copies: SafeCopies | None = None
         try:
             self._log = run.log.open("ab")
             self._log_left = max_log_bytes - run.log.stat().st_size
@@ -87,6 +88,7 @@ class Follower:
             self.close()
             raise WriteError.from_os_error(error, run.path) from error
         self._writer = csv.writer(self._metrics, lineterminator="\n")
+        self._copies = SafeCopies(run)
 
     def started(self, command: Sequence[str], pid: int, from_iteration: int, owner: int | None) -> None:
         """Note the start in run.json and in the log."""
@@ -153,13 +155,16 @@ class Follower:
                 whole = read_weights_header(path).parameters == self._parameters
         if whole:
             self._marks[path] = mark
-            _keep_on_disk(path)
+            if self._copies is not None:
+                self._copies.keep(path, mark)
         if whole or time.monotonic() - said > SAVE_SECONDS:
             self._saving = None
         return self._saving is not None
 
     def close(self) -> None:
         """Close the files."""
+        if self._copies is not None:
+            self._copies.close()
         for file in (self._log, self._metrics):
             if file is not None:
                 with suppress(OSError):
@@ -188,17 +193,3 @@ class Follower:
         """A full disk must not end the training: it may be over before the next weights are saved."""
         wrong = WriteError.from_os_error(error, path)
         self.take(Problem(str(wrong), wrong.code))
-
-
-def _keep_on_disk(path: Path) -> None:
-    """Bring a file from memory to the disk, where a power cut leaves it; nothing waits for that."""
-
-    def flush() -> None:
-        with suppress(OSError):
-            handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-
-    threading.Thread(target=flush, daemon=True).start()

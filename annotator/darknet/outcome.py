@@ -79,6 +79,16 @@ def final_weights(run: RunFolder) -> Path:
     return run.backup / f"{run.cfg.stem}_final.weights"
 
 
+def previous_weights(run: RunFolder) -> Path:
+    """Where a copy of the weights is that Darknet is going to write over."""
+    return run.backup / f"{run.cfg.stem}_previous.weights"
+
+
+def reserve_of(run: RunFolder) -> Path:
+    """A file that only takes room: deleted, it leaves some to say how a training on a full disk ended."""
+    return run.path / ".reserve"
+
+
 def judge(run: RunFolder, follower: Followed, code: int, stopped: bool, before: FileMark) -> Outcome:
     """What came of it. Exit codes alone say little: one Darknet returns 0 for nearly every failure.
 
@@ -114,6 +124,10 @@ def judge(run: RunFolder, follower: Followed, code: int, stopped: bool, before: 
         reason=_reason(follower.problems) if status == "failed" else "",
     )
     recorded = "finished" if outcome.good else status
+    with suppress(OSError):
+        reserve_of(run).unlink(missing_ok=True)
+        if complete:
+            previous_weights(run).unlink(missing_ok=True)
     with suppress(WriteError):  # a full disk; the outcome is returned all the same
         run.update(status=recorded, iteration=iteration, pid=None, ended=now(), message=outcome.message)
     return outcome

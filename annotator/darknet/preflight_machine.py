@@ -268,6 +268,10 @@ def check_room(runs: Path, cfg: Cfg, darknet: Darknet, report: Report) -> str:
 def kept_files(cfg: Cfg, darknet: Darknet) -> int:
     """How many weights files a training leaves behind."""
     total = cfg.net.get_int("max_batches", 1)
-    if darknet.dialect == "pjreddie":  # each 100 below 1000, each 10000, the newest, the final ones
-        return min(total, 999) // 100 + total // 10_000 + 2
-    return total // (1000 if total < 10_000 else 10_000) + 3  # those, the newest, the best, the final ones
+    if (
+        darknet.dialect == "pjreddie"
+    ):  # each 100 below 1000, each 10000, the newest, a copy of it, the final ones
+        return min(total, 999) // 100 + total // 10_000 + 3
+    return (
+        total // (1000 if total < 10_000 else 10_000) + 4
+    )  # those, the newest, a copy of it, the best, the final ones

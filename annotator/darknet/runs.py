@@ -48,8 +48,16 @@ STATUSES = ("running", "finished", "stopped", "failed")
 _DYING_SECONDS = 2.0
 """A killed Darknet counts as dead when its first thread is; the others give the run back a little later."""
 _DYING_LOOK_SECONDS = 0.05
-_KINDS = {"final": "final", "last": "last", "best": "best", "ema": "ema"}
-_ORDER = ("final", "numbered", "last", "backup", "best", "ema")  # of the same iteration, the first is taken
+_KINDS = {"final": "final", "last": "last", "previous": "previous", "best": "best", "ema": "ema"}
+_ORDER = (
+    "final",
+    "numbered",
+    "last",
+    "backup",
+    "previous",
+    "best",
+    "ema",
+)  # of the same iteration, the first is taken
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,6 +133,7 @@ class Trainer:
             self._finish_measuring(outcome)
             if self._why_early and outcome.status == "stopped":
                 outcome = self._ended_early(outcome)
+            self._keep_events_again()
             self._tell(
                 Finished(
                     outcome.status,
@@ -203,6 +204,12 @@ class Trainer:
                 self._log = None
                 self._on_event(Problem(str(error), error.code))
         self._on_event(event)
+
+    def _keep_events_again(self) -> None:
+        """Where the disk was full: at the end there is a little room."""
+        if self._log is None:
+            with suppress(WriteError):
+                self._log = EventLog(self._run.events)
 
     def _need_less_memory(self) -> bool:
         """After the GPU's memory was full: halve the part of the batch that is worked on at once."""

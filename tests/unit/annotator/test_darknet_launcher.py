@@ -290,6 +290,32 @@ def test_old_final_weights_are_not_success(train):
     assert follow(training)[0].status == "failed"
 
 
+def test_weights_that_are_written_over_leave_the_older_ones(train):
+    """Killed while it writes, Darknet leaves neither the newer nor the older ones in that file."""
+    code = """
+line(1); save("last", 1); line(2)
+import time; until = time.monotonic() + 60
+while not os.path.exists("backup/net_previous.weights") and time.monotonic() < until: time.sleep(0.01)
+print("Saving weights to backup//net_last.weights", file=sys.stderr, flush=True)
+open("backup/net_last.weights", "wb").write(b"half"); os.kill(os.getpid(), signal.SIGKILL)
+"""
+    training = train(code)
+    outcome, _ = follow(training)
+    assert (outcome.status, outcome.saved_iteration) == ("failed", 1)
+    assert outcome.weights is not None and outcome.weights.name == "net_previous.weights"
+    assert outcome.weights.read_bytes()[12] == 2  # pictures seen by then
+
+
+def test_a_finished_training_leaves_no_second_copies(train):
+    training = train(ALL + "save('last', 3); save('final', 3)")
+    assert follow(training)[0].status == "finished"
+    assert {path.name for path in training.run_folder.backup.iterdir()} == {
+        "net_last.weights",
+        "net_final.weights",
+    }
+    assert not (training.run_folder.path / ".reserve").exists()
+
+
 def test_a_clock_that_is_set_back_changes_nothing(train):
     code = ALL + "save('final', 3); os.utime('backup/net_final.weights', (1, 1))"
     assert follow(train(code))[0].status == "finished"

@@ -233,10 +233,10 @@ def test_a_folder_that_cannot_be_written(work):
 
 
 def test_how_many_weights_files_are_kept():
-    assert kept_files(CFG, DEBIAN) == 4  # 100, 200, the newest, the final ones
-    assert kept_files(CFG.with_net(max_batches=6400), DEBIAN) == 11
-    assert kept_files(CFG.with_net(max_batches=6400), ALEXEYAB) == 9
-    assert kept_files(CFG.with_net(max_batches=25_000), ALEXEYAB) == 5
+    assert kept_files(CFG, DEBIAN) == 5  # 100, 200, the newest, its copy, the final ones
+    assert kept_files(CFG.with_net(max_batches=6400), DEBIAN) == 12
+    assert kept_files(CFG.with_net(max_batches=6400), ALEXEYAB) == 10
+    assert kept_files(CFG.with_net(max_batches=25_000), ALEXEYAB) == 6
 
 
 def test_a_disk_without_room(work):

@@ -1,0 +1,72 @@
+"""What keeps a run whole when the power fails or the disk gets full.
+
+Darknet writes its newest weights over the older ones, in the same file: killed in that moment, or on a full
+disk, it leaves neither. So the older ones are kept until the newer ones are whole.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+from annotator.darknet.outcome import FileMark, mark_of, previous_weights, reserve_of
+from annotator.darknet.runs import RunFolder
+
+_RESERVE_BYTES = 256 * 1024
+_WAIT_SECONDS = 20.0
+
+
+class SafeCopies:
+    """Brings saved weights to the disk, and keeps a copy of those that Darknet is going to write over.
+
+    Args:
+        run: The run.
+    """
+
+    def __init__(self, run: RunFolder) -> None:
+        self._previous = previous_weights(run)
+        self._thread: threading.Thread | None = None
+        with suppress(OSError):  # a full disk already: the training says so soon enough
+            reserve_of(run).write_bytes(bytes(_RESERVE_BYTES))
+
+    def keep(self, path: Path, mark: FileMark) -> None:
+        """Look after weights that are whole now; returns at once.
+
+        Args:
+            path: The file.
+            mark: What told it from others when it was seen to be whole.
+        """
+        if self._thread is not None and self._thread.is_alive():
+            return  # a network this small saves again in a moment
+        is_rewritten = path.stem.endswith("_last") or path.suffix == ".backup"
+        self._thread = threading.Thread(target=self._keep, args=(path, mark, is_rewritten), daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Wait for what is being copied."""
+        if self._thread is not None:
+            self._thread.join(_WAIT_SECONDS)
+
+    def _keep(self, path: Path, mark: FileMark, is_rewritten: bool) -> None:
+        part = self._previous.with_suffix(".part")
+        with suppress(OSError):  # gone, or a full disk: then there is no second copy
+            _flush(path)
+            if is_rewritten and shutil.disk_usage(path.parent).free > 3 * path.stat().st_size:
+                shutil.copyfile(path, part)
+                _flush(part)
+                if mark_of(path) == mark:  # else Darknet has begun to write the next ones meanwhile
+                    part.replace(self._previous)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    """Bring a file from the system's memory to the disk."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
