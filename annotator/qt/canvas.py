@@ -69,6 +69,7 @@ class Canvas(BoxView):
         self.show_crosshair = True
         self.suggestions: tuple[Suggestion, ...] = ()
         self.suggested: Suggestion | None = None
+        self.visited: tuple[str, Box] | None = None
         self._gesture: DrawGesture | MoveGesture | ResizeGesture | BandGesture | None = None
         self._pressed_at: QPoint | None = None
         self._was_selected = False
@@ -89,6 +90,11 @@ class Canvas(BoxView):
         """The boxes after an edit; a drag of what was there before it is given up."""
         self.cancel_gesture()
         super().set_boxes(boxes)
+
+    def show_visited(self, key: str, box: Box | None) -> None:
+        """A prediction that the person came to look at, as long as this picture is shown; None: no more."""
+        self.visited = (key, box) if box is not None else None
+        self.update()
 
     def show_suggestions(self, found: tuple[Suggestion, ...], selected: Suggestion | None = None) -> None:
         """What a network suggests for this picture, and which of it keys act on."""
@@ -183,11 +189,13 @@ class Canvas(BoxView):
         return isinstance(self._gesture, DrawGesture)
 
     def still_state(self) -> tuple[object, ...]:
-        return (*super().still_state(), self.suggestions, self.suggested)
+        return (*super().still_state(), self.suggestions, self.suggested, self.visited, self.key)
 
     def paint_still_layers(self, painter: QPainter, context: PaintContext) -> None:
         super().paint_still_layers(painter, context)
         painting.paint_suggestions(painter, self.suggestions, context, self.suggested)
+        if self.visited is not None and self.visited[0] == self.key:
+            painting.paint_predictions(painter, (self.visited[1],), None, context)
 
     def paint_layers(self, painter: QPainter, context: PaintContext) -> None:
         super().paint_layers(painter, context)

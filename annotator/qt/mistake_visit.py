@@ -53,6 +53,7 @@ class MistakeVisit(QObject):
         window.label.reveal(key)
         window.label.is_visit = self._is_visit = True
         boxes = window.label.canvas.boxes
+        window.label.canvas.show_visited(key, prediction)
         place = place_of(truth, boxes) if truth is not None else None
         if place is not None:
             window.label.canvas.select(frozenset({place}))
@@ -136,6 +137,7 @@ class MistakeVisit(QObject):
     def _page_changed(self, index: int) -> None:
         if self._window.tabs.widget(index) is not self._window.label:
             self._zoom_to, self._is_visit = None, False
+            self._window.label.canvas.show_visited("", None)
 
 
 def entries(window: MainWindow) -> list[Entry]:

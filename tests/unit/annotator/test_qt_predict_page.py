@@ -117,8 +117,12 @@ def test_from_a_mistake_to_the_labels_and_back(qtbot, window, run):
     qtbot.keyClick(page.mistakes.table, Qt.Key_Return)
     assert window.page_name == "label" and window.label.key == "obj/test1"
     assert window.label.canvas.selected == frozenset({0})
+    # What the network saw is drawn beside the label, as long as one is there for it.
+    key, seen = window.label.canvas.visited
+    assert (key, seen.label) == ("obj/test1", "mask")
     qtbot.keyClick(window.label.canvas, Qt.Key_Escape)
     assert window.page_name == "predict"
+    assert window.label.canvas.visited is None
 
     session = window.project.session
     qtbot.keyClick(page.mistakes.table, Qt.Key_K)
