@@ -2769,10 +2769,6 @@ collées</translation>
         <translation>Images</translation>
     </message>
     <message>
-        <source>Pictures a second</source>
-        <translation>Images par seconde</translation>
-    </message>
-    <message>
         <source>Pictures added: {some}</source>
         <translation>Images ajoutées : {some}</translation>
     </message>
@@ -2841,6 +2837,10 @@ collées</translation>
 Sets that have labels keep the format they have; Export writes any other one.</source>
         <translation>Les images sans étiquettes reçoivent un fichier d’étiquettes à côté d’elles, dans ce format.
 Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</translation>
+    </message>
+    <message>
+        <source>Pictures/s</source>
+        <translation>Images/s</translation>
     </message>
     <message>
         <source>Pictures: {sizes}.</source>
@@ -4036,6 +4036,10 @@ Mesurer aussi {chosen} sur le test ?</translation>
         <translation>Cette boîte a été supprimée. Ctrl+Z la ramène.</translation>
     </message>
     <message>
+        <source>This computer, OpenCV</source>
+        <translation>Cet ordinateur, OpenCV</translation>
+    </message>
+    <message>
         <source>This finding is right as it is</source>
         <translation>Cette anomalie n’en est pas une</translation>
     </message>
@@ -4062,10 +4066,6 @@ Mesurer aussi {chosen} sur le test ?</translation>
     <message>
         <source>This set is open in another window (process {number}): edit it in one of them only. Neither overwrites what the other changed, or shows it before F5.</source>
         <translation>Ce jeu est ouvert dans une autre fenêtre (processus {number}) : modifiez-le dans une seule. Aucune n’écrase ce que l’autre a changé, ni ne le montre avant F5.</translation>
-    </message>
-    <message>
-        <source>This training</source>
-        <translation>Cet entraînement</translation>
     </message>
     <message>
         <source>Thumbnails in the list</source>
@@ -4114,6 +4114,10 @@ Mesurer aussi {chosen} sur le test ?</translation>
     <message>
         <source>Trained with pjreddie's Darknet</source>
         <translation>Entraîné avec le Darknet de pjreddie</translation>
+    </message>
+    <message>
+        <source>Training</source>
+        <translation>Entraînement</translation>
     </message>
     <message>
         <source>Training boxes now</source>

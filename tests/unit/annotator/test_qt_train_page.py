@@ -391,3 +391,11 @@ def test_anchors_are_seen_as_soon_as_their_part_is_opened(setup: Setup, qtbot):
     setup.drawers.open(setup.anchors)
     qtbot.waitUntil(lambda: setup.anchors.choice is not None, timeout=10_000)
     assert setup.anchors.text.text() and not setup.plan().auto_anchors
+
+
+def test_this_computer_is_measured_and_stands_above_the_machines_of_others(setup: Setup, qtbot):
+    panel = setup.network_panel
+    setup.drawers.open(panel)
+    qtbot.waitUntil(lambda: panel.here is not None, timeout=30_000)
+    assert "OpenCV" in panel.devices.item(0, 0).text() and panel.devices.item(0, 2).text() == "–"
+    assert float(panel.devices.item(0, 1).text()) > 0

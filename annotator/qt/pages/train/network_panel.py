@@ -22,12 +22,15 @@ from annotator.darknet.cfg import Cfg
 from annotator.darknet.costs import (
     DEVICES,
     TRAINING_PASSES,
+    Device,
     Memory,
     fitting_subdivisions,
+    measure_here,
     total_bflops,
     training_memory,
     training_seconds,
 )
+from annotator.qt.background import Task
 from annotator.qt.dialogs.rows import Column, RowsModel, RowsView
 from annotator.qt.translation import numbers, tr, tr_n
 
@@ -40,13 +43,16 @@ class NetworkPanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.here: Device | None = None
+        self._task: Task | None = None
+        self._shown: Cfg | None = None
         self.totals = _wrapping()
         self.memory = _wrapping()
         self.model = RowsModel(_columns(), self)
         self.table = RowsView(self.model, 4)
         self.table.setMinimumHeight(150)
         self.devices = QTableWidget(0, 3)
-        self.devices.setHorizontalHeaderLabels([tr("Machine"), tr("Pictures a second"), tr("This training")])
+        self.devices.setHorizontalHeaderLabels([tr("Machine"), tr("Pictures/s"), tr("Training")])
         self.devices.verticalHeader().hide()
         self.devices.setEditTriggers(QAbstractItemView.NoEditTriggers)
         self.devices.setSelectionMode(QAbstractItemView.NoSelection)
@@ -82,6 +88,7 @@ class NetworkPanel(QWidget):
             DataError: It has a layer that is not known here.
         """
         table = layers(cfg)
+        self._shown = cfg
         self.model.set_rows(table)
         counted = tr_n("{n} layer", "{n} layers", len(table))
         self.totals.setText(
@@ -98,24 +105,46 @@ class NetworkPanel(QWidget):
         self.memory.setToolTip(_memory_parts(memory))
         self._show_devices(cfg, table)
 
+    def measure(self) -> None:
+        """Measure this computer in the background, once."""
+        if self._task is None:
+            self._task = Task(lambda tell: measure_here(), self)
+            self._task.succeeded.connect(self._measured)
+            self._task.start()
+
+    def _measured(self, device: Device) -> None:
+        self.here = device
+        if self._shown is not None:
+            self._show_devices(self._shown, layers(self._shown))
+
+    def stop(self) -> None:
+        """Let what is measured end (the window closes)."""
+        if self._task is not None:
+            self._task.wait()
+
     def show_problem(self, text: str) -> None:
         """There is no such network: say why."""
+        self._shown = None
         self.model.set_rows([])
         self.devices.setRowCount(0)
         self.totals.setText(text)
         self.memory.clear()
 
     def _show_devices(self, cfg: Cfg, table: Sequence[Layer]) -> None:
-        self.devices.setRowCount(len(DEVICES))
-        for row, device in enumerate(DEVICES):
+        devices = [*([self.here] if self.here is not None else []), *DEVICES]
+        self.devices.setRowCount(len(devices))
+        for row, device in enumerate(devices):
             seconds = device.seconds(table)
             speed = 1 / seconds if seconds else 0.0
-            whole = training_seconds(cfg, device)
-            texts = (device.name, f"{speed:.1f}" if speed < 100 else f"{speed:.0f}", seconds_text(whole))
+            # OpenCV predicts, it does not train.
+            whole = "–" if device.name.endswith("OpenCV") else seconds_text(training_seconds(cfg, device))
+            name = tr("This computer, OpenCV") if device is self.here else device.name
+            texts = (name, f"{speed:.1f}" if speed < 100 else f"{speed:.0f}", whole)
             for column, text in enumerate(texts):
                 item = QTableWidgetItem(text)
                 item.setToolTip(
-                    tr(
+                    f"{name}\n"
+                    + tr(
                         "From: {source}. A picture trained on is taken to cost {passes} predictions.",
                         source=device.source,
                         passes=TRAINING_PASSES,

@@ -98,6 +98,8 @@ class Setup(QWidget):
         self.show_plan()
         if part is self.anchors:
             self.anchors.show_now()
+        elif part is self.network_panel:
+            self.network_panel.measure()
 
     def fill_in_study(self) -> None:
         """The study's training: its numbers, its options, and steps that are not those of the rule."""
@@ -214,6 +216,7 @@ class Setup(QWidget):
 
     def stop(self) -> None:
         """End what runs (the window closes)."""
+        self.network_panel.stop()
         self.anchors.stop()
         self.weights.stop()
         self.check.stop()
