@@ -14,10 +14,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from annotator.darknet.answers import ask
+from annotator.darknet.answers import Answer, ask
 from annotator.darknet.builds import loses_nan_checks
 from annotator.darknet.networks import NETWORKS, Dialect
 from annotator.darknet.parser import plain_text
+from annotator.darknet.places import candidates, program_in, refusal
 from converters.errors import UsageError
 
 ENVIRONMENT_VARIABLE = "DARKNET"
@@ -30,7 +31,6 @@ _CUDNN = re.compile(r"cuDNN(?:: | version \d+ \(v)(\d[\d.]*)")
 _CUDA_TROUBLE = re.compile(r"CUDA error: status=\d+,? \w+: ([^:\n]+)|CUDA Error(?: Prev)?: ([^:\n]+)")
 _PJREDDIE_CUDA = re.compile(r"cuda\.c:\d+: (?:void )?check_error(?:\([^)]*\))?: Assertion")
 _ALEXEYAB = ("GPU isn't used", "CUDA-version", "OpenCV isn't used")
-_LIBRARY = re.compile(r"error while loading shared libraries: ([^:\s]+): (.*)")
 
 _MAKERS: dict[Dialect, str] = {
     "pjreddie": "pjreddie's Darknet (2018)",
@@ -115,14 +115,14 @@ MISSING = (
 
 
 def find_darknet(setting: str | None = None, environ: Mapping[str, str] | None = None) -> Darknet | None:
-    """Find and recognise a Darknet: ``setting``, else ``$DARKNET``, else the one on PATH.
+    """Find and recognise a Darknet: ``setting``, ``$DARKNET``, one on PATH, or one where people build it.
 
     Args:
         setting: Path of the program or of the folder it lies in; empty and None: none given.
         environ: Default: the process's.
 
     Returns:
-        The Darknet, or None where neither is set and PATH has none that is recognised.
+        The Darknet, or None where neither is set and none is recognised.
 
     Raises:
         UsageError: ``setting`` or ``$DARKNET`` names something that is missing or no Darknet.
@@ -134,8 +134,7 @@ def find_darknet(setting: str | None = None, environ: Mapping[str, str] | None =
     ):
         if asked:
             return _asked_for(asked, source, environ)
-    on_path = shutil.which("darknet", path=environ.get("PATH"))
-    return recognise(Path(on_path)) if on_path else None
+    return next(filter(None, map(recognise, candidates(environ))), None)
 
 
 def require_darknet(setting: str | None = None) -> Darknet:
@@ -162,8 +161,11 @@ def recognise(path: Path) -> Darknet | None:
         None where it is no Darknet, cannot be run, or does not answer within 20 s.
     """
     output = _ask(path, "version")
-    if output is None:
-        return None
+    return _recognised(path, output) if output is not None else None
+
+
+def _recognised(path: Path, output: str) -> Darknet | None:
+    """What a program is by what it printed."""
     hank = _HANK.search(output)
     trouble = _gpu_trouble(output)
     if trouble and not hank and not _PJREDDIE_CUDA.search(output):
@@ -215,38 +217,35 @@ def _cuda_of(output: str, gpu: bool) -> tuple[tuple[int, int] | None, str | None
 def _asked_for(asked: str, source: str, environ: Mapping[str, str]) -> Darknet:
     path = Path(asked).expanduser()
     if path.is_dir():
-        path /= "darknet"
+        path = program_in(path)
     elif os.sep not in asked:
         path = Path(shutil.which(asked, path=environ.get("PATH")) or asked)
     if not path.is_file():
         raise UsageError(f"there is no Darknet there{source}.", path=path, code="no-darknet", hint=MISSING[1])
     if not os.access(path, os.X_OK):
-        raise UsageError(f"is not a program that can be run{source}.", path=path, code="no-darknet")
-    found = recognise(path.absolute())
-    if found is None and (library := _LIBRARY.search(_ask(path.absolute(), "version") or "")):
         raise UsageError(
-            f"does not start: the library {library[1]} is missing{source}.",
+            f"is not a program that can be run{source}.",
             path=path,
-            code="library-missing",
-            hint="It comes with NVIDIA's driver: install that, or take a Darknet for the CPU."
-            if library[1].startswith("libcuda.so")
-            else "Install it or name its folder in LD_LIBRARY_PATH, or build Darknet anew on this machine.",
+            code="no-program",
+            hint="If it is a Darknet, allow it with chmod +x; a disk mounted with noexec runs no program.",
         )
+    path = path.absolute()
+    answer = _answer(path, "version")
+    found = _recognised(path, plain_text(answer.text)) if answer.text else None
     if found is None:
-        raise UsageError(
-            f"is not a Darknet that is known here{source}.",
-            path=path,
-            code="no-darknet",
-            hint="pjreddie's, AlexeyAB's and hank-ai's are.",
-        )
+        raise refusal(path, source, answer)
     return found
+
+
+def _answer(path: Path, *arguments: str) -> Answer:
+    environ = os.environ | {"QT_QPA_PLATFORM": "offscreen", "LC_ALL": "C", "OMP_NUM_THREADS": "1"}
+    with tempfile.TemporaryDirectory(prefix="darknet-") as folder:
+        return ask([str(path), *arguments], _TIMEOUT, environ, Path(folder))
 
 
 def _ask(path: Path, *arguments: str) -> str | None:
     """What it prints, also where it then hangs (one does, when CUDA fails it); None: nothing, or not run."""
-    environ = os.environ | {"QT_QPA_PLATFORM": "offscreen", "LC_ALL": "C", "OMP_NUM_THREADS": "1"}
-    with tempfile.TemporaryDirectory(prefix="darknet-") as folder:
-        answer = ask([str(path), *arguments], _TIMEOUT, environ, Path(folder))
+    answer = _answer(path, *arguments)
     return None if answer.code is None and not answer.text else plain_text(answer.text)
 
 

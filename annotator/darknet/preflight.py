@@ -33,6 +33,10 @@ _BLANK_VALUE = re.compile(
 
 FIXES: dict[str, str] = {
     "no-darknet": "choose-darknet",
+    "no-program": "choose-darknet",
+    "no-answer": "choose-darknet",
+    "other-machine": "choose-darknet",
+    "library-missing": "choose-darknet",
     "unknown-network": "choose-network",
     "mosaic-without-opencv": "mosaic-off",
     "mosaic-with-letter-box": "mosaic-off",

@@ -26,7 +26,7 @@ PARTS = {
 _CODES = {
     "darknet": "no-darknet library-missing no-answer other-machine no-program mosaic-without-opencv "
     "fast-math",
-    "gpu": "gpu-unused gpu-unknown no-gpu driver-too-old other-cuda no-cudnn gpu-busy",
+    "gpu": "gpu-unused gpu-unknown no-gpu driver-too-old other-cuda no-cudnn gpu-busy gpu-trouble",
     "network": "unknown-network bad-names bad-filters max-batches-reached blank-in-path "
     "mosaic-with-letter-box",
     "splits": "empty-list in-two-splits validation-is-training same-picture alike twice-in-list unsafe-name",

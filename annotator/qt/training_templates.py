@@ -202,6 +202,10 @@ def _sheet() -> list[Pair]:
 def _what_to_do() -> list[Pair]:
     """What to do about what was found."""
     return [
+        said("If it is a Darknet, allow it with chmod +x; a disk mounted with noexec runs no program."),
+        said("Run it in a terminal (darknet version) to see what it waits for, or choose another."),
+        said("Build Darknet anew on this machine, or choose another."),
+        said("Choose the program itself: it is called darknet and lies where it was built."),
         said("Set mosaic=0, or build it with OPENCV=1."),
         said("Build it with -O3 instead of -Ofast (in its Makefile), or train yolov3-tiny."),
         said("Build it with GPU=1 (and CUDNN=1)."),

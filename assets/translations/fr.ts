@@ -429,6 +429,10 @@ Compté d’après la source de Darknet, non mesuré : laissez libre un cinqui�
         <translation>Un autre programme garde la carte graphique pour lui ({error}) : terminez-le (nvidia-smi le nomme), puis reprenez.</translation>
     </message>
     <message>
+        <source>Another program…</source>
+        <translation>Autre programme…</translation>
+    </message>
+    <message>
         <source>Appearance</source>
         <translation>Apparence</translation>
     </message>
@@ -613,6 +617,10 @@ Compté d’après la source de Darknet, non mesuré : laissez libre un cinqui�
         <translation>Parcourir…</translation>
     </message>
     <message>
+        <source>Build Darknet anew on this machine, or choose another.</source>
+        <translation>Compilez Darknet à nouveau sur cette machine ou choisissez-en un autre.</translation>
+    </message>
+    <message>
         <source>Build it with -O3 instead of -Ofast (in its Makefile), or train yolov3-tiny.</source>
         <translation>Compilez-le avec -O3 au lieu de -Ofast (dans son Makefile) ou entraînez yolov3-tiny.</translation>
     </message>
@@ -762,6 +770,10 @@ Compté d’après la source de Darknet, non mesuré : laissez libre un cinqui�
     <message>
         <source>Choose the network of the predictions…</source>
         <translation>Choisir le réseau des prédictions…</translation>
+    </message>
+    <message>
+        <source>Choose the program itself: it is called darknet and lies where it was built.</source>
+        <translation>Choisissez le programme lui-même : il s’appelle darknet et se trouve là où il a été compilé.</translation>
     </message>
     <message>
         <source>Choose weights</source>
@@ -1639,6 +1651,10 @@ Logiciel libre sous licence publique générale GNU, version 3 ou ultérieure; f
     <message>
         <source>Ids mean what the list says now; nothing is written</source>
         <translation>Les numéros veulent dire ce que dit la liste; rien n’est écrit</translation>
+    </message>
+    <message>
+        <source>If it is a Darknet, allow it with chmod +x; a disk mounted with noexec runs no program.</source>
+        <translation>Si c’est un Darknet, autorisez-le avec chmod +x ; un disque monté avec noexec n’exécute aucun programme.</translation>
     </message>
     <message>
         <source>If they mean the same, merge them.</source>
@@ -3080,6 +3096,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     <message>
         <source>Run</source>
         <translation>Entraînement</translation>
+    </message>
+    <message>
+        <source>Run it in a terminal (darknet version) to see what it waits for, or choose another.</source>
+        <translation>Lancez-le dans un terminal (darknet version) pour voir ce qu’il attend, ou choisissez-en un autre.</translation>
     </message>
     <message>
         <source>Runs and weights</source>

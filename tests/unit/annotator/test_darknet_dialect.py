@@ -4,6 +4,7 @@ import pytest
 from darknet_support import LOGS, needs_darknet, needs_shared, write_program
 
 from annotator.darknet.dialect import Darknet, find_darknet, recognise, require_darknet
+from annotator.darknet.places import candidates
 from converters.errors import UsageError
 
 HANK = (
@@ -174,3 +175,45 @@ def test_a_darknet_whose_library_is_missing_says_which(tmp_path):
     with pytest.raises(UsageError, match=r"library libcudart.so.11.0 is missing") as caught:
         find_darknet(str(path))
     assert caught.value.code == "library-missing"
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b"#!/bin/sh\necho hello\n", "no-darknet"),
+        (b"#!/nowhere/python\n", "no-program"),
+        (b"\x7fELF\x02\x01\x01" + b"\0" * 9 + b"\x02\0\xb7\0" + b"\0" * 200, "other-machine"),
+        (b"", "no-program"),
+        (b"#!/bin/sh\nkill -ILL $$\n", "other-machine"),
+    ],
+    ids=["script", "no-interpreter", "arm", "empty", "other-instructions"],
+)
+def test_a_program_that_is_no_darknet_is_refused_with_its_reason(tmp_path, content, code):
+    made = tmp_path / "darknet"
+    made.write_bytes(content)
+    made.chmod(0o755)
+    with pytest.raises(UsageError) as caught:
+        find_darknet(str(made))
+    assert caught.value.code == code and caught.value.path == made and caught.value.hint
+
+
+def test_a_program_that_never_answers(tmp_path, monkeypatch):
+    monkeypatch.setattr("annotator.darknet.dialect._TIMEOUT", 0.2)
+    made = write_program(tmp_path / "darknet", "import time; time.sleep(60)")
+    with pytest.raises(UsageError) as caught:
+        find_darknet(str(made))
+    assert caught.value.code == "no-answer"
+
+
+def test_the_folder_it_was_built_in_and_the_usual_places(tmp_path):
+    built = tmp_path / "darknet" / "build" / "src-cli"
+    built.mkdir(parents=True)
+    made = program(built / "darknet", stderr=UNKNOWN)
+    assert find_darknet(str(tmp_path / "darknet")).path == made
+    environ = {"PATH": str(tmp_path / "none"), "HOME": str(tmp_path)}
+    assert candidates(environ)[:1] == [made]
+    assert find_darknet(None, environ).path == made
+    first = tmp_path / "path"
+    first.mkdir()
+    (first / "darknet").symlink_to(made)
+    assert candidates(environ | {"PATH": str(first)})[:1] == [first / "darknet"]

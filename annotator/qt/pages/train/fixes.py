@@ -22,7 +22,7 @@ def mend(page: TrainPage, finding: CheckFinding) -> None:
     setup = page.setup
     match finding.fix:
         case "choose-darknet":
-            page.choose_darknet()
+            page.offer_darknets()
         case "choose-network" | "make-network" if page.darknet is not None:
             setup.basic.take(suggested(page.darknet.dialect, page.darknet.gpu))
         case "mosaic-off":

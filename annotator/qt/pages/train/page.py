@@ -10,6 +10,7 @@ from PyQt5.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QLabel,
+    QMenu,
     QPushButton,
     QSizePolicy,
     QSplitter,
@@ -21,6 +22,7 @@ from annotator import messages
 from annotator.core.training import State, running_run
 from annotator.darknet.dialect import Darknet, find_darknet
 from annotator.darknet.networks import default_max_batches, suggested
+from annotator.darknet.places import candidates
 from annotator.darknet.runs import RunFolder, list_runs
 from annotator.qt.background import Task
 from annotator.qt.notification import notify
@@ -80,7 +82,7 @@ class TrainPage(Page):
         layout.addWidget(self.found, 1)
         layout.addWidget(self.choose)
         layout.addWidget(self.again)
-        self.choose.clicked.connect(self.choose_darknet)
+        self.choose.clicked.connect(self.offer_darknets)
         self.again.clicked.connect(self.look_for_darknet)
         self.column.addWidget(row)
 
@@ -273,12 +275,33 @@ class TrainPage(Page):
             self.project.settings.set(DARKNET_SETTING, None)
         self.setup.set_darknet(None)
 
+    def offer_darknets(self) -> None:
+        """Those that are on this machine, and any other; where there is none of them, ask at once."""
+        own = self.darknet.path.resolve() if self.darknet is not None else None
+        others = [path for path in candidates() if path.resolve() != own]
+        if not others:
+            self.choose_darknet()
+            return
+        menu = QMenu(self)
+        for path in others:
+            action = menu.addAction(str(path).replace("&", "&&"))
+            action.triggered.connect(lambda _, path=path: self.use_darknet(str(path)))
+        menu.addSeparator()
+        menu.addAction(tr("Another program…")).triggered.connect(lambda _: self.choose_darknet())
+        menu.setAttribute(Qt.WA_DeleteOnClose)
+        menu.popup(self.choose.mapToGlobal(self.choose.rect().bottomLeft()))
+
+    def use_darknet(self, path: str) -> None:
+        """Take this one from now on."""
+        if self.project is not None:
+            self.project.settings.set(DARKNET_SETTING, path)
+            self.look_for_darknet()
+
     def choose_darknet(self) -> None:
         """Ask for the program."""
         path, _ = QFileDialog.getOpenFileName(self, tr("Choose the darknet program"), str(Path.home()))
-        if path and self.project is not None:
-            self.project.settings.set(DARKNET_SETTING, path)
-            self.look_for_darknet()
+        if path:
+            self.use_darknet(path)
 
     # Running
 
