@@ -15,6 +15,7 @@ from types import FrameType
 from annotator.darknet.check_cli import add_check_output, before_start, print_check, watching
 from annotator.darknet.control import GO_ON, PAUSE
 from annotator.darknet.control_cli import add_control, how_it_went
+from annotator.darknet.desktop import is_looked_at, notify
 from annotator.darknet.dialect import Darknet, recognise, require_darknet
 from annotator.darknet.event_log import start_detached
 from annotator.darknet.events import Finished, RunStarted
@@ -359,6 +360,8 @@ def _train(args: argparse.Namespace, run: RunFolder, darknet: Darknet, start: St
         print(run.path, flush=True)
     with _steering(trainer):
         outcome = trainer.run(EventLines() if args.events else Talk(run.info.max_batches))
+    if os.getsid(0) == os.getpid() and outcome.status != "stopped" and not is_looked_at(run.path):
+        notify(f"Training: {run.path.name}", outcome.message)  # no terminal and no window says it
     if not args.events:
         say(outcome.message)
     if args.json:

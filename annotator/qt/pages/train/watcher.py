@@ -8,6 +8,7 @@ from typing import Any
 
 from PyQt5.QtCore import QObject, QThread, pyqtSignal
 
+from annotator.darknet.desktop import looking_at
 from annotator.darknet.event_log import follow
 from converters.errors import DataError
 
@@ -29,7 +30,8 @@ class _Thread(QThread):
 
     def run(self) -> None:
         try:
-            follow(self._path, self._new.append, self._wait)
+            with looking_at(self._path):
+                follow(self._path, self._new.append, self._wait)
         except _LeftError:
             return
         except DataError as error:
