@@ -151,6 +151,12 @@ def add_run_options(run: argparse.ArgumentParser) -> None:
         help="start from these weights: a file, or a name that `train-cli weights` lists (default: random)",
     )
     run.add_argument(
+        "--same-classes",
+        action="store_true",
+        help="the weights' classes are this set's, in this order, whatever they were called (default: "
+        "classes are found by their names, others begin at random)",
+    )
+    run.add_argument(
         "--seed",
         type=int,
         help="a number to keep in run.json (Darknet itself draws by the clock: no two trainings are equal)",

@@ -76,16 +76,10 @@ def adapted(
         raise UsageError(f"a network's sides must be multiples of 32, not {size[0]} x {size[1]}.")
     if dialect is not None:
         cfg = without_unknown(cfg, dialect)
-    sections = list(cfg.sections)
-    for index, part in enumerate(sections):
-        if part.name in DETECTORS:
-            previous = sections[index - 1]
-            if previous.name != "convolutional":
-                raise FormatError(
-                    f"the layer before [{part.name}] is no convolution.", line=part.line, code="bad-cfg"
-                )
-            sections[index - 1] = previous.with_options(filters=(classes + 5) * _boxes(part))
-            sections[index] = _scaled(part.with_options(classes=classes), before, size)
+    sections = [
+        _scaled(part, before, size) if part.name in DETECTORS else part
+        for part in with_classes(cfg, classes).sections
+    ]
     options: dict[str, Value] = {
         "batch": batch,
         "subdivisions": subdivisions,
@@ -101,6 +95,25 @@ def adapted(
     if learning_rate is not None:
         net = net.with_options(learning_rate=learning_rate)
     return replace(cfg, sections=(net, *sections[1:]))
+
+
+def with_classes(cfg: Cfg, classes: int) -> Cfg:
+    """A cfg for another number of classes: the convolutions before its detection layers follow.
+
+    Raises:
+        FormatError: The layer before a detection layer is no convolution.
+    """
+    sections = list(cfg.sections)
+    for index, part in enumerate(sections):
+        if part.name in DETECTORS:
+            previous = sections[index - 1]
+            if previous.name != "convolutional":
+                raise FormatError(
+                    f"the layer before [{part.name}] is no convolution.", line=part.line, code="bad-cfg"
+                )
+            sections[index - 1] = previous.with_options(filters=(classes + 5) * _boxes(part))
+            sections[index] = part.with_options(classes=classes)
+    return replace(cfg, sections=tuple(sections))
 
 
 def check_known(cfg: Cfg, darknet: Darknet, path: Path) -> None:

@@ -18,6 +18,7 @@ from annotator.darknet.preflight import Watch, check_training
 from annotator.darknet.run_data import read_list
 from annotator.darknet.runs import RunFolder, SavedWeights
 from annotator.darknet.trainer import Start
+from annotator.darknet.transfer import find_fit, write_fitted
 from annotator.darknet.weights_cli import find_weights
 from converters.files import write_atomic
 from converters.model import Split
@@ -38,6 +39,7 @@ class RunPlan:
         lists: Pictures of each split.
         weights: Where it starts from, None for random weights.
         seed: Kept with the run.
+        trained: The classes the weights were trained on, None: what lies beside them.
     """
 
     work: WorkFolder
@@ -48,6 +50,7 @@ class RunPlan:
     lists: Mapping[Split, Sequence[str]]
     weights: Path | None
     seed: int | None
+    trained: tuple[str, ...] | None = None
 
     def check(self, watch: Watch | None = None) -> Report:
         """Everything that would make it fail."""
@@ -60,10 +63,17 @@ class RunPlan:
             weights=self.weights,
             runs=self.work.runs,
             watch=watch,
+            trained=self.trained,
         )
 
     def create(self) -> RunFolder:
-        """Make its folder. Raises as :meth:`RunFolder.create`."""
+        """Make its folder, with weights to start from that every Darknet can take.
+
+        Raises as :meth:`RunFolder.create`, and FormatError where the weights do not fit.
+        """
+        fit = None
+        if self.weights is not None:
+            fit = find_fit(self.weights, self.cfg, self.class_names, self.trained)
         run = RunFolder.create(
             self.work,
             network=self.network,
@@ -73,6 +83,9 @@ class RunPlan:
             weights=self.weights,
             asked=sys.argv,
         )
+        if fit is not None and self.weights is not None and not fit.is_ready:
+            # Its copy may be a link to the person's file: that is replaced, not written through.
+            write_fitted(self.weights, self.cfg, fit, run.path / "start.weights", self.seed or 0)
         write_atomic(run.path / "train.sh", self._script(run))
         return run
 
@@ -112,7 +125,8 @@ def plan_run(args: argparse.Namespace, work: WorkFolder, darknet: Darknet) -> Ru
         args.max_batches = default_max_batches(len(names), len(lists[Split.TRAIN]))
     network, cfg = make_network(args, work, darknet, names)
     weights = find_weights(args.weights) if args.weights is not None else None
-    return RunPlan(work, darknet, network, cfg, names, lists, weights, args.seed)
+    trained = tuple(names) if getattr(args, "same_classes", False) else None
+    return RunPlan(work, darknet, network, cfg, names, lists, weights, args.seed, trained)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +163,7 @@ class Resumption:
             runs=run.path,
             from_iteration=self.iteration,
             watch=watch,
+            own_weights=self.newest is not None,
         )
 
     def prepare(self) -> Start:

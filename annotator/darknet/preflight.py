@@ -15,13 +15,14 @@ from annotator.darknet.dialect import Darknet
 from annotator.darknet.gpu import GpuState, Version, read_gpus, read_nvcc
 from annotator.darknet.preflight_machine import (
     check_darknet,
-    check_names_of,
     check_room,
     check_weights,
     kept_files,
 )
 from annotator.darknet.preflight_pictures import check_class_counts, check_lists, check_pictures
 from annotator.darknet.sheet import Sheet, counted, plain
+from annotator.darknet.transfer import find_fit
+from converters.errors import FormatError
 from converters.model import Split
 from converters.report import Issue, Report
 
@@ -66,7 +67,9 @@ FIXES: dict[str, str] = {
     "bad-names": "make-network",
     "bad-filters": "make-network",
     "bad-weights": "choose-weights",
-    "weights-names": "choose-weights",
+    "weights-mapped": "choose-weights",
+    "weights-cut": "choose-weights",
+    "weights-unnamed": "choose-weights",
     "max-batches-reached": "raise-max-batches",
     "read-only": "allow-writing",
     "disk-full": "delete-runs",
@@ -120,6 +123,8 @@ def check_training(
     gpus: GpuState | None = None,
     nvcc: Version | None = None,
     watch: Watch | None = None,
+    trained: Sequence[str] | None = None,
+    own_weights: bool = False,
 ) -> Report:
     """Everything that would make a training fail, or quietly train on the wrong thing.
 
@@ -135,6 +140,8 @@ def check_training(
         gpus: What nvidia-smi says; it is asked where this is None.
         nvcc: The CUDA whose compiler is on PATH; found out together with ``gpus``.
         watch: Who wants to know what was looked at, and how far it is.
+        trained: The classes the weights were trained on, None: what lies beside them.
+        own_weights: The weights are the run's own, with which it goes on.
 
     Returns:
         Errors where the training must not start, warnings where it may.
@@ -156,8 +163,7 @@ def check_training(
     _check_classes(class_names, cfg, report)
     _say_network(sheet, cfg, class_names)
     if weights is not None:
-        check_weights(weights, cfg, report)
-        check_names_of(weights, cfg, class_names, report)
+        _check_start(weights, cfg, class_names, trained, own_weights, report)
     sheet.say("weights", "none: it starts at random" if weights is None else str(weights))
     sheet.say("disk", check_room(runs, cfg, darknet, report))
     kind = f"{darknet.dialect} {len(class_names)}"
@@ -171,6 +177,21 @@ def check_training(
     if checked is not None:
         checked.save()
     return report
+
+
+def _check_start(
+    weights: Path,
+    cfg: Cfg,
+    class_names: Sequence[str],
+    trained: Sequence[str] | None,
+    own: bool,
+    report: Report,
+) -> None:
+    try:
+        fit = None if own else find_fit(weights, cfg, class_names, trained)
+        check_weights(weights, cfg, fit, report)
+    except FormatError as error:
+        report.add_exception(error)
 
 
 def _say_machine(sheet: Sheet, darknet: Darknet, gpus: GpuState) -> None:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
-from itertools import accumulate
 from pathlib import Path
 
-from annotator.darknet.blocks import layers, parameter_count
+from annotator.darknet.blocks import parameter_count
 from annotator.darknet.cfg import Cfg
 from annotator.darknet.dialect import Darknet
 from annotator.darknet.gpu import GpuState, Version
+from annotator.darknet.transfer import Fit
 from annotator.darknet.weights import read_weights_header
-from converters.errors import DataError, FormatError
 from converters.report import Report
-from converters.work import read_names
 
 _LOG_ROOM = 100_000_000
 _MOST_TAKEN = 0.5
@@ -160,69 +157,61 @@ def _dotted(version: Version) -> str:
     return f"{version[0]}.{version[1]}"
 
 
-def check_weights(weights: Path, cfg: Cfg, report: Report) -> None:
-    """Whether weights can be of this network.
+def check_weights(weights: Path, cfg: Cfg, fit: Fit | None, report: Report) -> None:
+    """What becomes of weights to start from.
 
     Args:
         weights: The file.
         cfg: The network.
+        fit: How the file fits it; None: it is the run's own, and must be whole.
         report: What is found is added.
     """
-    try:
+    if fit is None:
         header = read_weights_header(weights)
-        wanted = parameter_count(cfg)
-    except FormatError as error:
-        report.add_exception(error)
+        if header.parameters != parameter_count(cfg):
+            report.error("bad-weights", "is of another network, or cut short.", path=weights)
         return
-    if header.parameters == 0:
-        report.error("bad-weights", "the weights file is cut short: it holds no weights.", path=weights)
-    elif header.parameters > wanted:
-        report.error(
-            "bad-weights",
-            f"holds {header.parameters:,} weights, the network has {wanted:,}: it is of another network or "
-            "another number of classes.",
+    if fit.kind == "unnamed":
+        report.warning(
+            "weights-unnamed",
+            f"does not say which classes it was trained on: they are taken for {', '.join(fit.names)}, in "
+            "this order.",
+            path=weights,
+            hint="Put a file with their names beside it (the same name, ending in .names) where they are "
+            "others.",
+        )
+    elif fit.kind == "mapped":
+        report.warning("weights-mapped", _mapped_text(fit), path=weights)
+    elif fit.kind == "heads-new":
+        report.warning(
+            "weights-mapped",
+            "was trained on other classes and knows none of this set: all but the last layers are taken, "
+            "those begin at random.",
             path=weights,
         )
-    elif header.parameters < wanted and header.parameters not in _cuts(cfg):
-        # Of another network, whose numbers Darknet would pour into these layers without a word.
-        report.error(
-            "bad-weights",
-            f"holds {header.parameters:,} weights, and no number of this network's layers has as many: it is "
-            "of another network, or cut short.",
-            path=weights,
-            hint="Take weights for this network (train-cli weights), or none.",
-        )
-    elif header.parameters < wanted:
-        # Weights for the first layers only are how a training usually starts.
+    elif fit.kind == "first-layers":
         report.warning(
             "partial-weights",
-            f"holds {header.parameters:,} of the network's {wanted:,} weights; the rest starts at random.",
+            f"holds the first {fit.layers} of the network's {fit.of} layers; the rest starts at random.",
+            path=weights,
+        )
+    elif fit.kind == "cut":
+        report.warning(
+            "weights-cut",
+            f"is of another network ({fit.title}): its first {fit.layers} layers are the same and are taken; "
+            f"the rest of the {fit.of} starts at random.",
             path=weights,
         )
 
 
-def _cuts(cfg: Cfg) -> set[int]:
-    """How many weights the first layers have together, for each number of layers."""
-    return set(accumulate(layer.parameters for layer in layers(cfg)))
-
-
-def check_names_of(weights: Path, cfg: Cfg, class_names: Sequence[str], report: Report) -> None:
-    """Weights of a whole network know classes by their number only: other names would be other things."""
-    names = weights.parent.parent / "obj.names"  # of the run that they are from
-    try:
-        if not names.is_file() or read_weights_header(weights).parameters != parameter_count(cfg):
-            return
-        trained = read_names(names)
-    except DataError:
-        return  # said elsewhere, or no names file of ours
-    if tuple(trained) != tuple(class_names):
-        report.error(
-            "weights-names",
-            f"were trained on the classes {', '.join(trained)}, and this set has {', '.join(class_names)} in "
-            "this order: each class would begin as another one.",
-            path=weights,
-            hint="Bring the classes into that order (convert-cli --classes), or start from other weights.",
-        )
+def _mapped_text(fit: Fit) -> str:
+    text = f"was trained on other classes: {', '.join(fit.kept)} goes on from what it knows"
+    if fit.new:
+        text += f"; {', '.join(fit.new)} begins at random"
+    if fit.left_out:
+        shown = ", ".join(fit.left_out[:3]) + (" …" if len(fit.left_out) > 3 else "")
+        text += f"; {shown} is left out"
+    return f"{text}."
 
 
 def check_room(runs: Path, cfg: Cfg, darknet: Darknet, report: Report) -> str:

@@ -13,7 +13,8 @@ def said(text: str) -> Pair:
 def templates() -> list[Pair]:
     """All of them."""
     parts = (
-        _learning, _pictures, _boxes, _odd, _own, _machine, _weights, _set, _sheet, _classes, _what_to_do
+        _learning, _pictures, _boxes, _odd, _own, _machine, _weights, _fits, _set, _sheet, _classes,
+        _what_to_do,
     )  # fmt: skip
     return [pair for part in parts for pair in part()]
 
@@ -134,19 +135,37 @@ def _weights() -> list[Pair]:
     """What is wrong with weights and cfg."""
     return [
         said("the weights file is cut short: it holds no weights."),
-        said(
-            "holds {held} weights, the network has {wanted}: it is of another network or another number of "
-            "classes."
-        ),
-        said("holds {held} of the network's {wanted} weights; the rest starts at random."),
-        said(
-            "were trained on the classes {trained}, and this set has {names} in this order: each class would "
-            "begin as another one."
-        ),
         said("the names file has {count} names, the network is for {classes} classes."),
         said(
             "iteration {iteration} is reached already, and max_batches is {most}: Darknet would end at once, "
             "without a word."
+        ),
+    ]
+
+
+def _fits() -> list[Pair]:
+    """How weights fit a network."""
+    return [
+        said(
+            "holds {held} weights, the network has {wanted}: it is cut short, or of a network that shares no "
+            "layers with this one."
+        ),
+        said("holds the first {some} of the network's {all} layers; the rest starts at random."),
+        said(
+            "is of another network ({network}): its first {some} layers are the same and are taken; the rest "
+            "of the {all} starts at random."
+        ),
+        said("does not say which classes it was trained on: they are taken for {names}, in this order."),
+        said(
+            "was trained on other classes and knows none of this set: all but the last layers are taken, "
+            "those begin at random."
+        ),
+        said("was trained on other classes: {names} goes on from what it knows."),
+        said("was trained on other classes: {names} goes on from what it knows; {new} begins at random."),
+        said("was trained on other classes: {names} goes on from what it knows; {old} is left out."),
+        said(
+            "was trained on other classes: {names} goes on from what it knows; {new} begins at random; {old} "
+            "is left out."
         ),
     ]
 

@@ -4837,6 +4837,10 @@ le plan</translation>
         <translation>mal ajustée</translation>
     </message>
     <message>
+        <source>does not say which classes it was trained on: they are taken for {names}, in this order.</source>
+        <translation>ne dit pas sur quelles classes il a été entraîné : on les prend pour {names}, dans cet ordre.</translation>
+    </message>
+    <message>
         <source>down</source>
         <translation>bas</translation>
     </message>
@@ -4989,12 +4993,12 @@ le plan</translation>
         <translation>cache-cache</translation>
     </message>
     <message>
-        <source>holds {held} of the network's {wanted} weights; the rest starts at random.</source>
-        <translation>contient {held} des {wanted} poids du réseau; le reste part du hasard.</translation>
+        <source>holds the first {some} of the network's {all} layers; the rest starts at random.</source>
+        <translation>contient les {some} premières des {all} couches du réseau ; le reste commence au hasard.</translation>
     </message>
     <message>
-        <source>holds {held} weights, the network has {wanted}: it is of another network or another number of classes.</source>
-        <translation>contient {held} poids, le réseau en a {wanted} : c’est d’un autre réseau ou d’un autre nombre de classes.</translation>
+        <source>holds {held} weights, the network has {wanted}: it is cut short, or of a network that shares no layers with this one.</source>
+        <translation>contient {held} poids, le réseau en a {wanted} : le fichier est tronqué, ou vient d’un réseau qui n’a aucune couche en commun avec celui-ci.</translation>
     </message>
     <message>
         <source>hue</source>
@@ -5027,6 +5031,10 @@ le plan</translation>
     <message>
         <source>is of a kind that Darknet does not read.</source>
         <translation>est d’un genre que Darknet ne lit pas.</translation>
+    </message>
+    <message>
+        <source>is of another network ({network}): its first {some} layers are the same and are taken; the rest of the {all} starts at random.</source>
+        <translation>vient d’un autre réseau ({network}) : ses {some} premières couches sont les mêmes et sont reprises ; le reste des {all} commence au hasard.</translation>
     </message>
     <message>
         <source>it can be trained, but not measured or used here: {layer} (line {line}) is nothing that OpenCV does. Darknet itself measures it.</source>
@@ -5831,16 +5839,32 @@ le plan</translation>
         <translation>attend, numéro {place}</translation>
     </message>
     <message>
+        <source>was trained on other classes and knows none of this set: all but the last layers are taken, those begin at random.</source>
+        <translation>a été entraîné sur d’autres classes et n’en connaît aucune de ce jeu : toutes les couches sauf les dernières sont reprises, celles-ci commencent au hasard.</translation>
+    </message>
+    <message>
+        <source>was trained on other classes: {names} goes on from what it knows.</source>
+        <translation>a été entraîné sur d’autres classes : {names} part de ce qu’il sait.</translation>
+    </message>
+    <message>
+        <source>was trained on other classes: {names} goes on from what it knows; {new} begins at random.</source>
+        <translation>a été entraîné sur d’autres classes : {names} part de ce qu’il sait ; {new} commence au hasard.</translation>
+    </message>
+    <message>
+        <source>was trained on other classes: {names} goes on from what it knows; {new} begins at random; {old} is left out.</source>
+        <translation>a été entraîné sur d’autres classes : {names} part de ce qu’il sait ; {new} commence au hasard ; {old} est laissé de côté.</translation>
+    </message>
+    <message>
+        <source>was trained on other classes: {names} goes on from what it knows; {old} is left out.</source>
+        <translation>a été entraîné sur d’autres classes : {names} part de ce qu’il sait ; {old} est laissé de côté.</translation>
+    </message>
+    <message>
         <source>was {label}</source>
         <translation>était {label}</translation>
     </message>
     <message>
         <source>weights</source>
         <translation>poids</translation>
-    </message>
-    <message>
-        <source>were trained on the classes {trained}, and this set has {names} in this order: each class would begin as another one.</source>
-        <translation>ont été entraînés sur les classes {trained}, et ce jeu a {names} dans cet ordre : chaque classe commencerait comme une autre.</translation>
     </message>
     <message>
         <source>width of a box, in pixels of the network</source>

@@ -217,6 +217,8 @@ def test_weights_to_start_from(work, tmp_path):
     path.touch()
     assert codes(check(work, weights=path)) == ["bad-weights"]
     write_weights(path, 64, parameter_count(CFG))
+    assert codes(check(work, weights=path)) == ["weights-unnamed"]
+    path.with_suffix(".names").write_text("mask\nno_mask\n")
     assert codes(check(work, weights=path)) == []
     first_two = sum(layer.parameters for layer in layers(CFG)[:3])
     write_weights(path, 64, first_two)
@@ -245,15 +247,30 @@ def test_a_disk_without_room(work):
     assert "disk-full" in codes(report)
 
 
-@pytest.mark.parametrize(("trained", "refused"), [("mask\nno_mask\n", False), ("no_mask\nmask\n", True)])
-def test_weights_of_other_classes(work, tmp_path, trained, refused):
+@pytest.mark.parametrize(
+    ("trained", "said"),
+    [
+        ("mask\nno_mask\n", ""),
+        ("no_mask\nmask\n", "mask, no_mask goes on from what it knows."),
+        ("mask\nhat\n", "mask goes on from what it knows; no_mask begins at random; hat is left out."),
+        ("cat\ndog\n", "knows none of this set"),
+    ],
+)
+def test_weights_of_other_classes(work, tmp_path, trained, said):
     run = tmp_path / "run"
     (run / "backup").mkdir(parents=True)
     (run / "obj.names").write_text(trained)
     weights = run / "backup" / "net_final.weights"
     write_weights(weights, 64, parameter_count(CFG))
-    codes = [issue.code for issue in check(work, weights=weights).errors]
-    assert codes == (["weights-names"] if refused else [])
+    report = check(work, weights=weights)
+    found = [issue.code for issue in report if issue.code.startswith("weights")]
+    assert found == (["weights-mapped"] if said else [])
+    assert said in "".join(issue.message for issue in report)
+    same = check_training(
+        work.root, {}, ("mask", "no_mask"), ALEXEYAB, CFG, weights=weights, runs=work.runs, gpus=NO_GPU,
+        trained=("mask", "no_mask"),
+    )  # fmt: skip
+    assert not [issue for issue in same if issue.code.startswith("weights")]
 
 
 # ---- Darknet and the machine --------------------------------------------------------------------------
