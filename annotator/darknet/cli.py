@@ -28,6 +28,7 @@ from annotator.darknet.run_data import is_own
 from annotator.darknet.runs import RunFolder, data_hash
 from annotator.darknet.talk import EventLines, Talk
 from annotator.darknet.trainer import Start, Trainer, newest_sound
+from annotator.darknet.training_time import pace_of, time_text, training_time
 from annotator.darknet.weights_cli import add_weights
 from converters.commands import ExitStatus, make_parser, print_json, run_command, say
 from converters.errors import DataError, UsageError
@@ -238,6 +239,9 @@ def _run(args: argparse.Namespace) -> int:
     plan = plan_run(args, work, darknet)
     if _refused(plan.check(before_start())):
         return ExitStatus.FINDINGS
+    pace = pace_of(darknet, work.root)
+    if pace is not None:
+        say(f"time: {time_text(training_time(plan.cfg, pace), pace)}")
     run = plan.create()
     if args.detach:
         return _detach(args, run, darknet)

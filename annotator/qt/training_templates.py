@@ -113,6 +113,7 @@ def _machine() -> list[Pair]:
     return [
         said("mosaic=1 and letter_box=1 do not go together: Darknet ends at its first picture."),
         said("Set mosaic=0 or letter_box=0."),
+        said("not even the smallest training ends in a night on this computer."),
         said("mosaic=1 needs a Darknet that is built with OpenCV, and this one is not."),
         said(
             "this Darknet is compiled with -Ofast, which leaves out its checks for NaN: on a CPU most "

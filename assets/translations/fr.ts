@@ -449,6 +449,10 @@ Compté d’après la source de Darknet, non mesuré : laissez libre un cinqui�
         <translation>Comme COCO : petite sous 32², grande dès 96² pixels carrés. Chaque image est étirée à l’entrée du réseau, comme le fait le Darknet d’AlexeyAB.</translation>
     </message>
     <message>
+        <source>As fast as {run} was.</source>
+        <translation>À la vitesse de {run}.</translation>
+    </message>
+    <message>
         <source>As it is</source>
         <translation>Telle quelle</translation>
     </message>
@@ -1300,6 +1304,10 @@ Compté d’après la source de Darknet, non mesuré : laissez libre un cinqui�
         <translation>Entrée renomme la classe de {amount}.</translation>
     </message>
     <message>
+        <source>Estimated; more exact once a training ran here.</source>
+        <translation>Estimation ; plus juste dès qu’un entraînement a tourné ici.</translation>
+    </message>
+    <message>
         <source>Estimates from the number of operations and published speeds; point at a line to see which. Loading pictures and measuring mAP come on top.</source>
         <translation>Estimations d’après le nombre d’opérations et des vitesses publiées; pointez une ligne pour voir lesquelles. La lecture des images et la mesure de la mAP s’y ajoutent.</translation>
     </message>
@@ -1379,6 +1387,10 @@ Compté d’après la source de Darknet, non mesuré : laissez libre un cinqui�
         <translation>Remplir pour un essai rapide</translation>
     </message>
     <message>
+        <source>Fills in a smaller network, size, batch and length, so that it ends in about 8 hours here</source>
+        <translation>Propose un réseau, une taille, un lot et une durée plus petits, pour finir en 8 heures environ ici</translation>
+    </message>
+    <message>
         <source>Filter</source>
         <translation>Filtre</translation>
     </message>
@@ -1417,6 +1429,10 @@ Compté d’après la source de Darknet, non mesuré : laissez libre un cinqui�
     <message>
         <source>First picture</source>
         <translation>Première image</translation>
+    </message>
+    <message>
+        <source>Fit into a night</source>
+        <translation>Tenir en une nuit</translation>
     </message>
     <message>
         <source>Fit the picture</source>
@@ -3576,6 +3592,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Prenez des poids pour ce réseau (train-cli weights) ou aucun.</translation>
     </message>
     <message>
+        <source>Takes about {time} {where}.</source>
+        <translation>Dure environ {time} {where}.</translation>
+    </message>
+    <message>
         <source>Target</source>
         <translation>Cible</translation>
     </message>
@@ -5309,6 +5329,10 @@ le plan</translation>
         <translation>aucun : l’entraînement se fait sur le processeur</translation>
     </message>
     <message>
+        <source>not even the smallest training ends in a night on this computer.</source>
+        <translation>même le plus petit entraînement ne finit pas en une nuit sur cet ordinateur.</translation>
+    </message>
+    <message>
         <source>not found</source>
         <translation>non trouvée</translation>
     </message>
@@ -5403,6 +5427,10 @@ le plan</translation>
     <message>
         <source>on the page {page}</source>
         <translation>à la page {page}</translation>
+    </message>
+    <message>
+        <source>on this computer's processor</source>
+        <translation>sur le processeur de cet ordinateur</translation>
     </message>
     <message>
         <source>on validation</source>
@@ -5881,6 +5909,10 @@ le plan</translation>
     <message>
         <source>with findings</source>
         <translation>avec anomalies</translation>
+    </message>
+    <message>
+        <source>with this graphics card</source>
+        <translation>avec cette carte graphique</translation>
     </message>
     <message>
         <source>worse</source>
@@ -6427,6 +6459,13 @@ le plan</translation>
         <translation>
             <numerusform>{n} copie de l’ancien jeu d’entraînement a disparu : refaites-la.</numerusform>
             <numerusform>{n} copies de l’ancien jeu d’entraînement ont disparu : refaites-les.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} days</source>
+        <translation>
+            <numerusform>{n} jour</numerusform>
+            <numerusform>{n} jours</numerusform>
         </translation>
     </message>
     <message numerus="yes">

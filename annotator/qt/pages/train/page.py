@@ -387,6 +387,7 @@ class TrainPage(Page):
 
     def _ended(self, path: Path) -> None:
         self.refresh()
+        self.setup.time.measure(self.darknet, self._work())  # now it is known how fast it goes
         notify(tr("Training: {run}", run=path.name), headline(self.model))
         if self.model.state is State.FAILED:
             messages.error(headline(self.model), "\n".join(self.model.notes))

@@ -160,6 +160,16 @@ class BasicSettings(QGroupBox):
             self.max_batches.setValue(iterations)
         self._proposed = iterations
 
+    def take_numbers(self, plan: TrainingPlan) -> None:
+        """Fill in the network, size, batch and length of a plan."""
+        if plan.own_cfg is None:
+            self.take(plan.network)
+        self.height_box.setValue(plan.height)
+        self.size.setValue(plan.width)
+        self.batch.setValue(plan.batch)
+        self.subdivisions.setValue(plan.subdivisions)
+        self.max_batches.setValue(plan.max_batches)
+
     def use_own(self, path: Path) -> bool:
         """Take a person's own cfg; False (and said why) where it is no detector."""
         try:

@@ -14,6 +14,7 @@ from annotator.qt.pages.train.drawers import Drawers
 from annotator.qt.pages.train.network_panel import NetworkPanel
 from annotator.qt.pages.train.options_panel import STEPS, OptionsPanel
 from annotator.qt.pages.train.settings import BasicSettings
+from annotator.qt.pages.train.time_row import TimeRow
 from annotator.qt.pages.train.weights_panel import WeightsPanel
 from annotator.qt.pages.train.while_training import WhileTraining
 from annotator.qt.said_below import known
@@ -47,6 +48,8 @@ class Setup(QWidget):
         self.basic = BasicSettings()
         self.note = QLabel()
         self.note.setWordWrap(True)
+        self.time = TimeRow()
+        self.time.fitted.connect(self.basic.take_numbers)
         self.drawers = Drawers()
         self.network_panel = NetworkPanel()
         self.options = OptionsPanel()
@@ -92,6 +95,7 @@ class Setup(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.basic)
         column.addWidget(self.note)
+        column.addWidget(self.time)
         column.addWidget(self.drawers)
 
     def _opened(self, part: QWidget | None) -> None:
@@ -128,12 +132,14 @@ class Setup(QWidget):
         self.work, self.names = work, names
         self.anchors.set_changed()
         self.check.forget()
+        self.time.measure(self.darknet, work)
         self._soon.start()
 
     def set_darknet(self, darknet: Darknet | None) -> None:
         """Another Darknet trains."""
         self.darknet = darknet
         self._has_looked = True
+        self.time.measure(darknet, self.work)
         self.show_plan()
 
     def show_plan(self) -> None:
@@ -142,6 +148,7 @@ class Setup(QWidget):
         self.anchors.plan_changed()
         plan = self.plan()
         hints: list[str] = []
+        cfg = None
         try:
             hints = self._show_options(plan)
             cfg = plan.cfg(self.classes, self.darknet)
@@ -151,6 +158,7 @@ class Setup(QWidget):
         except DataError as error:
             self.problem = known(str(error))
             self.network_panel.show_problem(self.problem)
+        self.time.show_plan(plan, self.classes, cfg)
         self.weights.show_network(plan.network)
         self._show_titles(plan)
         self._show_note(plan, hints)
@@ -220,3 +228,4 @@ class Setup(QWidget):
         self.anchors.stop()
         self.weights.stop()
         self.check.stop()
+        self.time.stop()
