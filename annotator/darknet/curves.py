@@ -42,6 +42,8 @@ class Curve:
         recall: At each detection, by falling confidence, shape (N,).
         precision: Likewise.
         confidence: Likewise: the threshold at which the curve is at this point.
+        image: Likewise: index of the picture that the detection is on.
+        hit: Likewise: 1 where the detection is right.
     """
 
     name: str
@@ -50,6 +52,13 @@ class Curve:
     recall: Floats
     precision: Floats
     confidence: Floats
+    image: npt.NDArray[np.intp]
+    hit: Floats
+
+    def wrong_from(self, confidence: float) -> tuple[int, ...]:
+        """The pictures with a wrong detection of at least this confidence, the surest first."""
+        wrong = self.image[(self.hit == 0) & (self.confidence >= confidence)]
+        return tuple(dict.fromkeys(int(one) for one in wrong))
 
     def at(self, threshold: float) -> tuple[float, float] | None:
         """Recall and precision of what is above a confidence; None where nothing is."""
@@ -76,6 +85,8 @@ class Curve:
             recall=self.recall[keep],
             precision=self.precision[keep],
             confidence=self.confidence[keep],
+            image=self.image[keep],
+            hit=self.hit[keep],
         )
 
 
@@ -223,12 +234,13 @@ def reliability_of(counts: Mapping[str, Counts], *, threshold: float = 0.25, bin
 
 
 def _curve(name: str, counts: Counts) -> Curve:
-    confidence, hit, _ = counts.ordered()
+    confidence, hit, image = counts.ordered()
     truths = len(counts.truth_images)
     right = np.cumsum(hit)
     recall = right / truths if truths else np.zeros_like(right)
     precision = right / np.arange(1, len(hit) + 1)
-    return Curve(name, truths, average_precision(hit, 1 - hit, truths), recall, precision, confidence)
+    ap = average_precision(hit, 1 - hit, truths)
+    return Curve(name, truths, ap, recall, precision, confidence, image, hit)
 
 
 def _side(box: Box) -> float:

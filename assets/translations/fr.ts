@@ -6690,6 +6690,13 @@ le plan</translation>
         </translation>
     </message>
     <message numerus="yes">
+        <source>{n} pictures that are wrong from there on</source>
+        <translation>
+            <numerusform>{n} image fausse à partir de là</numerusform>
+            <numerusform>{n} images fausses à partir de là</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>{n} pictures to go</source>
         <translation>
             <numerusform>{n} image à faire</numerusform>

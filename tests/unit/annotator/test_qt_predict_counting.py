@@ -5,7 +5,7 @@ from pathlib import Path
 import darknet_support
 import evaluation_samples as samples
 import pytest
-from PyQt5.QtCore import Qt
+from PyQt5.QtCore import QPointF, Qt
 from PyQt5.QtWidgets import QMessageBox
 from test_evaluation_darknet_count import BLOCK
 
@@ -82,3 +82,25 @@ def test_test_is_measured_with_other_weights_only_when_the_person_says_so(
         qtbot.mouseClick(numbers.again, Qt.LeftButton)
     assert numbers.again.isHidden()
     assert len(stored_evaluation(run).test_looks) == 2
+
+
+def test_a_point_of_a_curve_leads_to_the_pictures_that_are_wrong_from_there_on(
+    qtbot, numbers, run: RunFolder
+) -> None:
+    assert numbers.wrong_there.isHidden()
+    (run.work / "obj/test1.txt").write_text(samples.label_text("....g..........."))
+    evaluate_run(run)
+    numbers.evaluated.take(stored_results(run))
+    chart = numbers.curves
+    places = [
+        chart.mapFromScene(chart.getPlotItem().vb.mapViewToScene(QPointF(x, y)))
+        for x, y in ((1.0, 0.0), (0.5, 0.75))
+    ]
+    for place in places:
+        if numbers.wrong_there.isHidden():
+            qtbot.mouseClick(chart.viewport(), Qt.LeftButton, pos=place)
+    assert numbers.wrong_there.text() == "1 picture that is wrong from there on"
+    with qtbot.waitSignal(numbers.pictures_wanted) as wanted:
+        qtbot.mouseClick(numbers.wrong_there, Qt.LeftButton)
+    assert wanted.args[0] == ["../../obj/test1.png"]
+    assert wanted.args[1].startswith("mask: ")

@@ -82,9 +82,11 @@ class CurveChart(ShareChart):
 
     Signals:
         pointed: What is at the place that was clicked, as a sentence.
+        point_chosen: The curve there, and the confidence.
     """
 
     pointed = pyqtSignal(str)
+    point_chosen = pyqtSignal(object, float)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(tr("recall, %"), tr("precision, %"), parent)
@@ -129,9 +131,25 @@ class CurveChart(ShareChart):
         text = self.describe(at.x(), at.y())
         if text:
             self.pointed.emit(text)
+            curve, place = self.nearest(at.x(), at.y())
+            self.point_chosen.emit(curve, float(curve.confidence[place]))
 
     def describe(self, recall: float, precision: float) -> str:
         """The point of the curves that is nearest, as a sentence; empty where there is none."""
+        found = self.nearest(recall, precision)
+        if found is None:
+            return ""
+        curve, place = found
+        return tr(
+            "{name}: from confidence {confidence} on, recall {recall} %, precision {precision} %",
+            name=curve.name,
+            confidence=f"{curve.confidence[place]:.2f}",
+            recall=f"{100 * curve.recall[place]:.0f}",
+            precision=f"{100 * curve.precision[place]:.0f}",
+        )
+
+    def nearest(self, recall: float, precision: float) -> tuple[Curve, int] | None:
+        """The curve and the index of its detection that is nearest; None where there is no curve."""
         best: tuple[float, Curve, int] | None = None
         for curve in self._shown[0]:
             if not curve.truths or not len(curve.recall):
@@ -140,16 +158,7 @@ class CurveChart(ShareChart):
             place = int(apart.argmin())
             if best is None or apart[place] < best[0]:
                 best = float(apart[place]), curve, place
-        if best is None:
-            return ""
-        _, curve, place = best
-        return tr(
-            "{name}: from confidence {confidence} on, recall {recall} %, precision {precision} %",
-            name=curve.name,
-            confidence=f"{curve.confidence[place]:.2f}",
-            recall=f"{100 * curve.recall[place]:.0f}",
-            precision=f"{100 * curve.precision[place]:.0f}",
-        )
+        return best[1:] if best is not None else None
 
 
 class ReliabilityChart(ShareChart):

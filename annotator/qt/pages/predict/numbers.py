@@ -16,6 +16,7 @@ from PyQt5.QtWidgets import (
 
 from annotator import messages
 from annotator.darknet.analysis import Analysis
+from annotator.darknet.curves import Curve
 from annotator.darknet.evaluation import EvaluationFolder, Measured
 from annotator.darknet.evaluation_notes import measured_on_test
 from annotator.darknet.runs import RunFolder
@@ -37,14 +38,17 @@ class NumbersTab(QWidget):
 
     Signals:
         cell_chosen: The split, row and column of a cell of what is taken for what.
+        pictures_wanted: Entries (of the run's lists) of pictures to be shown, and what they are.
     """
 
     cell_chosen = pyqtSignal(object, int, int)
+    pictures_wanted = pyqtSignal(object, str)
 
     def __init__(self, evaluated: Evaluated, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.evaluated = evaluated
         self._timed_run: RunFolder | None = None
+        self._wrong: tuple[list[str], str] = ([], "")
         self._build()
         self.evaluate.button.clicked.connect(self.start)
         self.evaluate.succeeded.connect(evaluated.take)
@@ -58,6 +62,8 @@ class NumbersTab(QWidget):
         self.confusion.chosen.connect(self._cell)
         for chart in (self.curves, self.strict_curves):
             chart.pointed.connect(self.pointed.setText)
+            chart.point_chosen.connect(self._point)
+        self.wrong_there.clicked.connect(self._show_wrong)
         evaluated.changed.connect(self._show)
         evaluated.failed.connect(self._failed)
         self._show()
@@ -129,7 +135,12 @@ class NumbersTab(QWidget):
                 _titled(tr("Precision and recall at IoU 0.75"), self.strict_curves),
             )
         )
-        column.addWidget(self.pointed)
+        self.wrong_there = QPushButton()
+        self.wrong_there.setToolTip(tr("Show these pictures in the list of the labelling page"))
+        row = QHBoxLayout()
+        row.addWidget(self.pointed, 1)
+        row.addWidget(self.wrong_there)
+        column.addLayout(row)
         column.addWidget(self.confusion_title)
         column.addWidget(self.confusion)
         right = _titled(tr("Are the confidences what they say?"), self.reliability)
@@ -175,6 +186,22 @@ class NumbersTab(QWidget):
 
     def _cell(self, row: int, column: int) -> None:
         self.cell_chosen.emit(self.split.currentData(), row, column)
+
+    def _point(self, curve: Curve, confidence: float) -> None:
+        """A point of a curve was clicked: offer the pictures that are wrong from there on."""
+        results, split = self.evaluated.results, self.split.currentData()
+        if results is None:
+            return
+        images = results.images(split)
+        entries = [images[at].image for at in curve.wrong_from(confidence)]
+        text = tr_n("{n} picture that is wrong from there on", "{n} pictures that are wrong from there on",
+                    len(entries))  # fmt: skip
+        self._wrong = entries, f"{curve.name}: {text}"
+        self.wrong_there.setText(text)
+        self.wrong_there.setVisible(bool(entries))
+
+    def _show_wrong(self) -> None:
+        self.pictures_wanted.emit(*self._wrong)
 
     # Showing
 
@@ -261,6 +288,7 @@ class NumbersTab(QWidget):
 
     def _show_analysis(self, analysis: Analysis) -> None:
         colours = class_colours(analysis.class_names)
+        self.wrong_there.hide()
         self.pointed.setText(tr("Click into a diagram to read the confidence off a curve."))
         self.curves.show_curves(analysis.curves, analysis.conf_threshold, colours)
         self.strict_curves.show_curves(analysis.strict_curves, analysis.conf_threshold, colours)

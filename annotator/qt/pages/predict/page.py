@@ -201,6 +201,7 @@ class PredictPage(PlainPage):
         self.guess.viewport_changed.connect(self.truth.follow)
         self.parts.currentChanged.connect(self._part_shown)
         self.numbers.cell_chosen.connect(self._show_cell)
+        self.numbers.pictures_wanted.connect(self.mistakes.pictures_wanted)
 
     def _show_cell(self, split: Split, row: int, column: int) -> None:
         """Show the pictures of a number: mistakes with crops, what is right on the labelling page."""
