@@ -199,7 +199,8 @@ def test_a_file_of_weights(qtbot, tmp_path: Path):
 
 def fed_live(qtbot, *events) -> Live:
     live = Live()
-    qtbot.addWidget(live)
+    # Held until it is closed: collected earlier, its charts would fall apart in any order.
+    qtbot.addWidget(live, before_close_func=lambda widget, live=live: live.leave())
     live.model.begin()
     live._take(events)
     live.show_model()
@@ -273,7 +274,8 @@ def test_an_earlier_run_is_shown_also_where_only_its_metrics_are_left(qtbot, tmp
     assert model_of(run).losses == [3.5, 3.1] and model_of(run).saved == 2
     assert boxes_of(run) == {"mask": 1, "no_mask": 0}
     live = Live()
-    qtbot.addWidget(live)
+    # Held until it is closed: collected earlier, its charts would fall apart in any order.
+    qtbot.addWidget(live, before_close_func=lambda widget, live=live: live.leave())
     with qtbot.waitSignal(live.changed):
         live.look_at(run)
     assert live.headline.text() == "Stopped at iteration 2" and not live.is_busy
