@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from PyQt5.QtWidgets import (
     QPushButton,
     QSizePolicy,
     QTabWidget,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -43,6 +45,8 @@ from converters.files import write_atomic
 LOG_LINES = 2000
 _DRAW_MS = 250
 """A small network does a hundred iterations a second; the curves are drawn so often at most."""
+_DRAW_SHARE = 20
+"""Times as long as a drawing took, until the next."""
 
 
 class Live(QWidget):
@@ -126,15 +130,20 @@ class Live(QWidget):
         self.tabs.addTab(self.checkpoints, tr("Table"))
         self.tabs.setTabToolTip(2, tr("Each of the saved weights as measured on the validation pictures"))
         self.tabs.addTab(self.log, tr("Log"))
-        self.log_axis = QCheckBox(tr("Log axis"))
+        self.log_axis = QCheckBox("log")
+        self.log_axis.setAccessibleName(tr("Log axis"))
         self.log_axis.setToolTip(tr("Show the loss on a logarithmic axis: small changes late are seen"))
         self.log_axis.toggled.connect(self.chart.set_log)
         self.export = QPushButton(tr("Export…"))
         self.export.setToolTip(tr("Save the chart that is shown as PNG, or all numbers as CSV"))
         self.export.clicked.connect(self.ask_for_export)
-        self.all = QPushButton(tr("Show all"))
+        # Short ones: on a small screen the tabs need the room.
+        self.all = QToolButton(text="⤢")
+        self.all.setAccessibleName(tr("Show all"))
         self.all.setToolTip(
-            tr("The wheel zooms (over an axis: that axis), a drag moves; this or a double click goes back")
+            tr("Show all")
+            + "\n"
+            + tr("The wheel zooms (over an axis: that axis), a drag moves; this or a double click goes back")
         )
         self.all.clicked.connect(lambda: self._chart().show_all())
         corner = QWidget()
@@ -308,7 +317,11 @@ class Live(QWidget):
     def _redraw(self) -> None:
         """Something is new: on a page that nobody sees no curve is drawn."""
         if self.isVisible() and not self.window().isMinimized():
+            began = time.perf_counter()
             self.show_model()
+            # After 100,000 iterations a drawing takes 60 ms: the window is to have its time, too.
+            took = 1000 * (time.perf_counter() - began)
+            self._draw.setInterval(max(_DRAW_MS, int(_DRAW_SHARE * took)))
         else:
             self._show_words()
 

@@ -12,6 +12,9 @@ from annotator.darknet.desktop import looking_at
 from annotator.darknet.event_log import follow
 from converters.errors import DataError
 
+_AT_ONCE = 2000
+"""Events in a list: the window does other things between two lists."""
+
 
 class _LeftError(Exception):
     """Nobody wants to follow any longer."""
@@ -44,9 +47,9 @@ class _Thread(QThread):
             raise _LeftError
 
     def _hand_over(self) -> None:
-        if self._new:
-            self._watcher.said.emit(tuple(self._new))
-            self._new.clear()
+        for first in range(0, len(self._new), _AT_ONCE):
+            self._watcher.said.emit(tuple(self._new[first : first + _AT_ONCE]))
+        self._new.clear()
 
 
 class Watcher(QObject):
