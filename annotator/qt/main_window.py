@@ -49,6 +49,7 @@ from converters.balance_plan import BalancePlan
 
 if TYPE_CHECKING:
     from annotator.qt.pages.balance import BalancePage
+    from annotator.qt.pages.predict import PredictPage
     from annotator.qt.pages.train import TrainPage
 
 
@@ -164,11 +165,15 @@ class MainWindow(QMainWindow):
         self.later.when_built("split", lambda page: page.save_wanted.connect(self.save))
         self.later.when_built("balance", self._connect_balance)
         self.later.when_built("train", self._connect_training)
-        self.later.when_built("predict", lambda page: page.label_wanted.connect(self.show_image_of))
+        self.later.when_built("predict", self._connect_predictions)
 
     def _connect_balance(self, balance: BalancePage) -> None:
         balance.filter_requested.connect(self.show_only)
         balance.plan_ready.connect(self.use_plan)
+
+    def _connect_predictions(self, predict: PredictPage) -> None:
+        predict.label_wanted.connect(self.show_image_of)
+        predict.any_pictures.set_wanted.connect(self.open_path)
 
     def _connect_training(self, train: TrainPage) -> None:
         train.run_finished.connect(lambda *run: self.predict.choose_run(*run))

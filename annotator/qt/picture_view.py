@@ -94,6 +94,11 @@ class PictureView(QWidget):
         return self._image is not None
 
     @property
+    def has_notice(self) -> bool:
+        """Whether a sentence is shown instead of a picture."""
+        return self._image is None and bool(self._notice)
+
+    @property
     def picture_size(self) -> tuple[int, int]:
         """(width, height) of the picture in its own pixels."""
         return self._size

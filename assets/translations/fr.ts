@@ -28,6 +28,10 @@
         <translation>&amp;Ajouter</translation>
     </message>
     <message>
+        <source>&amp;COCO, with confidences</source>
+        <translation>&amp;COCO, avec les confiances</translation>
+    </message>
+    <message>
         <source>&amp;Colour…</source>
         <translation>&amp;Couleur…</translation>
     </message>
@@ -48,6 +52,10 @@
         <translation>&amp;Fichier</translation>
     </message>
     <message>
+        <source>&amp;Folder</source>
+        <translation>&amp;Dossier</translation>
+    </message>
+    <message>
         <source>&amp;Go</source>
         <translation>A&amp;ller</translation>
     </message>
@@ -56,8 +64,16 @@
         <translation>Aid&amp;e</translation>
     </message>
     <message>
+        <source>&amp;JSON as Darknet writes it</source>
+        <translation>&amp;JSON comme Darknet l’écrit</translation>
+    </message>
+    <message>
         <source>&amp;Merge…</source>
         <translation>&amp;Fusionner…</translation>
+    </message>
+    <message>
+        <source>&amp;Pictures with the boxes drawn</source>
+        <translation>&amp;Images avec les boîtes dessinées</translation>
     </message>
     <message>
         <source>&amp;Rename</source>
@@ -66,6 +82,10 @@
     <message>
         <source>&amp;View</source>
         <translation>Affi&amp;chage</translation>
+    </message>
+    <message>
+        <source>&amp;YOLO text, with confidences</source>
+        <translation>Texte &amp;YOLO, avec les confiances</translation>
     </message>
     <message numerus="yes">
         <source>({n} more files could not be saved)</source>
@@ -131,6 +151,10 @@
         <translation>Un fichier :</translation>
     </message>
     <message>
+        <source>A folder of pictures to look at</source>
+        <translation>Un dossier d’images à regarder</translation>
+    </message>
+    <message>
         <source>A free guess that overlaps a box more than this is not called wrong</source>
         <translation>Une boîte devinée en trop qui couvre plus que cela d’une boîte n’est pas dite fausse</translation>
     </message>
@@ -141,6 +165,10 @@
     <message>
         <source>A name needs at least one character that can be seen.</source>
         <translation>Un nom doit avoir au moins un caractère visible.</translation>
+    </message>
+    <message>
+        <source>A new folder for the set</source>
+        <translation>Un nouveau dossier pour le jeu</translation>
     </message>
     <message>
         <source>A picture cannot be pasted into a Darknet data set: paste it into its source.</source>
@@ -431,6 +459,10 @@ Compté d’après la source de Darknet, non mesuré : laissez libre un cinqui�
     <message>
         <source>Another program…</source>
         <translation>Autre programme…</translation>
+    </message>
+    <message>
+        <source>Another training of this set, or files from elsewhere</source>
+        <translation>Un autre entraînement de ce jeu, ou des fichiers venus d’ailleurs</translation>
     </message>
     <message>
         <source>Appearance</source>
@@ -764,8 +796,16 @@ Compté d’après la source de Darknet, non mesuré : laissez libre un cinqui�
         <translation>Choisissez un dossier où écrire.</translation>
     </message>
     <message>
+        <source>Choose a network first: the button “Network…”.</source>
+        <translation>Choisissez d’abord un réseau : le bouton « Réseau… ».</translation>
+    </message>
+    <message>
         <source>Choose anchors for this set</source>
         <translation>Choisir des ancres pour ce jeu</translation>
+    </message>
+    <message>
+        <source>Choose pictures to look at; or drop them here</source>
+        <translation>Choisir des images à regarder ; ou déposez-les ici</translation>
     </message>
     <message>
         <source>Choose the darknet program</source>
@@ -870,6 +910,10 @@ Compté d’après la source de Darknet, non mesuré : laissez libre un cinqui�
     <message>
         <source>Classes to show</source>
         <translation>Classes à afficher</translation>
+    </message>
+    <message>
+        <source>Classes without a tick are not shown, and not saved</source>
+        <translation>Les classes sans coche ne sont ni montrées ni enregistrées</translation>
     </message>
     <message>
         <source>Classes: {names}. Batch {batch} / {subdivisions}.</source>
@@ -1240,6 +1284,10 @@ Compté d’après la source de Darknet, non mesuré : laissez libre un cinqui�
         <translation>Tirées parmi : {operations}.</translation>
     </message>
     <message>
+        <source>Drop pictures or a folder here: the network looks at them.</source>
+        <translation>Déposez ici des images ou un dossier : le réseau les regarde.</translation>
+    </message>
+    <message>
         <source>Duplicate boxes</source>
         <translation>Dupliquer les boîtes</translation>
     </message>
@@ -1473,6 +1521,10 @@ Compté d’après la source de Darknet, non mesuré : laissez libre un cinqui�
     <message>
         <source>Folder for the training set</source>
         <translation>Dossier du jeu d’entraînement</translation>
+    </message>
+    <message>
+        <source>Folder…</source>
+        <translation>Dossier…</translation>
     </message>
     <message>
         <source>For</source>
@@ -1875,6 +1927,10 @@ boîtes (images)</translation>
         <translation>Étiquetez l’image ; un fichier vide dit qu’elle ne contient rien.</translation>
     </message>
     <message>
+        <source>Label them…</source>
+        <translation>Les annoter…</translation>
+    </message>
+    <message>
         <source>Labelling</source>
         <translation>Étiquetage</translation>
     </message>
@@ -1949,6 +2005,10 @@ boîtes (images)</translation>
         <translation>Taux d’apprentissage, changements des images, pertes : tout ce qu’un cfg peut dire</translation>
     </message>
     <message>
+        <source>Least sure first</source>
+        <translation>Les moins sûres d’abord</translation>
+    </message>
+    <message>
         <source>Leave and lose them</source>
         <translation>Partir et les perdre</translation>
     </message>
@@ -2017,8 +2077,16 @@ boîtes (images)</translation>
         <translation>Chercher de nouveau</translation>
     </message>
     <message>
+        <source>Look at all pictures of a folder and below; or drop it here</source>
+        <translation>Regarder toutes les images d’un dossier et de ses sous-dossiers ; ou déposez-le ici</translation>
+    </message>
+    <message>
         <source>Look at everything once more: files may have changed meanwhile</source>
         <translation>Tout examiner encore une fois : des fichiers peuvent avoir changé entre-temps</translation>
+    </message>
+    <message>
+        <source>Look once more</source>
+        <translation>Regarder de nouveau</translation>
     </message>
     <message>
         <source>Looking at boxes, classes and label files…</source>
@@ -2063,6 +2131,10 @@ boîtes (images)</translation>
     <message>
         <source>Machine</source>
         <translation>Machine</translation>
+    </message>
+    <message>
+        <source>Make a new set of these pictures with what is shown as first boxes, and open it</source>
+        <translation>Faire de ces images un nouveau jeu, avec ce qui est montré comme premières boîtes, et l’ouvrir</translation>
     </message>
     <message>
         <source>Make the copies</source>
@@ -2184,6 +2256,10 @@ boîtes (images)</translation>
         <translation>Un nombre plus grand attend plus longtemps : sur peu de boîtes, le mAP varie déjà de lui-même</translation>
     </message>
     <message>
+        <source>Most boxes first</source>
+        <translation>Le plus de boîtes d’abord</translation>
+    </message>
+    <message>
         <source>Mouse</source>
         <translation>Souris</translation>
     </message>
@@ -2290,6 +2366,10 @@ boîtes (images)</translation>
     <message>
         <source>Networks (*.cfg);;All files (*)</source>
         <translation>Réseaux (*.cfg);;Tous les fichiers (*)</translation>
+    </message>
+    <message>
+        <source>Network…</source>
+        <translation>Réseau…</translation>
     </message>
     <message>
         <source>New class</source>
@@ -2430,6 +2510,10 @@ boîtes (images)</translation>
     <message>
         <source>None of the known weights is chosen.</source>
         <translation>Aucun des poids connus n’est choisi.</translation>
+    </message>
+    <message>
+        <source>None of the pictures could be read.</source>
+        <translation>Aucune des images n’a pu être lue.</translation>
     </message>
     <message>
         <source>None of the weights found anything right on validation. Train longer, or look at the labels.</source>
@@ -2727,6 +2811,10 @@ boîtes (images)</translation>
         <translation>Ordre de la liste</translation>
     </message>
     <message>
+        <source>Other pictures</source>
+        <translation>Autres images</translation>
+    </message>
+    <message>
         <source>Output</source>
         <translation>Sortie</translation>
     </message>
@@ -2853,8 +2941,16 @@ collées</translation>
         <translation>Images qui montrent deux classes</translation>
     </message>
     <message>
+        <source>Pictures to look at</source>
+        <translation>Images à regarder</translation>
+    </message>
+    <message>
         <source>Pictures to try everything on: a copy that you may change</source>
         <translation>Des images pour tout essayer : une copie que vous pouvez modifier</translation>
+    </message>
+    <message>
+        <source>Pictures with boxes, CSV, COCO, YOLO: of what is shown</source>
+        <translation>Images avec boîtes, CSV, COCO, YOLO : de ce qui est montré</translation>
     </message>
     <message>
         <source>Pictures with each class</source>
@@ -2877,6 +2973,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     <message>
         <source>Pictures: {sizes}.</source>
         <translation>Images : {sizes}.</translation>
+    </message>
+    <message>
+        <source>Pictures…</source>
+        <translation>Images…</translation>
     </message>
     <message>
         <source>Plan</source>
@@ -3138,6 +3238,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Même image, autres boîtes</translation>
     </message>
     <message>
+        <source>Save</source>
+        <translation>Enregistrer</translation>
+    </message>
+    <message>
         <source>Save and read again</source>
         <translation>Enregistrer et relire</translation>
     </message>
@@ -3166,6 +3270,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Enregistrer le plan</translation>
     </message>
     <message>
+        <source>Save the predictions</source>
+        <translation>Enregistrer les prédictions</translation>
+    </message>
+    <message>
         <source>Save the video</source>
         <translation>Enregistrer la vidéo</translation>
     </message>
@@ -3180,6 +3288,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     <message>
         <source>Saved at</source>
         <translation>Enregistré à</translation>
+    </message>
+    <message>
+        <source>Saved in {name}</source>
+        <translation>Enregistré dans {name}</translation>
     </message>
     <message>
         <source>Saved: {path}</source>
@@ -3538,6 +3650,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     <message>
         <source>Table of the classes (CSV)…</source>
         <translation>Tableau des classes (CSV)…</translation>
+    </message>
+    <message>
+        <source>Tables: predictions.csv and predictions.json</source>
+        <translation>Tableaux : predictions.csv et predictions.json</translation>
     </message>
     <message>
         <source>Take a network of ours</source>
@@ -4132,6 +4248,10 @@ Mesurer aussi {chosen} sur le test ?</translation>
         <translation>Entraînement</translation>
     </message>
     <message>
+        <source>Train a network on the Train page first, or choose one from elsewhere (Network…).</source>
+        <translation>Entraînez d’abord un réseau sur la page Entraîner, ou choisissez-en un d’ailleurs (Réseau…).</translation>
+    </message>
+    <message>
         <source>Train a network on the Train page first.</source>
         <translation>Entraînez d’abord un réseau à la page Entraînement.</translation>
     </message>
@@ -4398,6 +4518,10 @@ Mesurer aussi {chosen} sur le test ?</translation>
     <message>
         <source>While training: not measured</source>
         <translation>Pendant l’entraînement : sans mesure</translation>
+    </message>
+    <message>
+        <source>Who looks: OpenCV in this program (faster on a processor), or Darknet itself; same boxes</source>
+        <translation>Qui regarde : OpenCV dans ce programme (plus rapide sur un processeur), ou Darknet lui-même ; mêmes boîtes</translation>
     </message>
     <message>
         <source>Width and height exchanged</source>
@@ -5329,6 +5453,10 @@ le plan</translation>
         <translation>aucun : l’entraînement se fait sur le processeur</translation>
     </message>
     <message>
+        <source>none: train one on the Train page, or choose files</source>
+        <translation>aucun : entraînez-en un sur la page Entraîner, ou choisissez des fichiers</translation>
+    </message>
+    <message>
         <source>not even the smallest training ends in a night on this computer.</source>
         <translation>même le plus petit entraînement ne finit pas en une nuit sur cet ordinateur.</translation>
     </message>
@@ -5363,6 +5491,10 @@ le plan</translation>
     <message>
         <source>not told apart</source>
         <translation>non départagés</translation>
+    </message>
+    <message>
+        <source>nothing</source>
+        <translation>rien</translation>
     </message>
     <message>
         <source>nothing found</source>
@@ -5899,6 +6031,14 @@ le plan</translation>
         <translation>largeur d’une boîte, en pixels du réseau</translation>
     </message>
     <message>
+        <source>with Darknet</source>
+        <translation>avec Darknet</translation>
+    </message>
+    <message>
+        <source>with OpenCV</source>
+        <translation>avec OpenCV</translation>
+    </message>
+    <message>
         <source>with boxes</source>
         <translation>avec boîtes</translation>
     </message>
@@ -5961,6 +6101,10 @@ le plan</translation>
     <message>
         <source>{boxes} in {pictures}</source>
         <translation>{boxes} sur {pictures}</translation>
+    </message>
+    <message>
+        <source>{boxes} on {pictures}: what is shown now, with a confidence from {percent} % on.</source>
+        <translation>{boxes} sur {pictures} : ce qui est montré maintenant, à partir d’une confiance de {percent} %.</translation>
     </message>
     <message>
         <source>{copies} beside {pictures}: train.txt lists {total} now.</source>

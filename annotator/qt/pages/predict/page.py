@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from PyQt5.QtCore import Qt, pyqtSignal
-from PyQt5.QtGui import QImage, QPainter
+from PyQt5.QtCore import QMimeData, Qt, pyqtSignal
+from PyQt5.QtGui import QDragEnterEvent, QDropEvent, QImage, QPainter
 from PyQt5.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -26,11 +26,14 @@ from annotator.core.predictions import Comparison, compare
 from annotator.core.project import Project
 from annotator.darknet.predictor import open_run_predictor
 from annotator.darknet.runs import RunFolder, SavedWeights, list_runs
+from annotator.darknet.video import is_video
 from annotator.qt import painting
 from annotator.qt.loader import ImageLoader
 from annotator.qt.pages.page import PlainPage, TaskRow
+from annotator.qt.pages.predict.any_pictures import AnyPicturesTab
 from annotator.qt.pages.predict.evaluated import Evaluated
 from annotator.qt.pages.predict.mistakes import MistakesTab
+from annotator.qt.pages.predict.network_used import NetworkUsed
 from annotator.qt.pages.predict.numbers import NumbersTab
 from annotator.qt.pages.predict.two_runs import TwoRunsTab
 from annotator.qt.pages.predict.video_tab import VideoTab
@@ -90,6 +93,8 @@ class PredictPage(PlainPage):
         self._images: dict[str, AnnotatedImage] = {}
         self._comparisons: dict[str, Comparison] = {}
         self.evaluated = Evaluated(self)
+        self.used = NetworkUsed(self.evaluated, self)
+        self.setAcceptDrops(True)
         self._build()
         self._connect()
         self._show_nothing()
@@ -170,6 +175,8 @@ class PredictPage(PlainPage):
         self.parts.addTab(self.mistakes, tr("Mistakes"))
         self.two_runs = TwoRunsTab(self.evaluated)
         self.parts.addTab(self.two_runs, tr("Two runs"))
+        self.any_pictures = AnyPicturesTab(self.used, self.loader)
+        self.parts.addTab(self.any_pictures, tr("Other pictures"))
         self.video = VideoTab(self.evaluated)
         self.parts.addTab(self.video, tr("Video"))
         corner = QWidget()
@@ -227,7 +234,7 @@ class PredictPage(PlainPage):
 
     def set_project(self, project: Project) -> None:
         """Show another project."""
-        self.project = project
+        self.project = self.used.project = project
         self._forget()
         self.refresh()
 
@@ -430,7 +437,7 @@ class PredictPage(PlainPage):
         """Whether pictures are being predicted, or a run is measured."""
         numbers = self.numbers
         rows = (self.predict, numbers.evaluate, numbers.speed, numbers.counting.count, self.video.save)
-        return any(row.is_running for row in rows)
+        return self.any_pictures.is_busy or any(row.is_running for row in rows)
 
     def stop(self) -> None:
         """End it, before the window closes."""
@@ -441,7 +448,29 @@ class PredictPage(PlainPage):
         self.evaluated.stop()
         self.mistakes.shut_down()
         self.two_runs.stop()
+        self.any_pictures.stop()
         self.video.stop()
+
+    # What is dropped
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if _local_files(event.mimeData()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        event.acceptProposedAction()
+        self.look_at(_local_files(event.mimeData()))
+
+    def look_at(self, paths: Sequence[Path]) -> None:
+        """Let the network look at pictures, folders, or a video."""
+        films = [path for path in paths if is_video(path) and path.is_file()]
+        others = [path for path in paths if path not in films]
+        if others:
+            self.parts.setCurrentWidget(self.any_pictures)
+            self.any_pictures.take_sources(others)
+        elif films:
+            self.parts.setCurrentWidget(self.video)
+            self.video.watch(films[0])
 
 
 def predict_split(
@@ -483,6 +512,10 @@ def _right_and_wrong(right: int, wrong: int, missed: int) -> str:
 
 def _same(one: RunFolder | None, other: RunFolder | None) -> bool:
     return one is not None and other is not None and one.path == other.path
+
+
+def _local_files(data: QMimeData) -> list[Path]:
+    return [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
 
 
 def _titled(title: str, widget: QWidget) -> QWidget:
