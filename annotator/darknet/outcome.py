@@ -23,6 +23,16 @@ CRASHES = ("heap", "crash")
 """Codes of the problems that say how it crashed and not why."""
 
 
+_KILLED = (
+    "It was killed: by hand, or by the system because the machine's memory was full (more subdivisions or a "
+    "smaller network size need less)."
+)
+_SMALLEST = (
+    "The GPU's memory is full even with one picture at a time: take a smaller network size, a tiny network, "
+    "or random=0, and end what else runs on the GPU."
+)
+
+
 class Followed(Protocol):
     """What is known of a training that has ended."""
 
@@ -166,8 +176,10 @@ def _message(
     fatal = [problem for problem in problems if problem.fatal]
     # How it crashed is only worth telling where nothing says why.
     reasons = [problem.text for problem in fatal if problem.code not in CRASHES]
+    if run.info.subdivisions >= run.info.batch and _reason(problems) == "gpu-memory":
+        reasons = [_SMALLEST]
+    if code == -signal.SIGKILL and not reasons:  # a warning from before has nothing to do with it
+        reasons = [_KILLED]
     reasons = reasons or [problem.text for problem in (fatal or problems)[-1:]]
-    if not reasons and code == -signal.SIGKILL:
-        reasons = ["It was killed: by hand, or by the system because the memory was full."]
     reason = " ".join(dict.fromkeys(reasons[:2])) or f"It gave no reason; its output is in {run.log}."
     return f"Darknet ended {how} {where}. {reason} ({kept[0].upper()}{kept[1:]}.)"

@@ -6,12 +6,16 @@ an entry of the same name takes the place of ours.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import shutil
+import socket
+import ssl
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
@@ -20,6 +24,7 @@ from urllib.parse import urlsplit
 
 from annotator.darknet.blocks import layers
 from annotator.darknet.networks import NETWORKS, build
+from annotator.darknet.weights import read_weights_header
 from assets import pretrained_path
 from converters.errors import DataError, FormatError, WriteError
 from converters.files import make_folder
@@ -33,6 +38,15 @@ SECONDS = 30
 _CHUNK = 1 << 16
 _HEADER = 20
 _COCO_CLASSES = 80
+_ANSWERS = {
+    401: "It wants a login: fetch it in a browser, and choose the file.",
+    403: "It refuses programs or this place: fetch it in a browser, and choose the file.",
+    404: "It has moved: look for its new address, and write that into your own pretrained.json.",
+    407: "The proxy wants a login: set https_proxy=http://name:password@host:port.",
+    410: "It is gone: look for another address, and write that into your own pretrained.json.",
+    429: "It was asked too often: wait some minutes; what has come is kept.",
+}
+"""What to do about a server's answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +106,34 @@ def download(entry: Pretrained, folder: Path, on_progress: Progress | None = Non
     make_folder(folder)
     part = folder / f"{entry.name}.part"
     try:
-        _fetch(entry, part, on_progress)
-        _check(entry, part)
-        part.replace(target)
+        with _alone(entry, folder):
+            _fetch(entry, part, on_progress)
+            _check(entry, part)
+            part.replace(target)
+            _mark(part).unlink(missing_ok=True)
     except OSError as error:
         raise WriteError.from_os_error(error, part) from error
     return target
+
+
+@contextmanager
+def _alone(entry: Pretrained, folder: Path) -> Iterator[None]:
+    """Two that write into one file would spoil it: the second is refused."""
+    with (folder / f".{entry.name}.lock").open("wb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DataError(
+                f"{entry.name} is being fetched already, by another window or command.",
+                code="download",
+                hint="Wait for that one.",
+            ) from None
+        yield
+
+
+def _mark(part: Path) -> Path:
+    """Where it is kept which version of the file a part is of."""
+    return part.with_name(f"{part.name}.etag")
 
 
 def _fetch(entry: Pretrained, part: Path, on_progress: Progress | None) -> None:
@@ -107,38 +143,90 @@ def _fetch(entry: Pretrained, part: Path, on_progress: Progress | None) -> None:
     if entry.bytes is not None and begun > entry.bytes:
         part.unlink()
         begun = 0
-    try:
-        with _open(entry, begun) as answer:
-            if begun and answer.status != 206:  # the server sends all of it again
-                begun = 0
-            total = begun + int(answer.headers.get("Content-Length") or 0)
-            _check_room(entry, part, total - begun)
-            with part.open("ab" if begun else "wb") as file:
-                while chunk := answer.read(_CHUNK):
-                    file.write(chunk)
-                    begun += len(chunk)
-                    if on_progress is not None:
-                        on_progress(begun, total)
-    except urllib.error.HTTPError as error:
-        raise _failed(entry, f"the server answers {error.code} {error.reason}") from error
-    except urllib.error.URLError as error:
-        raise _failed(entry, f"the server cannot be reached: {error.reason}") from error
-    except (TimeoutError, ConnectionError, HTTPException) as error:
-        raise _failed(entry, f"the connection was lost: {error or type(error).__name__}") from error
+    with _asking(entry), _open(entry, begun, _version(part)) as answer:
+        if begun and not _goes_on(answer, begun):  # the server sends all of it again
+            begun = 0
+        if answer.headers.get_content_type() == "text/html":
+            raise _failed(
+                entry,
+                f"{urlsplit(answer.url).hostname} sends a web page instead of the file (a login, or a page "
+                "that says it is gone)",
+            )
+        length = answer.headers.get("Content-Length") or ""
+        total = begun + int(length) if length.isdecimal() else entry.bytes or 0
+        _check_room(entry, part, total - begun)
+        tag = answer.headers.get("ETag") or answer.headers.get("Last-Modified") or ""
+        _mark(part).write_text(tag, encoding="utf-8")
+        with part.open("ab" if begun else "wb") as file:
+            while chunk := _read_some(entry, answer):
+                file.write(chunk)
+                begun += len(chunk)
+                if on_progress is not None:
+                    on_progress(begun, total)
     if total and begun < total:
         raise _failed(entry, f"the connection was lost after {begun:,} of {total:,} bytes")
 
 
-def _open(entry: Pretrained, begun: int) -> HTTPResponse:
+def _version(part: Path) -> str:
+    try:
+        return _mark(part).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _goes_on(answer: HTTPResponse, begun: int) -> bool:
+    """Whether an answer begins where the part ends."""
+    place = answer.headers.get("Content-Range") or f"bytes {begun}-"
+    return answer.status == 206 and place.replace("bytes ", "").startswith(f"{begun}-")
+
+
+def _read_some(entry: Pretrained, answer: HTTPResponse) -> bytes:
+    """The next bytes; what goes wrong here is the network's fault, not the disk's."""
+    try:
+        return answer.read(_CHUNK)
+    except (OSError, HTTPException) as error:
+        raise _failed(entry, f"the connection was lost: {error or type(error).__name__}") from error
+
+
+@contextmanager
+def _asking(entry: Pretrained) -> Iterator[None]:
+    """What a server or the way to it can answer, as sentences."""
+    try:
+        yield
+    except urllib.error.HTTPError as error:
+        host = urlsplit(error.url or entry.url).hostname
+        raise _failed(
+            entry, f"{host} answers {error.code} {error.reason}", _ANSWERS.get(error.code, "")
+        ) from error
+    except urllib.error.URLError as error:
+        host = urlsplit(entry.url).hostname
+        hint = ""
+        if isinstance(error.reason, ssl.SSLCertVerificationError):
+            hint = (
+                "Its certificate cannot be trusted: set the machine's clock, install the system's "
+                "certificates, or name your company's in SSL_CERT_FILE."
+            )
+        elif isinstance(error.reason, socket.gaierror):
+            hint = "Is this machine on the network? Behind a proxy, set https_proxy=http://host:port first."
+        why = getattr(error.reason, "strerror", None) or error.reason
+        raise _failed(entry, f"{host} cannot be reached: {why}", hint) from error
+    except (TimeoutError, ConnectionError, HTTPException) as error:
+        raise _failed(entry, f"the connection was lost: {error or type(error).__name__}") from error
+
+
+def _open(entry: Pretrained, begun: int, version: str) -> HTTPResponse:
     request = urllib.request.Request(entry.url, headers={"User-Agent": "mask-annotator"})
     if begun:
         request.add_header("Range", f"bytes={begun}-")
+        if version and not version.startswith("W/"):  # all of it again, where the file is another by now
+            request.add_header("If-Range", version)
     try:
-        answer: HTTPResponse = urllib.request.urlopen(request, timeout=SECONDS)
+        # A new opener: the usual one keeps the proxy of its first use.
+        answer: HTTPResponse = urllib.request.build_opener().open(request, timeout=SECONDS)
     except urllib.error.HTTPError as error:
-        if error.code != 416:  # there is nothing behind what has come: begin anew
+        if error.code != 416 or not begun:  # there is nothing behind what has come: begin anew
             raise
-        return _open(entry, 0)
+        return _open(entry, 0, "")
     return answer
 
 
@@ -155,11 +243,21 @@ def _check_room(entry: Pretrained, part: Path, needed: int) -> None:
 
 def _check(entry: Pretrained, part: Path) -> None:
     length = part.stat().st_size
-    digest = _sha256(part) if entry.sha256 else None
-    if (entry.bytes is None or length == entry.bytes) and digest == (entry.sha256 and entry.sha256.lower()):
+    expected = ""
+    if entry.bytes is not None and length != entry.bytes:
+        expected = f"{length:,} bytes, not {entry.bytes:,}"
+    elif entry.sha256 and _sha256(part) != entry.sha256.lower():
+        expected = "another content (its checksum differs)"
+    else:
+        try:
+            if read_weights_header(part).parameters == 0:
+                expected = "it holds no weights"
+        except FormatError as error:
+            expected = error.message.rstrip(".")
+    if not expected:
         return
     part.unlink()
-    expected = f"{length:,} bytes, not {entry.bytes:,}" if length != entry.bytes else "another content"
+    _mark(part).unlink(missing_ok=True)
     raise DataError(
         f"what came from {entry.url} is not {entry.name}: {expected}. It was deleted.",
         code="download",
@@ -172,11 +270,11 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _failed(entry: Pretrained, why: str) -> DataError:
+def _failed(entry: Pretrained, why: str, hint: str = "") -> DataError:
     return DataError(
         f"{entry.name} could not be fetched: {why}.",
         code="download",
-        hint=f"Try again later (it goes on where it stopped), or fetch {entry.url} yourself.",
+        hint=hint or f"Try again later (it goes on where it stopped), or fetch {entry.url} yourself.",
     )
 
 

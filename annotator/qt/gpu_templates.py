@@ -57,4 +57,12 @@ def _failures() -> list[Pair]:
             "cuDNN is not the one that Darknet is built with. Take more subdivisions, or build Darknet anew."
         ),
         said("The GPU reported an error: {error}."),
+        said(
+            "The GPU's memory is full even with one picture at a time: take a smaller network size, a tiny "
+            "network, or random=0, and end what else runs on the GPU."
+        ),
+        said(
+            "It was killed: by hand, or by the system because the machine's memory was full (more "
+            "subdivisions or a smaller network size need less)."
+        ),
     ]

@@ -1799,6 +1799,10 @@ boîtes (images)</translation>
         <translation>Il garde les proportions des images, avec des bandes grises; les autres Darknet les étirent</translation>
     </message>
     <message>
+        <source>It was killed: by hand, or by the system because the machine's memory was full (more subdivisions or a smaller network size need less).</source>
+        <translation>Il a été tué : à la main, ou par le système parce que la mémoire de la machine était pleine (plus de subdivisions ou une taille de réseau plus petite en demandent moins).</translation>
+    </message>
+    <message>
         <source>Iteration</source>
         <translation>Itération</translation>
     </message>
@@ -3789,6 +3793,10 @@ Mesurer aussi {chosen} sur le test ?</translation>
     <message>
         <source>The GPU's driver is older than the CUDA that this Darknet is built with ({error}): install a newer driver, or build Darknet with an older CUDA.</source>
         <translation>Le pilote de la carte graphique est plus ancien que le CUDA avec lequel ce Darknet est compilé ({error}) : installez un pilote plus récent, ou compilez Darknet avec un CUDA plus ancien.</translation>
+    </message>
+    <message>
+        <source>The GPU's memory is full even with one picture at a time: take a smaller network size, a tiny network, or random=0, and end what else runs on the GPU.</source>
+        <translation>La mémoire de la carte graphique est pleine même avec une image à la fois : prenez une taille de réseau plus petite, un réseau « tiny » ou random=0, et terminez ce qui tourne encore sur la carte.</translation>
     </message>
     <message>
         <source>The GPU's memory is full: take more subdivisions (each is a smaller part of the batch), a smaller network size, or a tiny network.</source>

@@ -2,9 +2,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import socket
+import ssl
+import struct
 import threading
+import urllib.error
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,7 +19,7 @@ from annotator.darknet.pretrained import Pretrained, download, known_weights
 from annotator.darknet.weights_cli import find_weights
 from converters.errors import DataError, FormatError
 
-CONTENT = bytes(range(256)) * 1000
+CONTENT = struct.pack("<iiiQ", 0, 2, 5, 0) + bytes(range(256)) * 1000
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -22,14 +27,24 @@ class Handler(BaseHTTPRequestHandler):
         server = self.server
         begin = 0
         server.asked.append(self.headers.get("Range"))
-        if self.path == "/missing":
-            self.send_error(404)
+        if self.path[1:].isdecimal():
+            self.send_error(int(self.path[1:]))
             return
-        if server.ranges and (wanted := self.headers.get("Range")):
+        if self.path == "/elsewhere":
+            self.send_response(302)
+            self.send_header("Location", "/page")
+            self.end_headers()
+            return
+        same = self.headers.get("If-Range") in (None, server.tag)
+        if server.ranges and same and (wanted := self.headers.get("Range")):
             begin = int(wanted.removeprefix("bytes=").rstrip("-"))
         body = CONTENT[begin:]
         self.send_response(206 if begin else 200)
-        self.send_header("Content-Length", str(len(body)))
+        if server.length:
+            self.send_header("Content-Length", str(len(body)))
+        self.send_header("ETag", server.tag)
+        if self.path == "/page":
+            self.send_header("Content-Type", "text/html; charset=utf-8")
         self.end_headers()
         self.wfile.write(body[: server.cut] if server.cut else body)
 
@@ -40,7 +55,7 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.asked, server.cut, server.ranges = [], 0, True
+    server.asked, server.cut, server.ranges, server.length, server.tag = [], 0, True, True, '"one"'
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield server
@@ -73,7 +88,7 @@ def test_goes_on_where_it_was_cut_off(server, tmp_path, ranges):
     server.cut = 0
     assert download(entry(server), tmp_path).read_bytes() == CONTENT
     assert server.asked == [None, "bytes=100000-"]
-    assert [path.name for path in tmp_path.iterdir()] == ["some.weights"]
+    assert [path.name for path in tmp_path.glob("[!.]*")] == ["some.weights"]
 
 
 def test_cancelling_keeps_what_has_come(server, tmp_path):
@@ -93,15 +108,94 @@ def test_cancelling_keeps_what_has_come(server, tmp_path):
 def test_something_else_is_not_kept(server, tmp_path, wrong):
     with pytest.raises(DataError, match=r"is not some\.weights"):
         download(entry(server, **wrong), tmp_path)
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.glob("[!.]*")) == []
 
 
 def test_what_the_server_says_is_said(server, tmp_path):
     with pytest.raises(DataError, match="answers 404"):
-        download(entry(server, "missing"), tmp_path)
+        download(entry(server, "404"), tmp_path)
     gone = Pretrained("some.weights", "http://127.0.0.1:9/x", ("yolov4",))
     with pytest.raises(DataError, match="cannot be reached"):
         download(gone, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("403", r"answers 403.*in a browser, and choose the file"),
+        ("404", r"answers 404.*your own pretrained\.json"),
+        ("429", r"answers 429.*wait some minutes"),
+        ("500", r"answers 500.*Try again later"),
+        ("page", r"sends a web page instead of the file"),
+        ("elsewhere", r"sends a web page instead of the file"),
+    ],
+)
+def test_each_answer_says_what_to_do(server, tmp_path, path, said):
+    (tmp_path / "some.weights.part").write_bytes(CONTENT[:1000])
+    with pytest.raises(DataError, match=said):
+        download(entry(server, path), tmp_path)
+    assert (tmp_path / "some.weights.part").stat().st_size == 1000, "what has come is kept"
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        (ssl.SSLCertVerificationError("self-signed certificate"), "SSL_CERT_FILE"),
+        (socket.gaierror(-3, "Temporary failure in name resolution"), "https_proxy"),
+        (TimeoutError("timed out"), "Try again later"),
+    ],
+)
+def test_a_network_that_is_not_there(tmp_path, monkeypatch, reason, said):
+    def fail(*_, **__):
+        raise urllib.error.URLError(reason)
+
+    monkeypatch.setattr("urllib.request.OpenerDirector.open", fail)
+    with pytest.raises(DataError, match=said):
+        download(Pretrained("some.weights", "https://weights.test/x", ("yolov4",)), tmp_path)
+
+
+def test_a_file_that_was_changed_meanwhile_is_fetched_anew(server, tmp_path):
+    server.cut = 100_000
+    with pytest.raises(DataError, match="connection was lost"):
+        download(entry(server), tmp_path)
+    (tmp_path / "some.weights.part").write_bytes(b"x" * 100_000)  # of the version before
+    server.cut, server.tag = 0, '"two"'
+    assert download(entry(server), tmp_path).read_bytes() == CONTENT
+
+
+def test_a_server_that_does_not_say_how_long_it_is(server, tmp_path):
+    server.length = False
+    told = []
+    unknown = entry(server, bytes=None, sha256=None)
+    path = download(unknown, tmp_path, lambda done, total: told.append(total))
+    assert path.read_bytes() == CONTENT and set(told) == {0}
+
+
+def test_what_is_no_weights_file_is_not_kept(server, tmp_path, monkeypatch):
+    monkeypatch.setitem(globals(), "CONTENT", b"<!DOCTYPE html><p>Sign in to go on")
+    with pytest.raises(DataError, match="no Darknet weights file"):
+        download(entry(server, bytes=None, sha256=None), tmp_path)
+
+
+def test_two_do_not_write_into_one_file(server, tmp_path):
+    def second(done, total):
+        with pytest.raises(DataError, match="is being fetched already"):
+            download(entry(server), tmp_path)
+
+    download(entry(server), tmp_path, second)
+
+
+def test_a_proxy_is_asked(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.delenv("no_proxy", raising=False)
+    through = Pretrained("some.weights", "http://weights.test/file", ("yolov4",), len(CONTENT))
+    assert download(through, tmp_path).read_bytes() == CONTENT
+
+
+def test_a_disk_that_is_full(server, tmp_path, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
+    with pytest.raises(DataError, match="are free"):
+        download(entry(server), tmp_path)
 
 
 def test_the_table_has_the_published_lengths():

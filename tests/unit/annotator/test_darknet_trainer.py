@@ -301,6 +301,7 @@ def test_full_gpu_memory_with_the_smallest_parts_is_an_end(make_run):
     run, darknet = make_run("print('CUDA Error: out of memory', file=sys.stderr); sys.exit(1)")
     outcome, events = hear(Trainer(run, darknet, Start()))
     assert (outcome.status, outcome.reason) == ("failed", "gpu-memory")
+    assert "even with one picture at a time" in outcome.message
     assert RunFolder.open(run.path).info.subdivisions == 2
     assert isinstance(events[-1], Finished)
 
