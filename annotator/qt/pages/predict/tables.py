@@ -97,7 +97,7 @@ class StudyTable(NumberTable):
         best = best_of_columns(evaluation.checkpoints)
         for row, one in enumerate(evaluation.checkpoints):
             for column, value in enumerate(study_row(one)):
-                if value == best[column] > 0:
+                if value == best[column] and round(100 * value, 2) > 0:
                     self.mark_bold(row, column + 1)
                     self.item(row, column + 1).setToolTip(tr("The highest of this column"))
         chosen = self.item(evaluation.chosen, 0)
