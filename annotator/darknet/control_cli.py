@@ -1,4 +1,4 @@
-"""``train-cli darknet | runs | follow | pause | continue | stop``: looking at trainings, steering them."""
+"""``train-cli darknet, runs, follow, pause, continue, stop, note``: looking at trainings, steering them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from annotator.darknet.dialect import MISSING, find_darknet
 from annotator.darknet.event_log import follow
 from annotator.darknet.events import event_of
 from annotator.darknet.networks import NETWORKS
+from annotator.darknet.run_notes import note_of, set_note
 from annotator.darknet.runs import RunFolder, list_runs
 from annotator.darknet.talk import EventLines, Talk
 from converters.commands import ExitStatus, print_json, say
@@ -47,8 +48,22 @@ def _add_steering(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         description="End a training, from wherever it was started; what it saved last can be resumed.",
     )
     stop.set_defaults(body=_stop)
-    for command in (watch, pause, go_on, stop):
+    note = commands.add_parser(
+        "note", help="note something of a training", description="Note something of a training; none: say it."
+    )
+    note.set_defaults(body=_note)
+    for command in (watch, pause, go_on, stop, note):
         command.add_argument("run", type=Path, metavar="RUN", help="the run folder")
+    note.add_argument("text", nargs="?", metavar="TEXT", help="the note; '' takes it away")
+
+
+def _note(args: argparse.Namespace) -> int:
+    run = RunFolder.open(args.run)
+    if args.text is None:
+        print(note_of(run))
+    else:
+        set_note(run, args.text)
+    return ExitStatus.OK
 
 
 def _follow(args: argparse.Namespace) -> int:

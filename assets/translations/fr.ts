@@ -2564,6 +2564,14 @@ boîtes (images)</translation>
         <translation>Remarque</translation>
     </message>
     <message>
+        <source>Note for {run}:</source>
+        <translation>Note pour {run} :</translation>
+    </message>
+    <message>
+        <source>Note…</source>
+        <translation>Note…</translation>
+    </message>
+    <message>
         <source>Nothing can be mended in this way.</source>
         <translation>Rien ne peut être corrigé de cette façon.</translation>
     </message>
@@ -4608,6 +4616,10 @@ le plan</translation>
     <message>
         <source>Your own network, adapted to the set's classes.</source>
         <translation>Votre propre réseau, adapté aux classes du jeu.</translation>
+    </message>
+    <message>
+        <source>Your own words for the chosen run: what was tried, and what came of it</source>
+        <translation>Vos propres mots pour l’entraînement choisi : ce qui a été essayé, et ce qu’il en est sorti</translation>
     </message>
     <message>
         <source>Your own: {name}</source>

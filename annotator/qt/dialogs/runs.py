@@ -6,15 +6,18 @@ from pathlib import Path
 
 from PyQt5.QtCore import Qt, QUrl, pyqtSignal
 from PyQt5.QtGui import QDesktopServices
-from PyQt5.QtWidgets import QHBoxLayout, QMessageBox, QPushButton, QVBoxLayout, QWidget
+from PyQt5.QtWidgets import QHBoxLayout, QInputDialog, QMessageBox, QPushButton, QVBoxLayout, QWidget
 
 from annotator import messages
 from annotator.core.amounts import size_text
 from annotator.core.run_listing import RunRow, delete_runs, delete_spare_weights, rows_of
 from annotator.core.system_trash import has_trash
+from annotator.darknet.run_notes import note_of, set_note
 from annotator.qt.dialogs.rows import Column, RowsModel, RowsView
 from annotator.qt.dialogs.working import WorkDialog, wrapping
+from annotator.qt.said_below import known
 from annotator.qt.translation import numbers, tr, tr_n
+from converters.errors import DataError
 
 
 class RunsDialog(WorkDialog):
@@ -42,6 +45,9 @@ class RunsDialog(WorkDialog):
         self.thin.setToolTip(
             tr("Of the chosen runs keep the best and the last weights, and delete the others")
         )
+        self.note = QPushButton(tr("Note…"))
+        self.note.setToolTip(tr("Your own words for the chosen run: what was tried, and what came of it"))
+        self.note.clicked.connect(self.ask_for_note)
         self.show_folder = QPushButton(tr("Show the folder"))
         self.close_button = QPushButton(tr("Close"))
         self.delete.clicked.connect(self.delete_chosen)
@@ -55,9 +61,9 @@ class RunsDialog(WorkDialog):
 
     def _build(self) -> None:
         buttons = QHBoxLayout()
-        for button in (self.delete, self.thin, self.show_folder, self.close_button):
+        for button in (self.delete, self.thin, self.note, self.show_folder, self.close_button):
             button.setAutoDefault(False)
-        for button in (self.delete, self.thin, self.show_folder):
+        for button in (self.delete, self.thin, self.note, self.show_folder):
             buttons.addWidget(button)
         buttons.addStretch()
         buttons.addWidget(self.close_button)
@@ -78,6 +84,7 @@ class RunsDialog(WorkDialog):
         }
         return [
             Column(tr("Run"), lambda row: row.run.path.name),
+            Column(tr("Note"), lambda row: note_of(row.run), tip=lambda row: note_of(row.run)),
             Column(
                 tr("Network"),
                 lambda row: f"{row.run.info.network} {row.run.info.width}×{row.run.info.height}",
@@ -126,7 +133,8 @@ class RunsDialog(WorkDialog):
         idle = bool(chosen) and all(row.status != "running" for row in chosen)
         self.delete.setEnabled(idle)
         self.thin.setEnabled(idle and any(row.spare for row in chosen))
-        self.show_folder.setEnabled(len(chosen) == 1)
+        for button in (self.show_folder, self.note):
+            button.setEnabled(len(chosen) == 1)
         self.details.setText("\n".join(_details(chosen)))
 
     def _work_ended(self) -> None:
@@ -199,6 +207,23 @@ class RunsDialog(WorkDialog):
         box.exec_()
         clicked = box.clickedButton()
         return "delete" if clicked is good else "trash" if trash is not None and clicked is trash else ""
+
+    def ask_for_note(self) -> None:
+        """Ask for the words that shall stand beside the chosen run."""
+        rows = self.table.chosen()
+        if len(rows) != 1:
+            return
+        run = rows[0].run
+        text, good = QInputDialog.getText(
+            self, tr("Note"), tr("Note for {run}:", run=run.path.name), text=note_of(run)
+        )
+        if good:
+            try:
+                set_note(run, text)
+            except DataError as error:
+                messages.error(known(str(error)))
+            self.table.viewport().update()
+            self.changed.emit()
 
     def _show_folder(self) -> None:
         rows = self.table.chosen()

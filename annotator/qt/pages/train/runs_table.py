@@ -8,6 +8,7 @@ from pathlib import Path
 from PyQt5.QtCore import Qt
 from PyQt5.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
+from annotator.darknet.run_notes import note_of
 from annotator.darknet.runs import RunFolder
 from annotator.qt.run_texts import status_text
 from annotator.qt.said_below import known
@@ -57,7 +58,8 @@ class RunsTable(QTableWidget):
             for column, text in enumerate(cells):
                 item = QTableWidgetItem(text)
                 item.setData(Qt.UserRole, run)
-                item.setToolTip(known(info.message) or str(run.path))
+                words = (note_of(run), known(info.message) or str(run.path))
+                item.setToolTip("\n".join(filter(None, words)))
                 self.setItem(row, column, item)
             if chosen is not None and run.path == chosen.path:
                 self.selectRow(row)
