@@ -49,12 +49,18 @@ class MapPoint:
         mean: mAP, 0 to 1.
         iou: From which overlap a box counts as found.
         classes: AP of each class by name, 0 to 1.
+        ends: The interval of each that was measured with it; of others :func:`interval` tells one.
     """
 
     iteration: int
     mean: float
     iou: float
     classes: Mapping[str, float]
+    ends: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    def interval_of(self, name: str, boxes: int) -> tuple[float, float]:
+        """The interval of a class's AP, which rests on so many boxes."""
+        return self.ends.get(name) or interval(self.classes[name], boxes)
 
 
 @dataclass(slots=True)
@@ -246,7 +252,17 @@ class TrainingModel:
         if not self.checkpoints:
             return self.maps
         return [
-            MapPoint(one.iteration, one.mean_ap, 0.5, {item.name: item.ap for item in one.classes})
+            MapPoint(
+                one.iteration,
+                one.mean_ap,
+                0.5,
+                {item.name: item.ap for item in one.classes},
+                {
+                    item.name: (item.low, item.high)
+                    for item in one.classes
+                    if item.low is not None and item.high is not None
+                },
+            )
             for one in self.checkpoints
         ]
 

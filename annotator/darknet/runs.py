@@ -8,6 +8,7 @@ work/runs/20260114-093012-yolov3-tiny/
   backup/        weights
   darknet.log    all that Darknet printed
   metrics.csv    a line an iteration
+  checkpoints.csv  what saved weights found on validation while it trained, a line a checkpoint
   events.jsonl   all that happened, a JSON value a line
   run.json       what was asked for, and how it went
   data.json      what it was trained on: digests of the labels, settings of the augmentation

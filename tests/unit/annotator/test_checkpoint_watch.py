@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import csv
 import math
+import os
+import sys
 import threading
 from pathlib import Path
 
 import evaluation_samples as samples
 import pytest
 
-from annotator.darknet import evaluate
+from annotator.darknet import checkpoint_watch, evaluate
 from annotator.darknet.checkpoint_watch import CheckpointWatch, step_of
 from annotator.darknet.checkpoints import forget_after, read_measured, table_path
+from annotator.darknet.dialect import Darknet
 from annotator.darknet.early_stop import EarlyStop
 from annotator.darknet.evaluation import EvaluationFolder
-from annotator.darknet.events import CheckpointMeasured, Iteration, Measuring, Problem, WeightsSaved
+from annotator.darknet.events import CheckpointMeasured, Finished, Iteration, Measuring, Problem, WeightsSaved
 from annotator.darknet.runs import RunFolder
+from annotator.darknet.trainer import Start, Trainer
 from converters.model import Split
 
 
@@ -204,3 +208,41 @@ def test_early_stops_go_by_our_measures_and_the_loss_of_their_time() -> None:
     assert "50.00% at iteration 100" in why
     assert "(5.000 to 3.000)" in why, "not the loss of iteration 500, at which it was known"
     assert EarlyStop(1, ours=True).take(CheckpointMeasured(1, "", math.nan, 0.0, (), 3, 1.0)) is None
+
+
+FALLING = """#!{python}
+import shutil, signal, sys
+for iteration, loss, weights in ((100, 3.0, "good"), (200, 2.0, "bad")):
+    print(f" {{iteration}}: {{loss}}, {{loss}} avg loss, 0.001 rate, 0.5 seconds, 9 images", flush=True)
+    shutil.copyfile(f"{{weights}}.weights", "backup/net_last.weights")
+    print("Saving weights to backup/net_last.weights", file=sys.stderr, flush=True)
+    open("go").read() if iteration == 100 else signal.pause()
+"""
+
+
+def test_a_training_ends_early_and_keeps_the_best(run: RunFolder, tmp_path: Path) -> None:
+    """A Darknet that overwrites its weights with worse ones, and measures nothing by itself."""
+    program = tmp_path / "darknet"
+    program.write_text(FALLING.format(python=sys.executable))
+    program.chmod(0o755)
+    for name, swapped in (("good", False), ("bad", True)):
+        weights = samples.cell_weights(seen=200 if swapped else 100, swapped=swapped)
+        (run.path / f"{name}.weights").write_bytes(weights)
+    os.mkfifo(run.path / "go")
+    trainer = Trainer(run, Darknet(program, "alexeyab"), Start(), early_stop=1, measure=True)
+    events: list[object] = []
+
+    def hear(event: object) -> None:
+        events.append(event)
+        if isinstance(event, CheckpointMeasured) and event.iteration == 100:
+            (run.path / "go").write_text("")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkpoint_watch, "REST", 0.0)
+        outcome = trainer.run(hear)
+    assert (outcome.status, outcome.early, outcome.good) == ("stopped", True, True)
+    assert "mAP on validation was 100.00% at iteration 100" in outcome.message
+    assert "the loss still fell (3.000 to 2.000)" in outcome.message
+    assert outcome.message.endswith("the best weights are " + str(run.backup / "net_100.weights"))
+    assert [one.iteration for one in events if isinstance(one, CheckpointMeasured)] == [100, 200]
+    assert isinstance(events[-1], Finished)

@@ -9,7 +9,7 @@ from PyQt5.QtCore import QBuffer, QEvent, QIODevice, Qt
 from PyQt5.QtGui import QPalette
 from PyQt5.QtWidgets import QWidget
 
-from annotator.core.training import MapPoint, TrainingModel, interval
+from annotator.core.training import MapPoint, TrainingModel
 from annotator.qt.translation import tr, tr_n
 from converters.charts import toned
 from converters.colours import Rgb, default_colour
@@ -132,7 +132,7 @@ class AccuracyChart(_Chart):
         tone = -0.3 if light else 0.0
         for place, name in enumerate(dict.fromkeys(name for point in measured for name in point.classes)):
             colour = toned(default_colour(place), tone)
-            points = [(point.iteration, point.classes[name]) for point in measured if name in point.classes]
+            points = [point for point in measured if name in point.classes]
             self._add_class(name, points, boxes.get(name, 0), colour)
         self._add_mean(tr("mAP"), measured, Qt.SolidLine)
         if model.checkpoints and model.maps:
@@ -157,10 +157,16 @@ class AccuracyChart(_Chart):
             )
         )
 
-    def _add_class(self, name: str, points: Sequence[tuple[int, float]], boxes: int, colour: Rgb) -> None:
-        at = [iteration for iteration, _ in points]
-        shares = [share for _, share in points]
-        ends = [interval(share, boxes) for share in shares]
+    def _add_class(self, name: str, points: Sequence[MapPoint], boxes: int, colour: Rgb) -> None:
+        at = [point.iteration for point in points]
+        shares = [point.classes[name] for point in points]
+        # The AP need not lie in an interval that was drawn from pictures at random.
+        ends = [
+            (min(low, share), max(high, share))
+            for share, (low, high) in zip(
+                shares, (point.interval_of(name, boxes) for point in points), strict=True
+            )
+        ]
         bars = pg.ErrorBarItem(
             x=_array(at),
             y=_array([100 * share for share in shares]),
@@ -192,7 +198,7 @@ def accuracy_text(model: TrainingModel, boxes: Mapping[str, int]) -> str:
     last = points[-1]
     parts = [tr("mAP@{iou:.2f} on val {mean:.1f} %", iou=last.iou, mean=100 * last.mean)]
     for name, share in last.classes.items():
-        low, high = interval(share, boxes.get(name, 0))
+        low, high = last.interval_of(name, boxes.get(name, 0))
         parts.append(
             tr(
                 "{name} {share:.0f} % ({low:.0f} to {high:.0f}: {boxes})",
