@@ -240,4 +240,10 @@ def test_a_queue_that_nobody_works_through_is_started_again(qtbot, window: MainW
     qtbot.waitUntil(lambda: not train.queue.waiting(), timeout=LONG)
     again = RunFolder.open(run.path)
     assert (again.status, again.info.iteration) == ("finished", 4)
+    # One that has nothing to do is gone from the table as well, though it was never seen to run.
+    TrainingQueue(WorkFolder(run.work)).add(run, ["--darknet", str(train.darknet.path)])
+    train.refresh()
+    assert train.runs.item(0, 1).text() == "waits, number 1"
+    click(qtbot, train.go_through)
+    qtbot.waitUntil(lambda: train.runs.item(0, 1).text() == "finished", timeout=LONG)
     qtbot.waitUntil(lambda: not train.go_through.isVisibleTo(train), timeout=LONG)

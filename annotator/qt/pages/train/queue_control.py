@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from PyQt5.QtCore import QObject, QTimer, pyqtSignal
 
@@ -40,6 +41,7 @@ class QueueControl(QObject):
         self.work: WorkFolder | None = None
         self._is_busy = is_busy
         self._processes: list[Process] = []
+        self._shown: tuple[str, ...] = ()
         self._timer = QTimer(self)
         self._timer.setInterval(_LOOK_MS)
         self._timer.timeout.connect(self._look)
@@ -160,7 +162,14 @@ class QueueControl(QObject):
 
     def _look(self) -> None:
         """Whether the turn of the next one has come (or a training was started in a terminal)."""
-        if self.work is None or self._is_busy():
+        if self.work is None:
+            return
+        shown = self._shown
+        with suppress(DataError):  # it was said when the page was shown; not every second
+            self._shown = tuple(entry.name for entry in TrainingQueue(self.work).waiting())
+        if shown != self._shown:  # one was done within a moment, say, or did not begin
+            self.changed.emit()
+        if self._is_busy():
             return
         run = running_run(list_runs(self.work.root))
         if run is not None:
