@@ -960,6 +960,10 @@ Compté d’après la source de Darknet, non mesuré : laissez libre un cinqui�
         <translation>Fermer</translation>
     </message>
     <message>
+        <source>Close the video, or give the camera back</source>
+        <translation>Fermer la vidéo, ou rendre la caméra</translation>
+    </message>
+    <message>
         <source>Close this message</source>
         <translation>Fermer ce message</translation>
     </message>
@@ -3154,6 +3158,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Jeux récents</translation>
     </message>
     <message>
+        <source>Record</source>
+        <translation>Filmer</translation>
+    </message>
+    <message>
         <source>Redo</source>
         <translation>Rétablir</translation>
     </message>
@@ -3634,6 +3642,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     <message>
         <source>Stop it</source>
         <translation>L’arrêter</translation>
+    </message>
+    <message>
+        <source>Stop recording</source>
+        <translation>Arrêter de filmer</translation>
     </message>
     <message>
         <source>Stopped. Fetch goes on from here the next time.</source>
@@ -4516,8 +4528,8 @@ Mesurer aussi {chosen} sur le test ?</translation>
         <translation>Où se mesure le petit côté de la plus petite boîte</translation>
     </message>
     <message>
-        <source>Which camera; the first has the number 0</source>
-        <translation>Quelle caméra; la première a le numéro 0</translation>
+        <source>Which camera: its number (the first has 0), or an address such as rtsp://name:password@10.0.0.7/</source>
+        <translation>Quelle caméra : son numéro (la première a le 0), ou une adresse comme rtsp://nom:motdepasse@10.0.0.7/</translation>
     </message>
     <message>
         <source>Which of two boxes over one another stays</source>
@@ -4584,6 +4596,10 @@ le plan</translation>
     <message>
         <source>Work them out</source>
         <translation>Les calculer</translation>
+    </message>
+    <message>
+        <source>Write what the camera shows, with the boxes, to a video</source>
+        <translation>Écrire ce que montre la caméra, avec les boîtes, dans une vidéo</translation>
     </message>
     <message>
         <source>Writes the list of names: {names}.</source>
@@ -7054,6 +7070,10 @@ le plan</translation>
     <message>
         <source>{picture}: labels changed (Ctrl+Z takes it back)</source>
         <translation>{picture} : étiquettes modifiées (Ctrl+Z les ramène)</translation>
+    </message>
+    <message>
+        <source>{rate} pictures a second</source>
+        <translation>{rate} images par seconde</translation>
     </message>
     <message>
         <source>{ratio} : 1 at most</source>

@@ -177,7 +177,7 @@ class PredictPage(PlainPage):
         self.parts.addTab(self.two_runs, tr("Two runs"))
         self.any_pictures = AnyPicturesTab(self.used, self.loader)
         self.parts.addTab(self.any_pictures, tr("Other pictures"))
-        self.video = VideoTab(self.evaluated)
+        self.video = VideoTab(self.used)
         self.parts.addTab(self.video, tr("Video"))
         corner = QWidget()
         row = QHBoxLayout(corner)

@@ -2,40 +2,38 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from pathlib import Path
 
-from PyQt5.QtCore import QObject, Qt, QThread, pyqtSignal
+from PyQt5.QtCore import Qt
 from PyQt5.QtGui import QHideEvent, QPainter
 from PyQt5.QtWidgets import (
+    QComboBox,
     QFileDialog,
     QHBoxLayout,
     QLabel,
     QProgressBar,
     QPushButton,
     QSlider,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
 from annotator import messages
-from annotator.darknet.engines import OpenCvEngine
-from annotator.darknet.predictor import LOWEST_CONFIDENCE, open_run_predictor
-from annotator.darknet.runs import RunFolder
-from annotator.darknet.video import SUFFIXES, FrameSource, watch
+from annotator.core.networks_at_hand import LEAST
+from annotator.darknet.cameras import Source, cameras, read_source
+from annotator.darknet.engines import open_engine
+from annotator.darknet.looking import Shown
+from annotator.darknet.video import SUFFIXES, FrameSource, source_stem, watch
 from annotator.qt import painting
 from annotator.qt.elided import ElidedLabel
-from annotator.qt.loader import to_qimage
 from annotator.qt.pages.page import TaskRow
-from annotator.qt.pages.predict.evaluated import Evaluated
+from annotator.qt.pages.predict.network_used import NetworkRow, NetworkUsed
+from annotator.qt.pages.predict.player import Player
 from annotator.qt.painting import PaintContext
 from annotator.qt.picture_view import PictureView
 from annotator.qt.said_below import known
 from annotator.qt.translation import tr, tr_n
 from converters.colours import class_colours
-from converters.errors import DataError
 from converters.model import Box
 
 
@@ -56,123 +54,56 @@ class FrameView(PictureView):
         painting.paint_predictions(painter, boxes, (True,) * len(boxes), context)
 
 
-class Player(QThread):
-    """Reads frames and looks at them, one at a time: the next when the window has shown the last.
-
-    Signals:
-        opened: Title and number of frames (0: not known).
-        shown: Number of the frame, the picture, its predictions at the lowest threshold.
-        ended: A sentence where the source broke off or cannot be used, else empty.
-    """
-
-    opened = pyqtSignal(str, int)
-    shown = pyqtSignal(int, object, object)
-    ended = pyqtSignal(str)
-
-    def __init__(
-        self, run: RunFolder, weights: Path | None, source: Path | int, parent: QObject | None = None
-    ) -> None:
-        super().__init__(parent)
-        self._run_folder, self._weights, self._source = run, weights, source
-        self._allowed = threading.Semaphore(1)
-        self._playing = threading.Event()
-        self._playing.set()
-        self._steps = threading.Semaphore(0)
-        self._stop = threading.Event()
-
-    def run(self) -> None:
-        """The thread's work."""
-        try:
-            predictor = open_run_predictor(self._run_folder, self._weights)
-            with FrameSource(self._source) as source:
-                self.opened.emit(source.title, source.count)
-                # A file goes on as fast as it was filmed at most, a camera as fast as it gives frames.
-                pace = 0.0 if isinstance(self._source, int) else 1 / source.fps
-                due = 0.0
-                while self._may_go_on():
-                    self._stop.wait(max(0.0, due - time.monotonic()))
-                    due = time.monotonic() + pace
-                    frame = source.read()
-                    if frame is None:
-                        self.ended.emit(source.broke_off())
-                        return
-                    boxes = predictor.predict(frame, threshold=LOWEST_CONFIDENCE)
-                    self.shown.emit(source.position, to_qimage(frame), boxes)
-        except DataError as error:
-            self.ended.emit(str(error))
-
-    def was_shown(self) -> None:
-        """The window has shown the last frame."""
-        self._allowed.release()
-
-    def pause(self) -> None:
-        """Stay at this frame."""
-        self._playing.clear()
-
-    def play(self) -> None:
-        """Go on."""
-        self._playing.set()
-
-    @property
-    def is_playing(self) -> bool:
-        """Whether frames go on by themselves."""
-        return self._playing.is_set()
-
-    def step(self) -> None:
-        """One frame more, then stay."""
-        self.pause()
-        self._steps.release()
-
-    def end(self) -> None:
-        """End after the frame that is looked at."""
-        self._stop.set()
-        self._playing.set()
-        self._allowed.release()
-        self._steps.release()
-
-    def _may_go_on(self) -> bool:
-        self._allowed.acquire()
-        while not self._stop.is_set() and not self._playing.is_set():
-            if self._steps.acquire(timeout=0.05):
-                break
-        return not self._stop.is_set()
-
-
 class VideoTab(QWidget):
-    """Watches videos and cameras with the network of the chosen run."""
+    """Watches videos and cameras."""
 
-    def __init__(self, evaluated: Evaluated, parent: QWidget | None = None) -> None:
+    def __init__(self, used: NetworkUsed, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.evaluated = evaluated
+        self.used = used
         self.player: Player | None = None
-        self._source: Path | int | None = None
-        self._run_path: Path | None = None
+        self._source: Source | None = None
+        self._recording = False
         self._ending: list[Player] = []
         self._build()
         self.open.clicked.connect(self._ask)
-        self.camera.clicked.connect(lambda: self.watch(self.camera_number.value()))
+        self.camera.clicked.connect(self._watch_camera)
         self.play.clicked.connect(self._toggle)
         self.step.clicked.connect(self._step)
         self.threshold.valueChanged.connect(self._threshold_changed)
         self.save.button.clicked.connect(self._ask_target)
         self.save.succeeded.connect(self._saved)
         self.save.failed.connect(messages.error)
-        evaluated.changed.connect(self._run_changed)
-        self._run_changed()
+        self.record.clicked.connect(self._toggle_recording)
+        used.changed.connect(self._network_changed)
+        self._network_changed()
 
     def _build(self) -> None:
         self.open = QPushButton(tr("Open a video…"))
         self.camera = QPushButton(tr("Camera"))
-        self.camera_number = QSpinBox()
-        self.camera_number.setRange(0, 9)
-        self.camera_number.setToolTip(tr("Which camera; the first has the number 0"))
+        self.camera_number = QComboBox(editable=True)
+        for number, name in cameras() or [(0, "")]:
+            self.camera_number.addItem(f"{number}: {name}" if name else str(number))
+        self.camera_number.setMinimumContentsLength(9)
+        self.camera_number.setSizeAdjustPolicy(QComboBox.AdjustToMinimumContentsLengthWithIcon)
+        self.camera_number.setToolTip(
+            tr(
+                "Which camera: its number (the first has 0), or an address such as rtsp://name:password@10.0.0.7/"
+            )
+        )
+        self.camera_number.lineEdit().returnPressed.connect(self._watch_camera)
+        self.record = QPushButton(tr("Record"))
+        self.record.setToolTip(tr("Write what the camera shows, with the boxes, to a video"))
+        self.stop_button = QPushButton(tr("Close"))
+        self.stop_button.setToolTip(tr("Close the video, or give the camera back"))
+        self.stop_button.clicked.connect(self._close)
+        self.network = NetworkRow(self.used)
         self.play, self.step = QPushButton(tr("Pause")), QPushButton(tr("One frame"))
         self.play.setToolTip(tr("Go on or stay at this frame"))
         self.save = TaskRow(tr("Save with boxes…"))
         self.save.button.setToolTip(
             tr("The whole video as mp4 or avi, with what is above the threshold drawn")
         )
-        self.threshold = QSlider(Qt.Horizontal, minimum=1, maximum=99, value=25)
+        self.threshold = QSlider(Qt.Horizontal, minimum=round(100 * LEAST), maximum=99, value=25)
         self.threshold.setMaximumWidth(220)
         self.threshold_label = QLabel("25 %")
         self.place = QProgressBar()
@@ -181,9 +112,13 @@ class VideoTab(QWidget):
         self.said = ElidedLabel()
         self.view = FrameView()
         top, middle = QHBoxLayout(), QHBoxLayout()
-        for widget in (self.open, self.camera, self.camera_number, self.play, self.step):
+        for widget in (
+            *(self.open, self.camera, self.camera_number, self.play, self.step, self.record),
+            self.stop_button,
+        ):
             top.addWidget(widget)
-        top.addWidget(self.save, 1)
+        top.addWidget(self.save, 2)
+        top.addWidget(self.network, 1)
         for widget in (QLabel(tr("Confidence from")), self.threshold, self.threshold_label, self.place):
             middle.addWidget(widget)
         middle.addWidget(self.said, 1)
@@ -195,26 +130,76 @@ class VideoTab(QWidget):
 
     # Watching
 
-    def watch(self, source: Path | int) -> None:
-        """Watch a video file, or a camera by its number."""
-        run = self.evaluated.run
-        if run is None:
+    def watch(self, source: Source) -> None:
+        """Watch a video file, or a camera by its number or address."""
+        network = self.used.network
+        if network is None:
+            messages.info(tr("Choose a network first: the button “Network…”."))
             return
         self.stop_player()
         self._source = source
-        self.view.class_names = run.info.class_names
+        self.view.class_names = network.class_names
+        self.view.boxes = ()
         self.view.show_notice(tr("Opening…"))
-        player = Player(run, None, source, self)
+        player = Player(network, source, self)
         player.opened.connect(self._opened)
         player.shown.connect(lambda *what: self._show(player, *what))
         player.ended.connect(lambda problem: self._ended(player, problem))
+        player.recorded.connect(self._recorded)
+        player.drawn = Shown(self.threshold.value() / 100)
         self.player = player
         player.start()
+        self._enable()
+
+    def _watch_camera(self) -> None:
+        text = self.camera_number.currentText()
+        if text.strip():
+            self.watch(read_source(text))
+
+    def _close(self) -> None:
+        self.stop_player()
+        self._source = None
+        self.place.hide()
+        self.said.setText("")
+        self._network_changed()
+
+    def _toggle_recording(self) -> None:
+        if self.player is None or self._source is None:
+            return
+        if self._recording:
+            self._recording = False
+            self.player.record(None)
+        else:
+            proposed = Path.home() / f"{source_stem(self._source)}.mp4"
+            chosen, _ = QFileDialog.getSaveFileName(
+                self, tr("Save the video"), str(proposed), "mp4 (*.mp4);;avi (*.avi)"
+            )
+            if chosen and self.player is not None:
+                self.start_recording(Path(chosen))
+        self._enable()
+
+    def start_recording(self, target: Path) -> None:
+        """Write what is shown from now on to a video."""
+        if self.player is not None:
+            if target.suffix.lower() not in (".mp4", ".avi"):
+                target = target.with_name(f"{target.name}.mp4")
+            self._recording = True
+            self.player.record(target)
+            self._enable()
+
+    def _recorded(self, target: Path | None, problem: str) -> None:
+        self._recording = False
+        if problem:
+            messages.error(known(problem))
+        elif target is not None:
+            self.save.say(tr("Saved as {name}", name=target.name))
+            self.save.note.setToolTip(str(target))
         self._enable()
 
     def stop_player(self) -> None:
         """End what is watched."""
         player, self.player = self.player, None
+        self._recording = False
         if player is not None:
             self._ending.append(player)
             player.finished.connect(lambda: self._forget(player))
@@ -294,33 +279,43 @@ class VideoTab(QWidget):
     def _threshold_changed(self, value: int) -> None:
         self.threshold_label.setText(f"{value} %")
         self.view.threshold = value / 100
+        if self.player is not None:
+            self.player.drawn = Shown(value / 100)
         self.view.update()
         self._say_seen()
 
     def _say_seen(self) -> None:
         if self.view.has_picture:
-            self.said.setText(tr_n("{n} box", "{n} boxes", len(self.view.shown())))
+            text = tr_n("{n} box", "{n} boxes", len(self.view.shown()))
+            if self.player is not None and self.player.rate:
+                text += " · " + tr("{rate} pictures a second", rate=f"{self.player.rate:.1f}")
+            self.said.setText(text)
 
-    def _run_changed(self) -> None:
-        run = self.evaluated.run
-        path = run.path if run is not None else None
-        if path != self._run_path or path is None:
-            self.stop_player()
-            self._run_path = path
-            text = tr("Train a network on the Train page first.")
-            if run is not None:
-                text = tr("Open a video, or switch a camera on: the network looks at every frame.")
-            self.view.show_notice(text)
+    def _network_changed(self) -> None:
+        if self.player is not None and self._source is not None and self.used.network is not None:
+            self.watch(self._source)
+            return
+        self.stop_player()
+        text = tr("Train a network on the Train page first, or choose one from elsewhere (Network…).")
+        if self.used.network is not None:
+            text = tr("Open a video, or switch a camera on: the network looks at every frame.")
+        self.view.show_notice(text)
         self._enable()
 
     def _enable(self) -> None:
-        ready = self.evaluated.run is not None
+        ready = self.used.network is not None
         for widget in (self.open, self.camera, self.camera_number):
             widget.setEnabled(ready)
+        live = self._source is not None and not isinstance(self._source, Path)
         self.play.setEnabled(self._source is not None)
         self.step.setEnabled(self.player is not None)
+        self.stop_button.setEnabled(self.player is not None or self._source is not None)
+        self.record.setVisible(live)
+        self.record.setEnabled(self.player is not None)
+        self.record.setText(tr("Stop recording") if self._recording else tr("Record"))
         playing = self.player is not None and self.player.is_playing
         self.play.setText(tr("Pause") if playing else tr("Play"))
+        self.save.button.setVisible(not live and not self.save.is_running)
         self.save.button.setEnabled(ready and isinstance(self._source, Path))
 
     # Saving
@@ -337,8 +332,8 @@ class VideoTab(QWidget):
 
     def save_to(self, target: Path) -> None:
         """Save the whole video with its boxes drawn."""
-        run, path = self.evaluated.run, self._source
-        if run is None or not isinstance(path, Path):
+        network, path = self.used.network, self._source
+        if network is None or not isinstance(path, Path):
             return
         if target.suffix.lower() not in (".mp4", ".avi"):
             target = target.with_name(f"{target.name}.mp4")
@@ -348,13 +343,13 @@ class VideoTab(QWidget):
         threshold = self.threshold.value() / 100
 
         def work(tell: object) -> tuple[Path, str]:
-            engine = OpenCvEngine(open_run_predictor(run, threshold=threshold))
+            engine = open_engine(network.files(), threshold)
             with FrameSource(path) as source:
                 done = watch(
                     engine,
                     source,
                     target=target,
-                    colours=class_colours(run.info.class_names),
+                    colours=class_colours(network.class_names),
                     on_frame=lambda number, *_: tell(number + 1, max(source.count, number + 1)),
                 )
             return target, done.problem
