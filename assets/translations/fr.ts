@@ -797,7 +797,7 @@ Compté d’après la source de Darknet, non mesuré : laissez libre un cinqui�
     </message>
     <message>
         <source>Choose a network first: the button “Network…”.</source>
-        <translation>Choisissez d’abord un réseau : le bouton « Réseau… ».</translation>
+        <translation>Choisissez d’abord un réseau : le bouton « Réseau… ».</translation>
     </message>
     <message>
         <source>Choose anchors for this set</source>
