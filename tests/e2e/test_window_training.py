@@ -118,6 +118,8 @@ def test_from_labels_to_predictions(qtbot, window: MainWindow, demo: Path):
     predict = window.predict
     go_to(qtbot, window, predict)
     assert predict.weights.itemText(0).startswith("iteration 112")
+    assert predict.split.currentData() is Split.VAL  # test is looked at only where somebody asks for it
+    predict.split.setCurrentIndex(predict.split.findData(Split.TEST))
     with qtbot.waitSignal(predict.predict.ended, timeout=LONG):
         click(qtbot, predict.predict.button)
     assert predict.list.count() == 6

@@ -112,7 +112,10 @@ def test_from_a_mistake_to_the_labels_and_back(qtbot, window, run):
     window.show_page("predict")
     page = window.predict
     page.parts.setCurrentWidget(page.mistakes)
-    qtbot.waitUntil(lambda: bool(page.mistakes.model.rows), timeout=LONG)
+    qtbot.waitUntil(lambda: page.mistakes.split.count() == 2, timeout=LONG)
+    assert page.mistakes.split.currentText() == "on validation" and not page.mistakes.model.rows
+    page.mistakes.split.setCurrentText("on test")
+    assert page.mistakes.model.rows
     page.mistakes.table.setFocus()
     qtbot.keyClick(page.mistakes.table, Qt.Key_Return)
     assert window.page_name == "label" and window.label.key == "obj/test1"
@@ -211,11 +214,11 @@ def test_what_was_seen_stays_while_more_weights_are_saved(qtbot, window, run):
     page = window.predict
     with qtbot.waitSignal(page.predict.ended, timeout=LONG):
         qtbot.mouseClick(page.predict.button, Qt.LeftButton)
-    assert page.list.count() == 2
+    assert page.split.currentText() == "val pictures" and page.list.count() == 3
     samples.add_weights(run, "net_300.weights", 300)
     page.refresh()
     assert page.weights.count() == 3 and page.weights.currentText().startswith("iteration 200")
-    assert page.list.count() == 2
+    assert page.list.count() == 3
     (run.backup / "net_200.weights").unlink()
     page.refresh()
     assert page.weights.currentText().startswith("iteration 300") and page.list.count() == 0

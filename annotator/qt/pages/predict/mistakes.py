@@ -249,7 +249,8 @@ class MistakesTab(QWidget):
         results = self.evaluated.results
         self._cell, self._cell_text = None, ""
         self.crops.forget()
-        chosen, name = self.split.currentData(), self.name.currentData()
+        # Mistakes on validation first: labels that are mended for test make its number too good.
+        chosen, name = self.split.currentData() or Split.VAL, self.name.currentData()
         for box in (self.split, self.name):
             box.blockSignals(True)
             box.clear()

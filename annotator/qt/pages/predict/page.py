@@ -106,7 +106,8 @@ class PredictPage(PlainPage):
         self.weights = QComboBox()
         self.weights.setSizeAdjustPolicy(QComboBox.AdjustToContents)
         self.split = QComboBox()
-        for split in (Split.TEST, Split.VAL, Split.TRAIN):
+        # What is looked at is worked on: were it test, its number would soon be no number for new pictures.
+        for split in (Split.VAL, Split.TRAIN, Split.TEST):
             self.split.addItem(tr("{split} pictures", split=split), split)
         self.predict = TaskRow(tr("Predict"))
         top = QHBoxLayout()

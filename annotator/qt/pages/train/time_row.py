@@ -37,7 +37,6 @@ class TimeRow(QWidget):
         super().__init__(parent)
         self.pace: Pace | None = None
         self.text = QLabel()
-        self.text.setWordWrap(True)
         self.fit = QPushButton(tr("Fit into a night"))
         self.fit.setToolTip(
             tr("Fills in a smaller network, size, batch and length, so that it ends in about 8 hours here")
@@ -49,8 +48,9 @@ class TimeRow(QWidget):
         self._cfg: Cfg | None = None
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.text, 1)
+        row.addWidget(self.text)
         row.addWidget(self.fit)
+        row.addStretch(1)
         self.hide()
 
     def measure(self, darknet: Darknet | None, work: WorkFolder | None) -> None:
