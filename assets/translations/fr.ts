@@ -1289,7 +1289,7 @@ Compté d’après la source de Darknet, non mesuré : laissez libre un cinqui�
     </message>
     <message>
         <source>Drop pictures or a folder here: the network looks at them.</source>
-        <translation>Déposez ici des images ou un dossier : le réseau les regarde.</translation>
+        <translation>Déposez ici des images ou un dossier : le réseau les regarde.</translation>
     </message>
     <message>
         <source>Duplicate boxes</source>
@@ -2966,7 +2966,7 @@ collées</translation>
     </message>
     <message>
         <source>Pictures with boxes, CSV, COCO, YOLO: of what is shown</source>
-        <translation>Images avec boîtes, CSV, COCO, YOLO : de ce qui est montré</translation>
+        <translation>Images avec boîtes, CSV, COCO, YOLO : de ce qui est montré</translation>
     </message>
     <message>
         <source>Pictures with each class</source>
@@ -3677,7 +3677,7 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     </message>
     <message>
         <source>Tables: predictions.csv and predictions.json</source>
-        <translation>Tableaux : predictions.csv et predictions.json</translation>
+        <translation>Tableaux : predictions.csv et predictions.json</translation>
     </message>
     <message>
         <source>Take a network of ours</source>
@@ -4529,7 +4529,7 @@ Mesurer aussi {chosen} sur le test ?</translation>
     </message>
     <message>
         <source>Which camera: its number (the first has 0), or an address such as rtsp://name:password@10.0.0.7/</source>
-        <translation>Quelle caméra : son numéro (la première a le 0), ou une adresse comme rtsp://nom:motdepasse@10.0.0.7/</translation>
+        <translation>Quelle caméra : son numéro (la première a le 0), ou une adresse comme rtsp://nom:motdepasse@10.0.0.7/</translation>
     </message>
     <message>
         <source>Which of two boxes over one another stays</source>
@@ -4549,7 +4549,7 @@ Mesurer aussi {chosen} sur le test ?</translation>
     </message>
     <message>
         <source>Who looks: OpenCV in this program (faster on a processor), or Darknet itself; same boxes</source>
-        <translation>Qui regarde : OpenCV dans ce programme (plus rapide sur un processeur), ou Darknet lui-même ; mêmes boîtes</translation>
+        <translation>Qui regarde : OpenCV dans ce programme (plus rapide sur un processeur), ou Darknet lui-même ; mêmes boîtes</translation>
     </message>
     <message>
         <source>Width and height exchanged</source>
@@ -5490,7 +5490,7 @@ le plan</translation>
     </message>
     <message>
         <source>none: train one on the Train page, or choose files</source>
-        <translation>aucun : entraînez-en un sur la page Entraîner, ou choisissez des fichiers</translation>
+        <translation>aucun : entraînez-en un sur la page Entraîner, ou choisissez des fichiers</translation>
     </message>
     <message>
         <source>not even the smallest training ends in a night on this computer.</source>
@@ -6140,7 +6140,7 @@ le plan</translation>
     </message>
     <message>
         <source>{boxes} on {pictures}: what is shown now, with a confidence from {percent} % on.</source>
-        <translation>{boxes} sur {pictures} : ce qui est montré maintenant, à partir d’une confiance de {percent} %.</translation>
+        <translation>{boxes} sur {pictures} : ce qui est montré maintenant, à partir d’une confiance de {percent} %.</translation>
     </message>
     <message>
         <source>{copies} beside {pictures}: train.txt lists {total} now.</source>
