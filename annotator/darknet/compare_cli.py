@@ -132,7 +132,7 @@ def _compare(args: argparse.Namespace) -> int:
 def _speed(args: argparse.Namespace) -> int:
     from annotator.darknet.dialect import require_darknet
     from annotator.darknet.runs import RunFolder
-    from annotator.darknet.speed import measure_darknet, measure_opencv
+    from annotator.darknet.speed import keep_speed, measure_darknet, measure_opencv
 
     if args.warm_up < 0:
         raise UsageError("--warm-up must not be negative.")
@@ -146,7 +146,10 @@ def _speed(args: argparse.Namespace) -> int:
             found.append(measure_opencv(run, args.weights, **how, on_progress=bar))
     if darknet is not None:
         say(f"{darknet.title} looks at {counted(args.pictures, 'picture')} …")
-        found.append(measure_darknet(run, darknet, args.weights, **how))
+        with Bar("Darknet") as bar:
+            found.append(measure_darknet(run, darknet, args.weights, **how, on_progress=bar))
+    for speed in found:
+        keep_speed(run, speed, args.weights)
     if args.json:
         print_json([one.as_dict() for one in found])
         return 0

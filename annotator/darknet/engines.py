@@ -26,7 +26,8 @@ CHUNK_PICTURES, CHUNK_BYTES = 48, 200_000_000
 """So much is handed to a Darknet at once: it reads its weights anew for each chunk."""
 _LOWEST = 0.005
 """pjreddie's Darknet tells of nothing below when it writes results to files."""
-_PROMPT = b"Enter Image Path: "
+PROMPT = b"Enter Image Path: "
+"""What all Darknets ask with."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import os
+import json
 import platform
 import re
 import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from annotator.darknet.asking import ask, last_words
 from annotator.darknet.dialect import Darknet
+from annotator.darknet.engines import PROMPT, write_question
 from annotator.darknet.evaluation import default_weights
-from annotator.darknet.launcher import darknet_environment
 from annotator.darknet.parser import plain_text
 from annotator.darknet.predictor import open_run_predictor
-from annotator.darknet.runs import RunFolder
+from annotator.darknet.runs import RunFolder, now
 from converters.errors import DataError, ImageError, UsageError
+from converters.files import write_atomic
 from converters.images import load_rgb
 from converters.model import Split
 
@@ -29,6 +31,8 @@ PICTURES, WARM_UP = 100, 10
 KEPT_BYTES = 256_000_000
 """Decoded pictures that are held ready, so that reading them is not measured; they are taken in turn."""
 _PREDICTED = re.compile(r"Predicted in ([\d.]+) (milli-)?seconds")
+_KEPT = 200
+_NEEDED = frozenset({"engine", "device", "width", "height", "mean_ms", "median_ms", "p95_ms", "fps"})
 
 ProgressCallback = Callable[[int, int], None]
 """Called with (pictures done, pictures in all). It may raise to cancel."""
@@ -141,51 +145,99 @@ def measure_darknet(
     *,
     pictures: int = PICTURES,
     warm_up: int = WARM_UP,
-    timeout: float = 1800.0,
+    on_progress: ProgressCallback | None = None,
 ) -> Speed:
     """Let Darknet look at pictures one after another and read the times it prints.
 
+    hank-ai's prints none: its time is that from one question for a picture to the next, which holds reading
+    the picture and drawing it as well.
+
     Raises:
-        FormatError: There are no weights.
-        UsageError: Darknet cannot be started, takes too long, or prints no time.
+        FormatError: There are no weights, or this Darknet would run the network wrong.
+        UsageError: Darknet cannot be started, hangs, or prints no time.
         DataError: There is no picture.
     """
-    if darknet.dialect == "hank":
-        raise UsageError(
-            f"{darknet.title} prints no times when it looks at pictures.",
-            path=darknet.path,
-            code="no-times",
-            hint="Measure with OpenCV, or with AlexeyAB's Darknet.",
-        )
+    from annotator.darknet.own_cfg import check_known
+
     chosen = (weights or default_weights(run)).resolve()
     paths = [str(path.resolve()) for path in pictures_of(run) if "\n" not in str(path)]
     if not paths:
         raise _no_pictures(run)
-    wanted = [paths[index % len(paths)] for index in range(warm_up + pictures)]
+    net = run.read_cfg().with_net(batch=1, subdivisions=1)
+    check_known(net, darknet, run.cfg)
+    total = warm_up + pictures
+    wanted = [paths[index % len(paths)] for index in range(total)]
+    heard = _Prompts(total, on_progress)
     with tempfile.TemporaryDirectory(prefix="darknet-") as name:
         folder = Path(name)
-        net = run.read_cfg().with_net(batch=1, subdivisions=1)
-        (folder / "net.cfg").write_text(net.render(), encoding="utf-8")
-        (folder / "obj.names").write_text(
-            "".join(f"{one}\n" for one in run.info.class_names), encoding="utf-8"
-        )
-        (folder / "obj.data").write_text(f"classes = {len(run.info.class_names)}\nnames = obj.names\n")
+        write_question(folder, net.render(), len(run.info.class_names))
         command = [str(darknet.path), "detector", "test", "obj.data", "net.cfg", str(chosen)]
         command += ["-out", "seen"] if darknet.dialect == "pjreddie" else ["-dont_show"]
         text = "".join(f"{path}\n" for path in wanted)
-        output = _run(command, text, folder, timeout)
-    times = read_times(output)[warm_up:]
+        _, output = ask(command, text, folder, tick=heard.tick, on_output=heard.hear)
+    printed = darknet.dialect != "hank"
+    times = (read_times(output) if printed else heard.between())[warm_up:]
     if not times:
         raise UsageError(
             f"{darknet.title} printed no time for a picture.",
             path=darknet.path,
             code="no-times",
-            hint="The last that it printed: " + " / ".join(output.strip().splitlines()[-3:])[-300:],
+            hint=f"The last that it printed: {last_words(output)}",
         )
     device = graphics_card() if darknet.gpu else processor_name()
     width, height = net.net.get_int("width"), net.net.get_int("height")
-    return Speed(
-        darknet.title, device, "the network alone, as Darknet prints it", width, height, tuple(times)
+    what = "the network alone, as Darknet prints it" if printed else "reading, network and drawing"
+    return Speed(darknet.title, device, what, width, height, tuple(times))
+
+
+class _Prompts:
+    """When a Darknet asked for the next picture."""
+
+    def __init__(self, total: int, on_progress: ProgressCallback | None) -> None:
+        self._total, self._on_progress = total, on_progress
+        self._tail = b""
+        self._at: list[float] = []
+
+    def hear(self, piece: bytes) -> None:
+        """Output as it comes."""
+        text = self._tail + piece
+        self._at += [time.perf_counter()] * text.count(PROMPT)
+        # The last letters may be the beginning of a question.
+        self._tail = text[text.rfind(PROMPT) + len(PROMPT) :] if PROMPT in text else text
+        self._tail = self._tail[1 - len(PROMPT) :]
+
+    def tick(self) -> None:
+        """Tell how far it is; that may raise."""
+        if self._on_progress is not None:
+            self._on_progress(min(max(0, len(self._at) - 1), self._total), self._total)
+
+    def between(self) -> list[float]:
+        """Milliseconds from each question to the next."""
+        return [1000 * (after - before) for before, after in zip(self._at, self._at[1:], strict=False)]
+
+
+def keep_speed(run: RunFolder, speed: Speed, weights: Path | None = None) -> None:
+    """Add a measurement to ``speed.json`` in the run's folder.
+
+    Raises:
+        WriteError: It cannot be written.
+    """
+    name = (weights or default_weights(run)).name
+    entry = speed.as_dict() | {"weights": name, "measured": now()}
+    kept = [*stored_speeds(run), entry][-_KEPT:]
+    write_atomic(run.path / "speed.json", json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
+
+
+def stored_speeds(run: RunFolder) -> list[dict[str, Any]]:
+    """The measurements of a run, as :meth:`Speed.as_dict` gives them, with weights and time; oldest first."""
+    try:
+        found = json.loads((run.path / "speed.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []  # they can be measured again
+    return (
+        [one for one in found if isinstance(one, dict) and one.keys() >= _NEEDED]
+        if isinstance(found, list)
+        else []
     )
 
 
@@ -226,31 +278,6 @@ def graphics_card() -> str:
         if done.stdout.strip():
             return done.stdout.strip().splitlines()[0]
     return "a graphics card"
-
-
-def _run(command: Sequence[str], text: str, folder: Path, timeout: float) -> str:
-    try:
-        done = subprocess.run(
-            command,
-            input=text.encode(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            cwd=folder,
-            env=darknet_environment() | {"QT_QPA_PLATFORM": "offscreen"},
-            timeout=timeout,
-            check=False,
-            start_new_session=True,
-        )
-    except OSError as error:
-        reason = error.strerror or os.strerror(error.errno or 0)
-        raise UsageError(f"cannot be started: {reason}.", path=command[0]) from error
-    except subprocess.TimeoutExpired as error:
-        raise UsageError(
-            f"Darknet took longer than {timeout / 60:.0f} minutes.",
-            path=command[0],
-            hint="Measure fewer pictures (--pictures).",
-        ) from error
-    return done.stdout.decode("utf-8", "replace")
 
 
 def _no_pictures(run: RunFolder) -> DataError:

@@ -4256,8 +4256,8 @@ Mesurer aussi {chosen} sur le test ?</translation>
         <translation>Miniatures dans la liste</translation>
     </message>
     <message>
-        <source>Time this network on 100 pictures, one at a time, in OpenCV</source>
-        <translation>Chronométrer ce réseau sur 100 images, une à la fois, dans OpenCV</translation>
+        <source>Time this network on 100 pictures, one at a time, in OpenCV and in Darknet</source>
+        <translation>Chronométrer ce réseau sur 100 images, une à la fois, dans OpenCV et dans Darknet</translation>
     </message>
     <message>
         <source>Tiny box</source>
@@ -6230,6 +6230,10 @@ le plan</translation>
         <translation>{done} sur {total} vérifiées</translation>
     </message>
     <message>
+        <source>{engine}: {ms} ms a picture (median {median}, 95 % within {p95}), {fps} a second, on {device}</source>
+        <translation>{engine} : {ms} ms par image (médiane {median}, 95 % en {p95} au plus), {fps} par seconde, sur {device}</translation>
+    </message>
+    <message>
         <source>{findings} selected.</source>
         <translation>{findings} sélectionnées.</translation>
     </message>
@@ -6316,10 +6320,6 @@ le plan</translation>
     <message>
         <source>{more} and {fewer}: more or fewer predictions</source>
         <translation>{more} et {fewer} : plus ou moins de prédictions</translation>
-    </message>
-    <message>
-        <source>{ms} ms a picture (median {median}, 95 % within {p95}): {fps} a second</source>
-        <translation>{ms} ms par image (médiane {median}, 95 % sous {p95}) : {fps} par seconde</translation>
     </message>
     <message>
         <source>{names} differ only in case, blanks or hyphens: merge them?</source>

@@ -17,7 +17,14 @@ from annotator.darknet.data_record import DataRecord, read_record, record_of, re
 from annotator.darknet.dialect import Darknet, recognise
 from annotator.darknet.evaluate import evaluate_run
 from annotator.darknet.runs import RunFolder
-from annotator.darknet.speed import Speed, measure_darknet, measure_opencv, read_times
+from annotator.darknet.speed import (
+    Speed,
+    keep_speed,
+    measure_darknet,
+    measure_opencv,
+    read_times,
+    stored_speeds,
+)
 from converters.errors import DataError
 from converters.model import Split
 from converters.work import SplitRow, WorkFolder, write_lists, write_split
@@ -163,5 +170,13 @@ def test_speed_of_a_run(runs: tuple[RunFolder, RunFolder], capsys: pytest.Captur
 def test_speed_of_a_real_darknet(runs: tuple[RunFolder, RunFolder]) -> None:
     darknet = recognise(Path(shutil.which("darknet") or ""))
     assert darknet is not None
-    speed = measure_darknet(runs[0], darknet, pictures=3, warm_up=1)
-    assert len(speed.milliseconds) == 3
+    told: list[tuple[int, int]] = []
+    speed = measure_darknet(
+        runs[0], darknet, pictures=3, warm_up=1, on_progress=lambda *done: told.append(done)
+    )
+    assert len(speed.milliseconds) == 3 and told[-1][1] == 4
+    keep_speed(runs[0], speed)
+    keep_speed(runs[0], speed)
+    assert [one["pictures"] for one in stored_speeds(runs[0])] == [3, 3]
+    (runs[0].path / "speed.json").write_text("broken")
+    assert stored_speeds(runs[0]) == []

@@ -20,12 +20,13 @@ from annotator.darknet.curves import Curve
 from annotator.darknet.evaluation import EvaluationFolder, Measured
 from annotator.darknet.evaluation_notes import measured_on_test
 from annotator.darknet.runs import RunFolder
-from annotator.darknet.speed import Speed, measure_opencv
+from annotator.darknet.speed import stored_speeds
 from annotator.qt.charts import Pair
 from annotator.qt.pages.page import TaskRow
 from annotator.qt.pages.predict.charts import CurveChart, ReliabilityChart, SizeChart, reliability_text
 from annotator.qt.pages.predict.counting import CountPanel, may_measure_test_again
 from annotator.qt.pages.predict.evaluated import Evaluated, Results, measure
+from annotator.qt.pages.predict.speeds import measure_speeds, speed_text
 from annotator.qt.pages.predict.tables import ClassTable, ConfusionTable, StudyTable
 from annotator.qt.said_below import known
 from annotator.qt.translation import tr, tr_n
@@ -76,7 +77,9 @@ class NumbersTab(QWidget):
         self.report = QPushButton(tr("Open the report"))
         self.report.setToolTip(tr("The same as one HTML file, to keep or to send"))
         self.speed = TaskRow(tr("Measure the speed"))
-        self.speed.button.setToolTip(tr("Time this network on 100 pictures, one at a time, in OpenCV"))
+        self.speed.button.setToolTip(
+            tr("Time this network on 100 pictures, one at a time, in OpenCV and in Darknet")
+        )
         top = QHBoxLayout()
         top.addWidget(self.evaluate, 1)
         top.addWidget(self.speed, 1)
@@ -166,18 +169,26 @@ class NumbersTab(QWidget):
         """Time the network of the chosen run."""
         run = self.evaluated.run
         if run is not None:
-            self.speed.run(lambda tell: measure_opencv(run, on_progress=tell), tr("%v of %m pictures"))
+            self.speed.run(lambda tell: measure_speeds(run, tell, self.speed.stage))
 
-    def _timed(self, speed: Speed) -> None:
-        text = tr(
-            "{ms} ms a picture (median {median}, 95 % within {p95}): {fps} a second",
-            ms=f"{speed.mean:.1f}",
-            median=f"{speed.median:.1f}",
-            p95=f"{speed.p95:.1f}",
-            fps=f"{speed.fps:.1f}",
+    def _timed(self, problem: str) -> None:
+        self._say_speed()
+        if problem:
+            messages.info(known(problem))
+
+    def _say_speed(self) -> None:
+        """The newest measurement of each engine, and all of them as a tooltip."""
+        run = self.evaluated.run
+        kept = stored_speeds(run) if run is not None else []
+        newest = {one["engine"].partition(" ")[0]: one for one in kept}
+        self.speed.say("\n".join(speed_text(one) for one in newest.values()))
+        self.speed.note.setToolTip(
+            "\n".join(
+                f"{one.get('measured', '')[:16]} {one['engine']}, {one['device']}, "
+                f"{one['width']}×{one['height']}, batch 1, {one.get('weights', '')}: {one['mean_ms']:.1f} ms"
+                for one in kept[-12:]
+            )
         )
-        self.speed.say(text)
-        self.speed.note.setToolTip(f"{speed.engine}, {speed.device}, {speed.width}×{speed.height}, batch 1")
 
     def _open_report(self) -> None:
         run = self.evaluated.run
@@ -211,7 +222,7 @@ class NumbersTab(QWidget):
             task.button.setEnabled(run is not None)
         if run is not self._timed_run:
             self._timed_run = run
-            self.speed.say("")
+            self._say_speed()
         self.area.setVisible(results is not None)
         self.report.setEnabled(run is not None and EvaluationFolder.of(run).report.is_file())
         if results is None:
