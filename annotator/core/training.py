@@ -293,7 +293,10 @@ class TrainingModel:
         each = self.seconds_each()
         if each is None or not self.max_batches:
             return None
-        return max(self.max_batches - self.iteration, 0) * each
+        # On several GPUs a line is printed for each round, which counts as so many iterations.
+        recent = self.iterations[max(self._since, len(self.iterations) - 1 - _RECENT) :]
+        step = (recent[-1] - recent[0]) / (len(recent) - 1) if len(recent) > 1 else 1.0
+        return max(self.max_batches - self.iteration, 0) / max(step, 1.0) * each
 
     def images_per_second(self) -> float | None:
         """Pictures trained on a second, as :meth:`seconds_each`; None where that cannot be told."""

@@ -19,6 +19,7 @@ from annotator.darknet.desktop import is_looked_at, notify
 from annotator.darknet.dialect import Darknet, recognise, require_darknet
 from annotator.darknet.event_log import start_detached
 from annotator.darknet.events import Finished, RunStarted
+from annotator.darknet.gpu import Gpu, choose_gpus, read_gpus
 from annotator.darknet.network_cli import add_network_options, add_networks
 from annotator.darknet.networks import NETWORKS, STUDY_BATCH
 from annotator.darknet.outcome import Outcome
@@ -177,6 +178,9 @@ def _add_resume(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _add_training_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--darknet", metavar="PATH", help="the Darknet to use (default: $DARKNET, then PATH)")
+    parser.add_argument(
+        "--gpu", metavar="N[,M]", help="train on these GPUs of nvidia-smi's list (default: Darknet's first)"
+    )
     parser.add_argument("--threads", type=_positive, help="OpenMP threads (default: half of the processors)")
     parser.add_argument("--no-map", action="store_true", help="do not let Darknet measure mAP while training")
     parser.add_argument(
@@ -236,6 +240,7 @@ def _steps(text: str) -> tuple[int, ...]:
 def _run(args: argparse.Namespace) -> int:
     work = open_work(args.work)
     darknet = require_darknet(args.darknet)
+    _gpus(args, darknet)  # one that is not there is said before anything is made
     plan = plan_run(args, work, darknet)
     if _refused(plan.check(before_start())):
         return ExitStatus.FINDINGS
@@ -361,6 +366,7 @@ def _train(args: argparse.Namespace, run: RunFolder, darknet: Darknet, start: St
         start,
         with_map=not args.no_map,
         threads=args.threads,
+        gpus=_gpus(args, darknet),
         stop_fd=_STDIN if args.stop_on_eof else None,
         early_stop=args.early_stop,
         owner=os.getpid(),
@@ -379,11 +385,21 @@ def _train(args: argparse.Namespace, run: RunFolder, darknet: Darknet, start: St
     return ExitStatus.OK if outcome.good else how_it_went(outcome.status)
 
 
+def _gpus(args: argparse.Namespace, darknet: Darknet) -> tuple[Gpu, ...]:
+    """The GPUs that were asked for."""
+    if args.gpu is None:
+        return ()
+    if darknet.gpu is False:
+        raise UsageError("this Darknet is built for the CPU: --gpu says nothing to it.", path=darknet.path)
+    return choose_gpus(args.gpu, read_gpus(with_cuda=False))
+
+
 def _detach(args: argparse.Namespace, run: RunFolder, darknet: Darknet) -> int:
     """Start the training in a process of its own, which goes on when this one and its terminal are gone."""
     command = [sys.executable, "-m", "annotator.darknet.cli", "resume", str(run.path.absolute()), "--checked"]
     command += ["--darknet", str(darknet.path), "--early-stop", str(args.early_stop), "--events"]
     command += ["--threads", str(args.threads)] if args.threads else []
+    command += ["--gpu", args.gpu] if args.gpu else []
     command += ["--no-map"] if args.no_map else []
     command += ["--no-measure"] if args.no_measure else []
     if getattr(args, "resume_to", None):

@@ -20,6 +20,7 @@ from typing import IO
 from annotator.darknet.dialect import Darknet
 from annotator.darknet.events import Continued, Finished, Paused
 from annotator.darknet.following import Follower, OnEvent, Stream
+from annotator.darknet.gpu import Gpu
 from annotator.darknet.outcome import Outcome, final_weights, judge, mark_of
 from annotator.darknet.parser import OutputParser
 from annotator.darknet.runs import RunFolder
@@ -44,6 +45,7 @@ def train_command(
     weights: Path | None = None,
     clear: bool = False,
     with_map: bool = True,
+    gpus: int = 0,
 ) -> list[str]:
     """The command line of a training, to be run in the run folder.
 
@@ -53,6 +55,7 @@ def train_command(
         weights: Where to start from; those in the run folder are named relative to it.
         clear: Count iterations from 0 although the weights have seen pictures.
         with_map: Measure mAP on the validation pictures now and then, where there are any.
+        gpus: On how many GPUs, of those that its environment shows it; 0: on its first.
     """
     command = [str(darknet.path), "detector", "train", run.data.name, run.cfg.name]
     if weights is not None:
@@ -67,6 +70,8 @@ def train_command(
             command.append("-map")
     if clear and weights is not None:
         command.append("-clear")
+    if gpus > 1:  # all three take this flag and its value away before they look at the others
+        command += ["-gpus", ",".join(map(str, range(gpus)))]
     return command
 
 
@@ -75,13 +80,26 @@ def default_threads() -> int:
     return max(1, (os.cpu_count() or 1) // 2)
 
 
-def darknet_environment(threads: int | None = None) -> dict[str, str]:
-    """The environment of a Darknet process: no display, plain numbers, a set number of threads."""
-    return os.environ | {
-        "OMP_NUM_THREADS": str(threads or default_threads()),
-        "QT_QPA_PLATFORM": "offscreen",
-        "LC_ALL": "C",
-    }
+def darknet_environment(threads: int | None = None, gpus: Sequence[Gpu] = ()) -> dict[str, str]:
+    """The environment of a Darknet process: no display, plain numbers, a set number of threads.
+
+    Args:
+        threads: OpenMP threads; default half of the processors.
+        gpus: The only ones it may see, named so that no other way of counting them matters; none: all.
+    """
+    chosen = {}
+    if gpus:
+        names = ",".join(gpu.uuid or str(gpu.index) for gpu in gpus)
+        chosen = {"CUDA_VISIBLE_DEVICES": names, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    return (
+        os.environ
+        | chosen
+        | {
+            "OMP_NUM_THREADS": str(threads or default_threads()),
+            "QT_QPA_PLATFORM": "offscreen",
+            "LC_ALL": "C",
+        }
+    )
 
 
 class Training:
@@ -99,6 +117,7 @@ class Training:
         max_log_bytes: Where darknet.log ends, whatever Darknet still prints.
         exit_seconds: How long Darknet may stay after it has saved its last weights or has crashed.
         owner: The process that listens to signals for this training (see annotator.darknet.control).
+        gpus: Where it trains; none: Darknet takes its first.
     """
 
     def __init__(
@@ -115,12 +134,16 @@ class Training:
         max_log_bytes: int = MAX_LOG_BYTES,
         exit_seconds: float = EXIT_SECONDS,
         owner: int | None = None,
+        gpus: Sequence[Gpu] = (),
     ) -> None:
         self.run_folder = run
         self.darknet = darknet
-        self.command = train_command(run, darknet, weights=weights, clear=clear, with_map=with_map)
+        self.command = train_command(
+            run, darknet, weights=weights, clear=clear, with_map=with_map, gpus=len(gpus)
+        )
         self._from_iteration = from_iteration
         self._threads = threads
+        self._gpus = tuple(gpus)
         self._stop_fd = stop_fd
         self._max_log_bytes = max_log_bytes
         self._exit_seconds = exit_seconds
@@ -205,7 +228,7 @@ class Training:
                 stdout=theirs if on_terminal else subprocess.PIPE,
                 stderr=theirs if on_terminal else subprocess.PIPE,
                 cwd=self.run_folder.path,
-                env=darknet_environment(self._threads),
+                env=darknet_environment(self._threads, self._gpus),
                 start_new_session=True,
                 pass_fds=(lock,),
             )

@@ -83,6 +83,7 @@ def _add(args: argparse.Namespace, refused: Callable[[Report], bool]) -> int:
         run, darknet = plan.create(), str(found.path)
     options = ["--darknet", darknet, "--early-stop", str(args.early_stop)]
     options += ["--threads", str(args.threads)] if args.threads else []
+    options += ["--gpu", args.gpu] if args.gpu else []
     options += ["--no-map"] if args.no_map else []
     options += ["--no-measure"] if args.no_measure else []
     queue = TrainingQueue(work)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from annotator.darknet.early_stop import EarlyStop
 from annotator.darknet.event_log import EventLog, read_events
 from annotator.darknet.events import Continued, Event, Finished, Paused, Problem, WeightsSaved
 from annotator.darknet.following import OnEvent
+from annotator.darknet.gpu import Gpu
 from annotator.darknet.launcher import Training, default_threads
 from annotator.darknet.outcome import Outcome
 from annotator.darknet.runs import RunFolder, SavedWeights
@@ -52,6 +53,7 @@ class Trainer:
         stop_fd: Stop when this descriptor is closed at its other end.
         early_stop: After how many checkpoints below the best mAP to end (see :class:`EarlyStop`); 0: never.
         owner: The process that listens to signals for this training, None where nobody does.
+        gpus: Where it trains; none: Darknet takes its first.
         measure: Measure saved weights on validation meanwhile
             (:mod:`annotator.darknet.checkpoint_watch`); early stops then go by that.
     """
@@ -68,12 +70,14 @@ class Trainer:
         early_stop: int = 0,
         owner: int | None = None,
         measure: bool = False,
+        gpus: Sequence[Gpu] = (),
     ) -> None:
         self._run = run
         self._darknet = darknet
         self._start = start
         self._with_map = with_map
         self._threads = threads
+        self._gpus = tuple(gpus)
         self._stop_fd = stop_fd
         self._owner = owner
         self._rule = EarlyStop(early_stop, ours=measure) if early_stop else None
@@ -162,6 +166,7 @@ class Trainer:
             from_iteration=self._start.iteration,
             with_map=self._with_map,
             threads=self._threads,
+            gpus=self._gpus,
             stop_fd=self._stop_fd,
             owner=self._owner,
         )

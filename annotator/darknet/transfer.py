@@ -1,8 +1,9 @@
 """Weights of one network as a start for another: what both have is kept, the rest begins at random.
 
-No Darknet does this: AlexeyAB's pours numbers of other layers in without a word, hank-ai's ends where a file
-is shorter than the network (so also with the published ``….conv.137``). So a new file is written, as long as
-the network, which all of them read:
+No Darknet does this: AlexeyAB's pours numbers of other layers in without a word; hank-ai's ends where a file
+is shorter than the network, and takes no notice of one whose name does not end in .weights (the published
+``….conv.137`` is both: it trains from random weights then). So a new file is written, as long as the network,
+which all of them read:
 
 * layers that are the same, from the first one on, keep their numbers;
 * of a head (the convolution before a detection layer) the rows of a class that both know are kept, found by

@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 
 import pytest
-from darknet_support import write_program
+from darknet_support import make_work, write_program
 
+from annotator.core.training import TrainingModel
 from annotator.darknet import answers, gpu
 from annotator.darknet.answers import ask
+from annotator.darknet.cli import main
 from annotator.darknet.dialect import find_darknet, recognise
 from annotator.darknet.gpu import choose_gpus, read_gpus, read_nvcc
+from annotator.darknet.launcher import darknet_environment
 from converters.errors import UsageError
 
 TWO = (
@@ -201,3 +204,37 @@ def test_hank_s_for_amd(tmp_path):
     assert (found.dialect, found.gpu, found.rocm, found.gpu_error) == ("hank", True, True, "")
     said = said.replace("=> 0: Radeon RX 7900 XTX, 24.0 GiB", "AMD GPU not detected!")
     assert recognise(write_program(tmp_path / "darknet", f"print({said!r})\n")).gpu_error
+
+
+# ---- the GPUs that are chosen -----------------------------------------------------------------------
+
+
+def test_chosen_gpus_are_all_that_darknet_sees(smi):
+    smi(TWO)
+    state = read_gpus()
+    assert "CUDA_VISIBLE_DEVICES" not in darknet_environment(1)
+    second = darknet_environment(1, choose_gpus("1", state))
+    assert (second["CUDA_VISIBLE_DEVICES"], second["CUDA_DEVICE_ORDER"]) == ("GPU-bbbb-2", "PCI_BUS_ID")
+    both = darknet_environment(1, choose_gpus("1,0", state))
+    assert both["CUDA_VISIBLE_DEVICES"] == "GPU-bbbb-2,GPU-aaaa-1"
+
+
+def test_a_gpu_that_is_not_there_is_said_before_anything_is_made(smi, tmp_path, capsys):
+    smi(TWO)
+    work = make_work(tmp_path / "work")
+    said = " CUDA-version: 11080 (12040), cuDNN: 8.6.0, GPU count: 2  \n OpenCV version: 4.6.0\n"
+    darknet = write_program(tmp_path / "darknet", f"print({said!r})\n")
+    arguments = ["run", str(work.root), "--network", "yolov3-tiny", "--darknet", str(darknet)]
+    assert main([*arguments, "--gpu", "7"]) == 2
+    assert "there is no GPU 7 here" in capsys.readouterr().err
+    assert not list(work.runs.glob("2*"))
+
+
+def test_time_left_on_several_gpus():
+    # network_kernels.cu: train_networks adds (GPUs - 1) to each iteration.
+    model = TrainingModel(max_batches=100)
+    for number in (2, 4, 6):
+        model.take(
+            {"event": "iteration", "iteration": number, "loss": 1, "avg_loss": 1, "rate": 0.1, "seconds": 3}
+        )
+    assert model.seconds_left() == (100 - 6) / 2 * 3

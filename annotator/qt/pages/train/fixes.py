@@ -38,7 +38,8 @@ def mend(page: TrainPage, finding: CheckFinding) -> None:
         case "show-picture":
             _show(page, finding)
         case "choose-weights":
-            setup.weights.use_none()
+            if finding.is_error:
+                setup.weights.use_none()
             setup.drawers.open(setup.weights)
         case "raise-max-batches":
             setup.basic.max_batches.setValue(setup.basic.max_batches.value() * 3 // 2)
