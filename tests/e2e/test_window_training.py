@@ -144,10 +144,12 @@ def test_a_picture_that_vanished_is_said_before_the_hours_are_spent(qtbot, windo
     train = window.train
     go_to(qtbot, window, train)
     check = train.setup.check
-    qtbot.waitUntil(lambda: check.result is not None, timeout=LONG)
+    # It tells what it knows while it looks: the picture may come later.
+    qtbot.waitUntil(lambda: check.result is not None and check.result.is_final, timeout=LONG)
     assert not train.start.isEnabled() and check.errors == 1
-    assert "1 error" in check.title() and "maksssksksss7.png" in check.table.item(0, 0).text()
-    click(qtbot, check.table.cellWidget(0, 1))
+    # Its part comes first, and under that what is wrong with it.
+    assert "1 error" in check.title() and "maksssksksss7.png" in check.table.item(1, 1).text()
+    click(qtbot, check.table.cellWidget(1, 2))
     assert window.page_name == "label" and window.label.key == "images/maksssksksss7"
 
 

@@ -149,8 +149,7 @@ class CheckPanel(QWidget):
             self.result = result
             self._answered = result.is_final
             self._show()
-            if not result.is_final:
-                self.checked.emit()
+            self.checked.emit()  # also of the last: an error is to hold Start back before the process is gone
 
     def _ended(self, process: Process, outcome: ProcessOutcome) -> None:
         self.process = None
