@@ -23,12 +23,13 @@ from annotator.darknet.gpu import Gpu, choose_gpus, read_gpus
 from annotator.darknet.network_cli import add_network_options, add_networks
 from annotator.darknet.networks import NETWORKS, STUDY_BATCH
 from annotator.darknet.outcome import Outcome
-from annotator.darknet.plans import Resumption, RunPlan, plan_run
+from annotator.darknet.plans import Resumption, RunPlan, check_set, plan_run
+from annotator.darknet.preflight import Watch
 from annotator.darknet.queue_cli import add_queue
 from annotator.darknet.run_data import is_own
 from annotator.darknet.runs import RunFolder, data_hash
 from annotator.darknet.talk import EventLines, Talk
-from annotator.darknet.trainer import Start, Trainer, newest_sound
+from annotator.darknet.trainer import Start, Trainer, find_sound, newest_sound
 from annotator.darknet.training_time import pace_of, time_text, training_time
 from annotator.darknet.weights_cli import add_weights
 from converters.commands import ExitStatus, make_parser, print_json, run_command, say
@@ -36,7 +37,7 @@ from converters.errors import DataError, UsageError
 from converters.files import make_folder
 from converters.model import Split
 from converters.report import Report
-from converters.work import open_work
+from converters.work import WorkFolder, open_work
 
 _EXAMPLES = """  train-cli run work --network yolov3-tiny
   train-cli run work --network yolov4 --weights yolov4.conv.137 --max-batches 6400 --steps 4800,5400
@@ -258,30 +259,39 @@ def _check(args: argparse.Namespace) -> int:
     try:
         if (args.work / "run.json").is_file():
             run = RunFolder.open(args.work)
-            _resumption(args, run).check(watch)
+            _resumption(args, run, only_looks=True).check(watch)
         else:
-            _plan_to_check(args, watch.report).check(watch)
+            _check_new(args, open_work(args.work), watch)
     except DataError as error:
         watch.report.add_exception(error)
     print_check(args, watch)
     return watch.report.exit_code()
 
 
-def _plan_to_check(args: argparse.Namespace, report: Report) -> RunPlan:
-    """A plan also where no Darknet is there, or one that does not know the network."""
-    work = open_work(args.work)
+def _check_new(args: argparse.Namespace, work: WorkFolder, watch: Watch) -> None:
+    """Look at a new training, also where no Darknet is there, or the network cannot be made."""
     try:
         darknet = require_darknet(args.darknet)
     except DataError as error:
-        report.add_exception(error)
+        watch.report.add_exception(error)
         darknet = Darknet(Path("darknet"), "alexeyab")
     try:
-        return plan_run(args, work, darknet)
+        plan = _plan_to_check(args, work, darknet, watch.report)
+    except DataError as error:
+        watch.report.add_exception(error)
+        check_set(work, darknet, watch)
+    else:
+        plan.check(watch)
+
+
+def _plan_to_check(args: argparse.Namespace, work: WorkFolder, darknet: Darknet, report: Report) -> RunPlan:
+    try:
+        return plan_run(args, work, darknet, only_looks=True)
     except UsageError as error:
         if error.code != "unknown-network":
             raise
         report.add_exception(error)
-        return plan_run(args, work, Darknet(darknet.path, "alexeyab"))
+        return plan_run(args, work, Darknet(darknet.path, "alexeyab"), only_looks=True)
 
 
 def _resume(args: argparse.Namespace) -> int:
@@ -323,12 +333,16 @@ def _resume(args: argparse.Namespace) -> int:
     return _train(args, run, plan.darknet, plan.prepare())
 
 
-def _resumption(args: argparse.Namespace, run: RunFolder) -> Resumption:
+def _resumption(args: argparse.Namespace, run: RunFolder, *, only_looks: bool = False) -> Resumption:
     darknet = _same_darknet(args.darknet, run)
     if run.info.network in NETWORKS:
         darknet.require(run.info.network)
+    wanted = args.max_batches or run.info.max_batches
+    if only_looks:
+        newest, unsound = find_sound(run)
+        return Resumption(run, darknet, newest, wanted, unsound)
     newest = newest_sound(run, lambda text: say(f"note: {text}"))
-    return Resumption(run, darknet, newest, args.max_batches or run.info.max_batches)
+    return Resumption(run, darknet, newest, wanted)
 
 
 def _same_darknet(setting: str | None, run: RunFolder) -> Darknet:

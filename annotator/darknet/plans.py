@@ -6,6 +6,7 @@ import argparse
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,16 +15,19 @@ from annotator.darknet.dialect import Darknet
 from annotator.darknet.launcher import train_command
 from annotator.darknet.network_cli import make_network
 from annotator.darknet.networks import default_max_batches, extended
-from annotator.darknet.preflight import Watch, check_training
+from annotator.darknet.preflight import Watch, check_training, look_at_set
+from annotator.darknet.preflight_machine import say_to_fetch
+from annotator.darknet.pretrained import Pretrained
 from annotator.darknet.run_data import read_list
 from annotator.darknet.runs import RunFolder, SavedWeights
-from annotator.darknet.trainer import Start
+from annotator.darknet.trainer import Start, Unsound
 from annotator.darknet.transfer import find_fit, write_fitted
-from annotator.darknet.weights_cli import find_weights
+from annotator.darknet.weights_cli import find_weights, look_for_weights
+from converters.errors import DataError
 from converters.files import write_atomic
 from converters.model import Split
 from converters.report import Report
-from converters.work import WorkFolder, read_names, write_lists
+from converters.work import WorkFolder, list_texts, read_names, read_split, write_lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,7 @@ class RunPlan:
         weights: Where it starts from, None for random weights.
         seed: Kept with the run.
         trained: The classes the weights were trained on, None: what lies beside them.
+        to_fetch: Weights to start from that are not here yet; a plan with these can only be looked at.
     """
 
     work: WorkFolder
@@ -51,10 +56,14 @@ class RunPlan:
     weights: Path | None
     seed: int | None
     trained: tuple[str, ...] | None = None
+    to_fetch: Pretrained | None = None
 
     def check(self, watch: Watch | None = None) -> Report:
-        """Everything that would make it fail."""
-        return check_training(
+        """Everything that would make it fail. Changes nothing."""
+        watch = watch or Watch()
+        if self.to_fetch is not None:
+            say_to_fetch(self.to_fetch, watch.report)
+        report = check_training(
             self.work.root,
             self.lists,
             self.class_names,
@@ -65,6 +74,9 @@ class RunPlan:
             watch=watch,
             trained=self.trained,
         )
+        if self.to_fetch is not None:
+            watch.sheet.say("weights", f"{self.to_fetch.name}, to be fetched")
+        return report
 
     def create(self) -> RunFolder:
         """Make its folder, with weights to start from that every Darknet can take.
@@ -108,8 +120,16 @@ class RunPlan:
         return run.start_weights or self.weights
 
 
-def plan_run(args: argparse.Namespace, work: WorkFolder, darknet: Darknet) -> RunPlan:
+def plan_run(
+    args: argparse.Namespace, work: WorkFolder, darknet: Darknet, *, only_looks: bool = False
+) -> RunPlan:
     """The plan that the options of ``train-cli run`` ask for; the lists are derived anew.
+
+    Args:
+        args: The options.
+        work: The data set.
+        darknet: Who will train.
+        only_looks: Write nothing, and fetch nothing: the plan is for :meth:`RunPlan.check` alone.
 
     Raises:
         UsageError: The Darknet does not know the network, or an option is impossible.
@@ -118,15 +138,45 @@ def plan_run(args: argparse.Namespace, work: WorkFolder, darknet: Darknet) -> Ru
     """
     if args.cfg is None:
         darknet.require(args.network)
-    write_lists(work)
-    lists = {split: read_list(work.list_of(split)) for split in Split}
+    if only_looks:
+        lists = _derived_lists(work)
+    else:
+        write_lists(work)
+        lists = {split: read_list(work.list_of(split)) for split in Split}
     names = read_names(work.names)
     if args.max_batches is None:
         args.max_batches = default_max_batches(len(names), len(lists[Split.TRAIN]))
     network, cfg = make_network(args, work, darknet, names)
-    weights = find_weights(args.weights) if args.weights is not None else None
+    weights, to_fetch = None, None
+    if args.weights is not None:
+        found = look_for_weights(args.weights) if only_looks else find_weights(args.weights)
+        weights, to_fetch = (found, None) if isinstance(found, Path) else (None, found)
     trained = tuple(names) if getattr(args, "same_classes", False) else None
-    return RunPlan(work, darknet, network, cfg, names, lists, weights, args.seed, trained)
+    return RunPlan(work, darknet, network, cfg, names, lists, weights, args.seed, trained, to_fetch)
+
+
+def _derived_lists(work: WorkFolder) -> dict[Split, list[str]]:
+    """What the lists will say when they are derived anew, wherever they are old now."""
+    texts = list_texts(work, read_split(work))
+    return {split: texts[work.list_of(split).name].split("\n")[:-1] for split in Split}
+
+
+def check_set(work: WorkFolder, darknet: Darknet, watch: Watch) -> None:
+    """Look at the data set alone, where nothing is known of the network: one thing wrong hides no other.
+
+    Args:
+        work: The data set.
+        darknet: Who would train.
+        watch: Told what was found; not what its own files say is wrong with them, which is known already.
+    """
+    lists: dict[Split, list[str]] = {}
+    names: tuple[str, ...] = ()
+    with suppress(DataError):
+        lists = _derived_lists(work)
+    with suppress(DataError):
+        names = read_names(work.names)
+    if lists:
+        look_at_set(work.root, lists, names, darknet, watch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +188,14 @@ class Resumption:
         darknet: Who will train.
         newest: The newest sound weights, None where nothing was saved yet.
         wanted: Train up to this iteration.
+        unsound: Newer weights that are not sound, if they are still there.
     """
 
     run: RunFolder
     darknet: Darknet
     newest: SavedWeights | None
     wanted: int
+    unsound: Sequence[Unsound] = ()
 
     @property
     def iteration(self) -> int:
@@ -153,6 +205,14 @@ class Resumption:
     def check(self, watch: Watch | None = None) -> Report:
         """Everything that would make it fail. Raises FormatError where the run cannot be read."""
         run = self.run
+        watch = watch or Watch()
+        for one in self.unsound:
+            watch.report.warning(
+                "weights-unsound",
+                f"is left out: {one.why}.",
+                path=one.saved.path,
+                hint=f"It goes on from iteration {self.iteration}." if self.newest else "It begins anew.",
+            )
         return check_training(
             run.path,
             {split: run.own_list(split) for split in Split},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -70,6 +71,7 @@ FIXES: dict[str, str] = {
     "weights-mapped": "choose-weights",
     "weights-cut": "choose-weights",
     "weights-unnamed": "choose-weights",
+    "weights-to-fetch": "fetch-weights",
     "max-batches-reached": "raise-max-batches",
     "read-only": "allow-writing",
     "disk-full": "delete-runs",
@@ -166,17 +168,37 @@ def check_training(
         _check_start(weights, cfg, class_names, trained, own_weights, report)
     sheet.say("weights", "none: it starts at random" if weights is None else str(weights))
     sheet.say("disk", check_room(runs, cfg, darknet, report))
-    kind = f"{darknet.dialect} {len(class_names)}"
-    checked = Checked(base, kind, watch.cache) if watch.remembers else None
+    look_at_set(base, lists, class_names, darknet, watch)
+    return report
+
+
+def look_at_set(
+    base: Path,
+    lists: Mapping[Split, Sequence[str]],
+    class_names: Sequence[str],
+    darknet: Darknet,
+    watch: Watch,
+) -> None:
+    """The lists, the pictures and their labels.
+
+    Args:
+        base: Folder the lists' paths are relative to.
+        lists: Pictures of each split.
+        class_names: In the order of their ids; none: they are not known, and any id is taken.
+        darknet: Who will train.
+        watch: Told what was found.
+    """
+    report, sheet = watch.report, watch.sheet
+    classes = len(class_names) or sys.maxsize
+    checked = Checked(base, f"{darknet.dialect} {classes}", watch.cache) if watch.remembers else None
     watch(0, sum(map(len, lists.values())))
     check_lists(base, lists, report, checked)
     sheet.say("splits", ", ".join(f"{len(lists.get(split, ())):,} {split}" for split in Split))
-    boxes = check_pictures(base, lists, len(class_names), darknet, report, checked, watch)
+    boxes = check_pictures(base, lists, classes, darknet, report, checked, watch)
     check_class_counts(class_names, lists, boxes, report)
     _say_set(sheet, lists, boxes, class_names)
     if checked is not None:
         checked.save()
-    return report
 
 
 def _check_start(

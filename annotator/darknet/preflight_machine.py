@@ -10,6 +10,7 @@ from annotator.darknet.blocks import parameter_count
 from annotator.darknet.cfg import Cfg
 from annotator.darknet.dialect import Darknet
 from annotator.darknet.gpu import GpuState, Version
+from annotator.darknet.pretrained import Pretrained
 from annotator.darknet.transfer import Fit
 from annotator.darknet.weights import read_weights_header
 from converters.report import Report
@@ -204,6 +205,21 @@ def check_weights(weights: Path, cfg: Cfg, fit: Fit | None, report: Report) -> N
         )
 
 
+def say_to_fetch(weights: Pretrained, report: Report) -> None:
+    """That weights to start from are not here yet.
+
+    Args:
+        weights: They.
+        report: It is added to this.
+    """
+    size = f" ({weights.bytes / 1e6:,.0f} MB)" if weights.bytes else ""
+    report.warning(
+        "weights-to-fetch",
+        f"{weights.name} is not here yet{size}: it would be fetched from {weights.url}.",
+        hint="What it is, is looked at when it is here.",
+    )
+
+
 def _mapped_text(fit: Fit) -> str:
     text = f"was trained on other classes: {', '.join(fit.kept)} goes on from what it knows"
     if fit.new:
@@ -241,9 +257,12 @@ def check_room(runs: Path, cfg: Cfg, darknet: Darknet, report: Report) -> str:
                 path=runs if place == folder else place,
                 hint="Make the folder." if missing else "Allow writing there.",
             )  # fmt: skip
-            return str(place)
+            break
     needed = (20 + 4 * parameter_count(cfg)) * kept_files(cfg, darknet) + _LOG_ROOM
-    free = shutil.disk_usage(folder).free
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        return f"{folder}: {error.strerror or error}"
     if free < needed:
         report.error(
             "disk-full",

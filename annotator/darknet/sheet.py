@@ -34,7 +34,8 @@ _CODES = {
     "labels": "label-not-found label-missing label-unreadable bad-columns bad-number bad-class-id bad-box "
     "many-boxes",
     "classes": "class-untrained class-unmeasured few-boxes",
-    "weights": "bad-weights weights-names partial-weights weights-missing",
+    "weights": "bad-weights weights-mapped weights-cut weights-unnamed partial-weights weights-to-fetch "
+    "weights-unsound",
     "disk": "read-only disk-full",
 }
 _PART_OF = {code: part for part, codes in _CODES.items() for code in codes.split()}

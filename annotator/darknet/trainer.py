@@ -280,18 +280,52 @@ def newest_sound(run: RunFolder, say: Say) -> SavedWeights | None:
         FormatError: The cfg or a weights file cannot be read.
         WriteError: A file cannot be renamed.
     """
+    newest, unsound = find_sound(run)
+    for one in unsound:
+        path = one.saved.path
+        try:
+            path.replace(path.with_name(f"{path.name}.{'incomplete' if one.is_cut_off else 'diverged'}"))
+        except OSError as error:
+            raise WriteError.from_os_error(error, path) from error
+        say(f"{path.name} is put aside: {one.why}.")
+    return newest
+
+
+@dataclass(frozen=True, slots=True)
+class Unsound:
+    """Weights that a training must not go on from.
+
+    Attributes:
+        saved: They.
+        is_cut_off: Whether the file's end is missing; else its values are no numbers.
+    """
+
+    saved: SavedWeights
+    is_cut_off: bool
+
+    @property
+    def why(self) -> str:
+        """What is wrong with them, in words."""
+        if self.is_cut_off:
+            return "its end is missing"
+        return "the training had diverged, its values are no numbers"
+
+
+def find_sound(run: RunFolder) -> tuple[SavedWeights | None, list[Unsound]]:
+    """The newest weights without NaN and with an end, and those that are newer and are not so.
+
+    Nothing is changed.
+
+    Raises:
+        FormatError: The cfg or a weights file cannot be read.
+    """
+    unsound: list[Unsound] = []
     for saved in reversed(run.weights()):
         cut_off = ends_in_nothing(saved.path)
         if not cut_off and all_finite(saved.path):
-            return saved
-        aside = saved.path.with_name(f"{saved.path.name}.{'incomplete' if cut_off else 'diverged'}")
-        try:
-            saved.path.replace(aside)
-        except OSError as error:
-            raise WriteError.from_os_error(error, saved.path) from error
-        why = "its end is missing" if cut_off else "the training had diverged, its values are no numbers"
-        say(f"{saved.path.name} is put aside: {why}.")
-    return None
+            return saved, unsound
+        unsound.append(Unsound(saved, cut_off))
+    return None, unsound
 
 
 def _nobody(event: Event) -> None:

@@ -557,3 +557,76 @@ def test_each_finding_has_a_button_or_is_a_plain_sentence():
     assert all(code and fix for code, fix in FIXES.items())
     report = check_training(Path("nowhere"), {}, ("a",), ALEXEYAB, CFG, runs=Path("/"), gpus=NO_GPU)
     assert {fix_of(issue) for issue in report} <= {"", *FIXES.values()}
+
+
+# ---- a check changes nothing ----------------------------------------------------------------------------
+
+
+def everything_in(folder):
+    return {
+        path.relative_to(folder): path.read_bytes() if path.is_file() else b"" for path in folder.rglob("*")
+    }
+
+
+def test_a_check_of_a_run_leaves_unsound_weights_where_they_are(run, tmp_path, capsys):
+    darknet = str(write_program(tmp_path / "darknet", OLD))
+    write_weights(run.backup / "net_100.weights", 200, parameter_count(CFG), value=0.5)
+    write_weights(run.backup / "net_last.weights", 300, parameter_count(CFG), value=float("nan"))
+    before = everything_in(run.path)
+    assert main(["check", str(run.path), "--darknet", darknet]) == 0
+    out = capsys.readouterr().out
+    assert "net_last.weights" in out and "is left out: the training had diverged" in out
+    assert "It goes on from iteration 100." in out
+    assert everything_in(run.path) == before
+
+
+def test_a_check_fetches_no_weights_and_says_what_would_be_fetched(work, tmp_path, capsys, monkeypatch):
+    darknet = str(write_program(tmp_path / "darknet", OLD))
+    monkeypatch.setattr("annotator.darknet.weights_cli.weights_folder", lambda: tmp_path / "weights")
+    monkeypatch.setattr("annotator.darknet.pretrained._open", lambda *_: pytest.fail("the network was asked"))
+    wanted = [*SMALL, "--weights", "yolov3-tiny.weights", "--darknet", darknet, "--json"]
+    assert main(["check", str(work.root), *wanted]) == 0
+    said = json.loads(capsys.readouterr().out)
+    (row,) = rows_of(said)
+    assert (row["code"], row["fix"]) == ("weights-to-fetch", "fetch-weights")
+    assert "MB): it would be fetched from http" in row["message"]
+    assert [one["value"] for one in said["sheet"] if one["part"] == "weights"] == [
+        "yolov3-tiny.weights, to be fetched"
+    ]
+    assert not (tmp_path / "weights").exists()
+
+
+def test_a_check_writes_no_list(work, tmp_path, capsys):
+    darknet = str(write_program(tmp_path / "darknet", OLD))
+    (work.root / "train.txt").unlink()
+    (work.root / "val.txt").write_text("obj/old.png\n")
+    before = everything_in(work.root)
+    assert main(["check", str(work.root), *SMALL, "--darknet", darknet]) == 0
+    assert "4 train, 1 val, 1 test" in capsys.readouterr().out
+    assert everything_in(work.root) == before
+
+
+def test_one_thing_wrong_hides_no_other(work, tmp_path, capsys):
+    darknet = str(write_program(tmp_path / "darknet", OLD))
+    (work.obj / "p3.txt").unlink()
+    own = tmp_path / "own.cfg"
+    own.write_text("hello\n")
+    assert main(["check", str(work.root), "--cfg", str(own), "--darknet", darknet]) == 1
+    out = capsys.readouterr().out
+    assert "own.cfg" in out and "[label-missing]" in out and "6 pictures" in out
+    work.names.write_text("mask\nmask\n")
+    assert main(["check", str(work.root), *SMALL, "--darknet", darknet]) == 1
+    out = capsys.readouterr().out
+    assert "obj.names" in out and "[label-missing]" in out
+
+
+def test_the_rest_is_looked_at_where_the_disk_is_full_or_cannot_be_written(work, tmp_path, monkeypatch):
+    from collections import namedtuple
+
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**9, 10**9, 0))
+    (work.obj / "p3.txt").unlink()
+    work.runs.write_text("a file where the runs should be")
+    watch = Watch()
+    assert codes(check(work, watch=watch)) == ["read-only", "disk-full", "label-missing"]
+    assert "0.0 GB free" in {one.part: one.value for one in watch.sheet.readings(watch.report)}["disk"]
