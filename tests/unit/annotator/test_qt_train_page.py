@@ -142,7 +142,7 @@ def test_anchors_are_worked_out_drawn_and_used(setup: Setup, qtbot):
 
 
 class _Server(http.server.BaseHTTPRequestHandler):
-    body = b"x" * 3000
+    body = b"\0\0\0\0\2\0\0\0\5\0\0\0" + bytes(8) + b"x" * 2980  # a header, then weights
     asked: list[str]
 
     def do_GET(self):
@@ -171,7 +171,7 @@ def test_known_weights_are_fetched_and_go_on_where_they_stopped(qtbot, tmp_path:
     monkeypatch.setattr(f"{module}.own_table", lambda: table)
     monkeypatch.setattr(f"{module}.weights_folder", lambda: tmp_path / "weights")
     (tmp_path / "weights").mkdir()
-    (tmp_path / "weights" / "tiny.conv.9.part").write_bytes(b"x" * 1000)
+    (tmp_path / "weights" / "tiny.conv.9.part").write_bytes(_Server.body[:1000])
     panel = WeightsPanel()
     qtbot.addWidget(panel)
     panel.show_network("yolov3-tiny")
