@@ -36,6 +36,8 @@ class NumberTable(QTableWidget):
         self.setTextElideMode(Qt.ElideMiddle)
         self.verticalHeader().hide()
         self.horizontalHeader().setHighlightSections(False)
+        # A name that is too long for its column would else be cut at both ends.
+        self.horizontalHeader().setTextElideMode(Qt.ElideMiddle)
 
     def fill(self, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Show other rows."""
@@ -57,7 +59,11 @@ class NumberTable(QTableWidget):
         self.resizeRowsToContents()
         widest = 14 * self.fontMetrics().averageCharWidth()
         for column in range(self.columnCount()):
-            self.setColumnWidth(column, min(self.columnWidth(column), 2 * widest))
+            if self.columnWidth(column) > 2 * widest:
+                self.setColumnWidth(column, 2 * widest)
+                head = self.horizontalHeaderItem(column)
+                if head is not None and not head.toolTip():
+                    head.setToolTip(head.text())
         height = self.horizontalHeader().sizeHint().height() + 2 * self.frameWidth()
         height += sum(self.rowHeight(row) for row in range(self.rowCount()))
         scroll = self.horizontalScrollBar().sizeHint().height()
