@@ -6231,7 +6231,7 @@ le plan</translation>
     </message>
     <message>
         <source>{engine}: {ms} ms a picture (median {median}, 95 % within {p95}), {fps} a second, on {device}</source>
-        <translation>{engine} : {ms} ms par image (médiane {median}, 95 % en {p95} au plus), {fps} par seconde, sur {device}</translation>
+        <translation>{engine} : {ms} ms par image (médiane {median}, 95 % en {p95} au plus), {fps} par seconde, sur {device}</translation>
     </message>
     <message>
         <source>{findings} selected.</source>
