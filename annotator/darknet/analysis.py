@@ -9,8 +9,9 @@ import numpy as np
 
 from annotator.darknet.confusion import Confusion, Mistake, confusion_of, mistakes_of
 from annotator.darknet.curves import Curve, Reliability, SizeAp, ap_by_size, curves_of, reliability_of
-from annotator.darknet.evaluation import IOU, STRICT_IOU, ImageResult
+from annotator.darknet.evaluation import IOU, STRICT_IOU, Evaluation, ImageResult
 from annotator.darknet.metrics import Counts, Floats, Interval, average_precision, gather, resample
+from annotator.darknet.mistake_costs import with_costs
 from converters.model import Split
 
 Drawn = Floats
@@ -73,8 +74,20 @@ def analyse(
             percentiles(drawn[:, at]) if len(drawn) and counts[name].truth_images else None
             for at, name in enumerate(class_names)
         ),
-        mistakes=tuple(mistakes_of(results)),
+        mistakes=with_costs(mistakes_of(results), counts, class_names),
     )
+
+
+def analyses_of(evaluation: Evaluation) -> dict[Split, Analysis]:
+    """Both measured splits; without those whose pictures are not there (they were changed since)."""
+    return {
+        split: analyse(split, images, evaluation.class_names, evaluation.conf_threshold)
+        for split, images in (
+            (Split.TEST, evaluation.images),
+            (Split.VAL, evaluation.validation_images),
+        )
+        if images
+    }
 
 
 def percentiles(values: Drawn) -> Interval:

@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     from annotator.darknet.compare_cli import add_compare, add_speed
     from annotator.darknet.evaluate_cli import add_evaluate
     from annotator.darknet.predict_cli import add_predict
+    from annotator.darknet.report_cli import add_report
 
     parser = make_parser("train-cli", "Train a Darknet network on a data set, and measure it.", _EXAMPLES)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -80,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_resume(commands)
     _add_check(commands)
     add_evaluate(commands)
+    add_report(commands)
     add_predict(commands)
     add_compare(commands)
     add_speed(commands)

@@ -195,8 +195,19 @@ def stored_count(run: RunFolder, measured: Measured) -> DarknetCount | None:
     return found if found.is_of(measured) else None
 
 
-def why_different(count: DarknetCount) -> str:
+def why_different(count: DarknetCount, run: RunFolder) -> str:
     """Why the numbers of this Darknet may differ from ours, a sentence."""
+    trained = run.info.darknet["dialect"]
+    if trained == "hank" and count.dialect != "hank":
+        return (
+            "hank-ai's Darknet trained this network and shrinks pictures with OpenCV, as the numbers here "
+            "do; this one shrinks them in its own way. hank-ai's would count what stands here."
+        )
+    if count.dialect == "hank" and run.info.letterbox:
+        return (
+            "pjreddie's Darknet trained this network with pictures that keep their proportions, as the "
+            "numbers here do; hank-ai's stretches them."
+        )
     if count.dialect == "hank":
         return (
             "hank-ai's Darknet reads and resizes pictures with its own OpenCV: a box near a threshold can "
@@ -238,6 +249,8 @@ def _percent(share: float) -> str:
 def _write_files(run: RunFolder, folder: Path, entries: Sequence[str]) -> None:
     """cfg, data, names and list, with Darknet's own folder as the place that paths count from."""
     cfg = run.read_cfg().with_net(batch=1, subdivisions=1)
+    if run.info.letterbox:
+        cfg = cfg.with_net(letter_box=1)  # pjreddie's has trained it: its pictures keep their proportions
     (folder / "net.cfg").write_text(cfg.render(), encoding="utf-8")
     names = run.info.class_names
     (folder / "obj.names").write_text("".join(f"{name}\n" for name in names), encoding="utf-8")

@@ -140,7 +140,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     else:
         print(evaluation_table(evaluation))
         for one in counts:
-            print(count_text(one, evaluation))
+            print(count_text(run, one, evaluation))
     print_report(evaluation.report)
     for note in evaluation.notes:
         say(f"note: {note}")
@@ -162,7 +162,7 @@ def _count_too(run: RunFolder, darknet: Darknet, evaluation: Evaluation, bar: Ba
     return found
 
 
-def count_text(count: DarknetCount, evaluation: Evaluation) -> str:
+def count_text(run: RunFolder, count: DarknetCount, evaluation: Evaluation) -> str:
     """What Darknet counted beside our numbers, as text."""
     from annotator.darknet.darknet_count import why_different
 
@@ -180,7 +180,7 @@ def count_text(count: DarknetCount, evaluation: Evaluation) -> str:
         return "\n".join([*lines, "  all that it prints is equal to ours, to the last digit"])
     rows = [(f"  {one.what}", f"IoU {one.iou:.2f}", one.darknet, one.ours) for one in differences]
     lines += columns([("  differs", "", "Darknet", "ours"), *rows])
-    return "\n".join([*lines, f"  {why_different(count)}"])
+    return "\n".join([*lines, f"  {why_different(count, run)}"])
 
 
 def _size(metrics: Metrics) -> str:

@@ -5,7 +5,9 @@ RUN/evaluation/
   predictions-….json what weights (by the begin of their hash) found on the test pictures; -val-…: validation
   metrics.csv        the numbers as a table
   report.html        to look at
-  pictures/          the test pictures, ground truth beside prediction
+  tables/            every table and curve as CSV
+  charts/            every chart as SVG and PNG
+  pictures/          the test pictures, ground truth beside prediction; the 500 worst
 """
 
 from __future__ import annotations
@@ -60,6 +62,16 @@ class EvaluationFolder:
     def report(self) -> Path:
         """The page."""
         return self.path / "report.html"
+
+    @property
+    def tables(self) -> Path:
+        """Folder of the tables as CSV."""
+        return self.path / "tables"
+
+    @property
+    def charts(self) -> Path:
+        """Folder of the charts as SVG and PNG."""
+        return self.path / "charts"
 
     @property
     def pictures(self) -> Path:

@@ -3,28 +3,101 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
+from annotator.darknet.analysis import Analysis
 from annotator.darknet.coco_metrics import CocoMetrics
 from annotator.darknet.confusion import Confusion
 from annotator.darknet.curves import Curve, Reliability, SizeAp
 from converters.chart_svg import hex_colour, safe
 from converters.charts import toned
 from converters.colours import Rgb
+from converters.model import Split
 
-STYLE = """
-svg{max-width:100%;height:auto;font-family:inherit}
+_MARKS = """
 svg text{fill:currentColor;font-size:12px}
 svg .axis{stroke:currentColor;stroke-opacity:.6}svg .grid{stroke:currentColor;stroke-opacity:.14}
 svg .ideal{stroke:currentColor;stroke-opacity:.45;stroke-dasharray:5 4}
-svg .span{stroke:currentColor;stroke-opacity:.7}
-.charts{display:flex;flex-wrap:wrap;gap:1rem 2rem}.charts figure{margin:.4rem 0}
+svg .span{stroke:currentColor;stroke-opacity:.9}
+"""
+STYLE = (
+    f"""
+svg{{max-width:100%;height:auto;font-family:inherit}}
+{_MARKS}
+"""
+    + """.charts{display:flex;flex-wrap:wrap;gap:1rem 2rem}.charts figure{margin:.4rem 0}
 .key{display:inline-block;width:.8em;height:.8em;border-radius:2px;margin:0 .35em 0 .9em}
 table.confusion td.cell{min-width:4.2rem}
 """
+)
 _LEFT, _TOP, _WIDE, _HIGH, _FOOT = 46.0, 12.0, 330.0, 250.0, 52.0
+WIDTH, HEIGHT = _LEFT + _WIDE + 14, _TOP + _HIGH + _FOOT
+_HEAD, _KEY = 36.0, 17.0
+_TITLE_LETTERS, _NAME_LETTERS = 62, 26
 _DARKER = -0.32
 """Class colours are made to lie on pictures; on paper they need more ink."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A chart, for a page or as a file of its own.
+
+    Attributes:
+        name: What its file is called, without extension.
+        title: What it shows, one sentence.
+        inside: SVG elements.
+        legend: Colours with the names of the classes that are drawn in them.
+    """
+
+    name: str
+    title: str
+    inside: str
+    legend: tuple[tuple[str, str], ...] = ()
+
+    def figure(self) -> str:
+        """For a page, whose legend stands above all of its charts."""
+        return (
+            f"<figure><figcaption>{safe(self.title)}</figcaption>"
+            f'<svg viewBox="0 0 {WIDTH:g} {HEIGHT:g}" width="{WIDTH:g}" role="img" '
+            f'aria-label="{safe(self.title)}">{self.inside}</svg></figure>'
+        )
+
+    def file(self) -> str:
+        """An SVG file on white, with title and legend."""
+        rows = -(-len(self.legend) // 2)
+        height = HEIGHT + _HEAD + rows * _KEY
+        parts = [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH:g} {height:g}" '
+            f'width="{2 * WIDTH:g}" height="{2 * height:g}" role="img" aria-label="{safe(self.title)}">',
+            f"<style>svg{{color:#1e1e1e;font-family:system-ui,sans-serif}}{_MARKS}</style>",
+            f'<rect x="0" y="0" width="{WIDTH:g}" height="{height:g}" fill="#ffffff"/>',
+            *(
+                f'<text text-anchor="start" x="8" y="{15 + 13 * at}">{safe(line)}</text>'
+                for at, line in enumerate(_lines(self.title))
+            ),
+            f'<g transform="translate(0,{_HEAD:g})">{self.inside}</g>',
+        ]
+        for at, (colour, name) in enumerate(self.legend):
+            x, y = 12 + at % 2 * WIDTH / 2, HEIGHT + _HEAD + at // 2 * _KEY
+            parts.append(
+                f'<rect x="{x:g}" y="{y:g}" width="10" height="10" fill="{colour}"/>'
+                f'<text text-anchor="start" x="{x + 15:g}" y="{y + 10:g}">{safe(_short(name))}</text>'
+            )
+        return "\n".join([*parts, "</svg>\n"])
+
+
+def charts_of(found: Analysis, colours: Mapping[str, Rgb]) -> tuple[Chart, ...]:
+    """All charts of a measured split."""
+    split, threshold, names = found.split, found.conf_threshold, found.class_names
+    title = "Precision and recall at IoU {}, " + str(split)
+    return (
+        curves_chart(f"{split}-curves-50", found.curves, title.format("0.50"), threshold, colours),
+        curves_chart(f"{split}-curves-75", found.strict_curves, title.format("0.75"), threshold, colours),
+        sizes_chart(f"{split}-sizes", found.sizes, names, colours, split),
+        reliability_chart(f"{split}-confidences", found.reliability, split),
+    )
 
 
 def ink(colour: Rgb) -> str:
@@ -35,13 +108,15 @@ def ink(colour: Rgb) -> str:
 def legend(class_names: Sequence[str], colours: Mapping[str, Rgb]) -> str:
     """The classes with their colours."""
     parts = (
-        f'<span class="key" style="background:{ink(colours[name])}"></span>{safe(name)}'
+        f'<span><span class="key" style="background:{ink(colours[name])}"></span>{safe(name)}</span> '
         for name in class_names
     )
-    return f"<p>{''.join(parts)}</p>"
+    return f"<p class='legend'>{''.join(parts)}</p>"
 
 
-def curves_svg(curves: Sequence[Curve], title: str, conf_threshold: float, colours: Mapping[str, Rgb]) -> str:
+def curves_chart(
+    file: str, curves: Sequence[Curve], title: str, conf_threshold: float, colours: Mapping[str, Rgb]
+) -> Chart:
     """Precision against recall of each class; a dot where the confidence threshold is."""
     parts = [_frame(title, "recall", "precision")]
     for curve in curves:
@@ -62,10 +137,11 @@ def curves_svg(curves: Sequence[Curve], title: str, conf_threshold: float, colou
                 f"{safe(curve.name)} at confidence {conf_threshold:g}: recall {100 * place[0]:.0f} %, "
                 f"precision {100 * place[1]:.0f} %</title></circle>"
             )
-    return _figure(title, "".join(parts))
+    drawn = tuple((ink(colours[one.name]), f"{one.name} {100 * one.ap:.1f}") for one in curves if one.truths)
+    return Chart(file, title, "".join(parts), drawn)
 
 
-def reliability_svg(found: Reliability) -> str:
+def reliability_chart(file: str, found: Reliability, split: Split) -> Chart:
     """The share of right predictions against their confidence."""
     title = "Are confidences what they say?"
     parts = [_frame(title, "confidence", "share that is right")]
@@ -83,7 +159,7 @@ def reliability_svg(found: Reliability) -> str:
             f'<line class="span" x1="{_x(one.confidence)}" y1="{_y(low)}" x2="{_x(one.confidence)}" '
             f'y2="{_y(high)}"/>'
         )
-    return _figure(reliability_text(found), "".join(parts))
+    return Chart(file, f"{reliability_text(found)[:-1]}, {split}.", "".join(parts))
 
 
 def reliability_text(found: Reliability) -> str:
@@ -100,9 +176,11 @@ def reliability_text(found: Reliability) -> str:
     )
 
 
-def sizes_svg(sizes: Sequence[SizeAp], class_names: Sequence[str], colours: Mapping[str, Rgb]) -> str:
+def sizes_chart(
+    file: str, sizes: Sequence[SizeAp], class_names: Sequence[str], colours: Mapping[str, Rgb], split: Split
+) -> Chart:
     """AP by the size of the boxes: a bar for each class in each size, with its interval."""
-    title = "AP@0.50 by the size of the boxes"
+    title = f"AP@0.50 by the size of the boxes, {split}"
     lows = sorted({one.low for one in sizes})
     parts = [_frame(title, "side of the box in pixels of the picture", "AP@0.50", across=False)]
     group = 1 / max(1, len(lows))
@@ -116,7 +194,8 @@ def sizes_svg(sizes: Sequence[SizeAp], class_names: Sequence[str], colours: Mapp
         parts.append(
             f'<rect x="{_x(start)}" y="{_y(one.ap)}" width="{_WIDE * width * 0.9:.1f}" '
             f'height="{_HIGH * one.ap:.1f}" fill="{ink(colours[one.name])}"><title>{safe(one.name)}, '
-            f"{size_text(one.low, one.high)}: AP {100 * one.ap:.1f} %, {one.truths} boxes</title></rect>"
+            f"{safe(size_text(one.low, one.high))}: AP {100 * one.ap:.1f} %, {one.truths} boxes"
+            "</title></rect>"
             f'<line class="span" x1="{_x(middle)}" y1="{_y(one.interval[0])}" x2="{_x(middle)}" '
             f'y2="{_y(one.interval[1])}"/>'
         )
@@ -129,7 +208,8 @@ def sizes_svg(sizes: Sequence[SizeAp], class_names: Sequence[str], colours: Mapp
             f'<text text-anchor="middle" opacity=".7" x="{_x((place + 0.5) * group)}" '
             f'y="{_TOP + _HIGH + 29:.0f}">{count}</text>'
         )
-    return _figure(f"{title} (below: the number of boxes)", "".join(parts))
+    drawn = tuple((ink(colours[name]), name) for name in class_names)
+    return Chart(file, f"{title} (below: the number of boxes)", "".join(parts), drawn)
 
 
 def size_text(low: float, high: float) -> str:
@@ -221,13 +301,13 @@ def _frame(title: str, across_title: str, up_title: str, *, across: bool = True)
     return "".join(parts)
 
 
-def _figure(title: str, inside: str) -> str:
-    width, height = _LEFT + _WIDE + 14, _TOP + _HIGH + _FOOT
-    return (
-        f"<figure><figcaption>{safe(title)}</figcaption>"
-        f'<svg viewBox="0 0 {width:g} {height:g}" width="{width:g}" role="img" aria-label="{safe(title)}">'
-        f"{inside}</svg></figure>"
-    )
+def _lines(title: str) -> list[str]:
+    """A title in at most two lines."""
+    return textwrap.wrap(title, _TITLE_LETTERS)[:2]
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _NAME_LETTERS else f"{name[:15]}…{name[-10:]}"
 
 
 def _x(share: float) -> str:

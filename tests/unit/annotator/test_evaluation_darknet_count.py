@@ -90,8 +90,8 @@ def test_other_digits_are_findings_with_a_reason(run: RunFolder, tmp_path: Path)
     found = [(one.iou, one.what, one.ours, one.darknet) for one in count.differences(evaluation.test)]
     assert (0.5, "AP of mask", "100.00", "99.99") in found
     assert {one[1] for one in found} == {"mAP", "AP of mask"}
-    assert "should be equal" in why_different(count)
-    assert "hank-ai" in why_different(replace(count, dialect="hank"))
+    assert "should be equal" in why_different(count, run)
+    assert "hank-ai" in why_different(replace(count, dialect="hank"), run)
 
 
 def test_what_was_not_measured_and_what_cannot_count_is_said(run: RunFolder, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from annotator.darknet.darknet_count import (
 )
 from annotator.darknet.evaluation import Measured
 from annotator.darknet.evaluation_notes import weights_on_test
+from annotator.darknet.runs import RunFolder
 from annotator.qt.pages.page import TaskRow
 from annotator.qt.pages.predict.evaluated import Results
 from annotator.qt.pages.predict.tables import NumberTable
@@ -74,7 +75,7 @@ class CountPanel(QWidget):
         self.table.setVisible(bool(differences))
         if count is None:
             return
-        self.said.setText(count_sentence(count, differences))
+        self.said.setText(count_sentence(self._shown[0].run, count, differences))
         if differences:
             heads = ("", "IoU", count.darknet, tr("here"))
             rows = [(_what(one), f"{one.iou:.2f}", one.darknet, one.ours) for one in differences]
@@ -87,7 +88,7 @@ class CountPanel(QWidget):
         return results.evaluation.test if split is Split.TEST else results.evaluation.validation
 
 
-def count_sentence(count: DarknetCount, differences: tuple[CountDifference, ...]) -> str:
+def count_sentence(run: RunFolder, count: DarknetCount, differences: tuple[CountDifference, ...]) -> str:
     """What Darknet counted, as a sentence."""
     values = ", ".join(f"mAP@{one.iou:.2f} {100 * one.mean_ap:.2f} %" for one in count.blocks)
     if not differences:
@@ -97,7 +98,7 @@ def count_sentence(count: DarknetCount, differences: tuple[CountDifference, ...]
             values=values,
         )
     text = tr("{darknet} counts {values}; where that is not ours:", darknet=count.darknet, values=values)
-    return f"{text} {known(why_different(count))}"
+    return f"{text} {known(why_different(count, run))}"
 
 
 def may_measure_test_again(results: Results, parent: QWidget) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PyQt5.QtCore import QObject, pyqtSignal
 
-from annotator.darknet.analysis import Analysis, analyse
+from annotator.darknet.analysis import Analysis, analyses_of
 from annotator.darknet.evaluate import evaluate_run, stored_evaluation
 from annotator.darknet.evaluation import Evaluation, ImageResult
 from annotator.darknet.evaluation_report import write_report
@@ -117,7 +117,9 @@ class Evaluated(QObject):
 def stored_results(run: RunFolder) -> Results | None:
     """What an earlier evaluation left. Raises as :func:`stored_evaluation`."""
     evaluation = stored_evaluation(run)
-    return _analysed(run, evaluation) if evaluation is not None else None
+    return (
+        None if evaluation is None else Results(run, evaluation, analyses_of(evaluation), printed_maps(run))
+    )
 
 
 def measure(
@@ -148,20 +150,9 @@ def measure(
     # Weights that the person named are not those that a new comparison would choose.
     named = chosen.chosen_weights.path_in(run) if chosen and chosen.chosen_by == "person" else None
     evaluation = evaluate_run(run, on_progress=progress, weights=named, test_again=again is not None)
-    write_report(run, evaluation, on_progress=lambda done, total: progress(done, total, "pictures"))
-    return _analysed(run, evaluation)
-
-
-def _analysed(run: RunFolder, evaluation: Evaluation) -> Results:
-    analyses = {
-        split: analyse(split, images, evaluation.class_names, evaluation.conf_threshold)
-        for split, images in (
-            (Split.TEST, evaluation.images),
-            (Split.VAL, evaluation.validation_images),
-        )
-        if images
-    }
-    return Results(run, evaluation, analyses, printed_maps(run))
+    found = analyses_of(evaluation)
+    write_report(run, evaluation, found, on_progress=lambda done, total: progress(done, total, "pictures"))
+    return Results(run, evaluation, found, printed_maps(run))
 
 
 def _path(run: RunFolder | None) -> Path | None:
