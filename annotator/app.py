@@ -62,9 +62,11 @@ def _body(arguments: Sequence[str]) -> int:
 def _show(path: Path | None, *, demo: bool) -> int:
     from PyQt5.QtCore import QEvent, QTimer
 
+    from annotator.qt.collecting import Collector
     from annotator.settings import Settings
 
     application = _make_application()
+    collector = Collector(application)
     settings = Settings()
     early = None
     if path is not None and path.is_dir():
@@ -106,6 +108,7 @@ def _show(path: Path | None, *, demo: bool) -> int:
     window.deleteLater()
     application.sendPostedEvents(None, QEvent.DeferredDelete)
     application.processEvents()
+    collector.leave()
     if aborts is not None:
         faulthandler.disable()
         aborts.close()

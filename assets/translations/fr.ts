@@ -928,6 +928,10 @@ Compté d’après la source de Darknet, non mesuré : laissez libre un cinqui�
         <translation>Effacer</translation>
     </message>
     <message>
+        <source>Click (Space): hide this curve, or show it. Double click: show it alone, or all again.</source>
+        <translation>Clic (Espace) : masquer cette courbe ou l’afficher. Double clic : l’afficher seule, ou toutes de nouveau.</translation>
+    </message>
+    <message>
         <source>Click a bar, or double-click a row, to see these pictures in the list.</source>
         <translation>Cliquez sur une barre, ou double-cliquez sur une ligne, pour voir ces images dans la liste.</translation>
     </message>
@@ -1077,6 +1081,10 @@ Compté d’après la source de Darknet, non mesuré : laissez libre un cinqui�
     <message>
         <source>Ctrl+wheel</source>
         <translation>Ctrl+molette</translation>
+    </message>
+    <message>
+        <source>Curves of the chart</source>
+        <translation>Courbes du diagramme</translation>
     </message>
     <message>
         <source>Cut to the picture</source>

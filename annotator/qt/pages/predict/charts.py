@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 
 import numpy as np
 import pyqtgraph as pg
@@ -13,6 +12,7 @@ from PyQt5.QtWidgets import QFrame, QSizePolicy, QWidget
 
 from annotator.darknet.curves import Curve, Reliability, SizeAp
 from annotator.darknet.evaluation_charts import size_text
+from annotator.qt.chart_legend import CurveLegend, Entry
 from annotator.qt.translation import tr, tr_n
 from converters.charts import toned
 from converters.colours import Rgb
@@ -92,7 +92,9 @@ class CurveChart(ShareChart):
         super().__init__(tr("recall, %"), tr("precision, %"), parent)
         self.getAxis("bottom").setTicks([_TICKS, []])
         self._shown: tuple[Sequence[Curve], float, Mapping[str, Rgb]] = ((), 0.25, {})
-        self._legend = self.addLegend(offset=(10, -10))
+        self.legend = CurveLegend()
+        self.legend.changed.connect(self._show_chosen)
+        self._drawn: list[tuple[pg.PlotDataItem, pg.ScatterPlotItem]] = []
         self.setToolTip(tr("Click beside a curve: which confidence is there"))
 
     def show_curves(self, curves: Sequence[Curve], threshold: float, colours: Mapping[str, Rgb]) -> None:
@@ -103,25 +105,36 @@ class CurveChart(ShareChart):
     def redraw(self) -> None:
         """Draw what is shown once more."""
         curves, threshold, colours = self._shown
-        self.getPlotItem().clear()
-        self._legend.clear()
+        entries = []
         for curve in curves:
             if not curve.truths or not len(curve.recall):
                 continue
+            if len(entries) == len(self._drawn):
+                dot = pg.ScatterPlotItem(size=9, pen=None)
+                self._drawn.append((self.plot([], []), dot))
+                self.addItem(dot)
+            line, dot = self._drawn[len(entries)]
             thin = curve.thinned()
             recall = np.concatenate([[0.0], thin.recall, thin.recall[-1:]])
             envelope = thin.envelope()
             precision = np.concatenate([envelope[:1], envelope, [0.0]])
             colour = self.ink(colours[curve.name])
-            name = f"{escape(_short(curve.name))} {100 * curve.ap:.1f}"
-            self.plot(recall, precision, pen=pg.mkPen(colour, width=2), name=name)
+            line.setData(recall, precision, pen=pg.mkPen(colour, width=2))
             place = curve.at(threshold)
-            if place is not None:
-                dot = pg.ScatterPlotItem([place[0]], [place[1]], size=9, pen=None, brush=pg.mkBrush(colour))
-                self.addItem(dot)
-        self._legend.setLabelTextColor(self.text_colour())
-        for _, label in self._legend.items:
-            label.setText(label.text, color=self.text_colour())
+            dot.setData(
+                *([place[0]], [place[1]]) if place is not None else ([], []), brush=pg.mkBrush(colour)
+            )
+            entries.append(Entry(curve.name, f"{_short(curve.name)} {100 * curve.ap:.1f}", colour))
+        self.legend.show_entries(entries)
+        self._show_chosen()
+
+    def _show_chosen(self) -> None:
+        """Hide the curves that are hidden in the legend, or of which there are fewer now."""
+        keys = self.legend.keys()
+        for number, (line, dot) in enumerate(self._drawn):
+            on = number < len(keys) and self.legend.is_shown(keys[number])
+            line.setVisible(on)
+            dot.setVisible(on)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         super().mousePressEvent(event)
@@ -152,7 +165,7 @@ class CurveChart(ShareChart):
         """The curve and the index of its detection that is nearest; None where there is no curve."""
         best: tuple[float, Curve, int] | None = None
         for curve in self._shown[0]:
-            if not curve.truths or not len(curve.recall):
+            if not curve.truths or not len(curve.recall) or not self.legend.is_shown(curve.name):
                 continue
             apart = np.hypot(curve.recall - recall, curve.precision - precision)
             place = int(apart.argmin())

@@ -130,14 +130,13 @@ class NumbersTab(QWidget):
         details = QWidget()
         column = QVBoxLayout(details)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(
-            Pair(
-                _titled(
-                    tr("Precision and recall at IoU 0.50 (dots: at the confidence threshold)"), self.curves
-                ),
-                _titled(tr("Precision and recall at IoU 0.75"), self.strict_curves),
-            )
+        left = _titled(
+            tr("Precision and recall at IoU 0.50 (dots: at the confidence threshold)"), self.curves
         )
+        right = _titled(tr("Precision and recall at IoU 0.75"), self.strict_curves)
+        for side, chart in ((left, self.curves), (right, self.strict_curves)):
+            side.layout().addWidget(chart.legend)
+        column.addWidget(Pair(left, right))
         self.wrong_there = QPushButton()
         self.wrong_there.setToolTip(tr("Show these pictures in the list of the labelling page"))
         row = QHBoxLayout()

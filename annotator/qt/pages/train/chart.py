@@ -5,57 +5,88 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import pyqtgraph as pg
-from PyQt5.QtCore import QBuffer, QEvent, QIODevice, Qt
-from PyQt5.QtGui import QPalette
-from PyQt5.QtWidgets import QWidget
+from PyQt5.QtCore import QBuffer, QEvent, QIODevice, Qt, pyqtSignal
+from PyQt5.QtGui import QColor, QMouseEvent, QPalette
+from PyQt5.QtWidgets import QVBoxLayout, QWidget
 
 from annotator.core.training import MapPoint, TrainingModel
+from annotator.qt.chart_legend import CurveLegend, Entry
 from annotator.qt.translation import tr, tr_n
 from converters.charts import toned
-from converters.colours import Rgb, default_colour
+from converters.colours import default_colour
+
+_LOSS, _AVERAGE = (102, 153, 238), (238, 102, 119)
 
 
-class _Chart(pg.PlotWidget):
-    """Iterations to the right; the wheel zooms, a drag moves, a double click shows all again."""
+class _Plot(pg.PlotWidget):
+    """Iterations to the right; the wheel zooms, a drag moves, a double click shows all again.
 
-    def __init__(self, title: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    Signals:
+        all_wanted: A double click.
+    """
+
+    all_wanted = pyqtSignal()
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
         self.setLabel("bottom", tr("iteration"))
         self.setLabel("left", title)
         self.showGrid(x=True, y=True, alpha=0.25)
-        self._legend = self.addLegend(offset=(-12, 8))
         item = self.getPlotItem()
         item.setMenuEnabled(False)
         item.hideButtons()
-        self.getAxis("bottom").enableAutoSIPrefix(False)
-        self.getAxis("left").enableAutoSIPrefix(False)
-        self.setMinimumSize(260, 150)
-        self._style()
+        for side in ("left", "bottom"):
+            self.getAxis(side).enableAutoSIPrefix(False)
+        self.style_it()
 
-    def _style(self) -> None:
+    def style_it(self) -> None:
+        """Take the colours of the theme."""
         palette = self.palette()
         self.setBackground(palette.color(QPalette.Base))
-        colour = palette.color(QPalette.Text)
         for side in ("left", "bottom"):
-            self.getAxis(side).setPen(colour)
-            self.getAxis(side).setTextPen(colour)
-        self._legend.setLabelTextColor(colour)
-        for _, label in self._legend.items:
-            # It is drawn anew with its text only.
-            label.setText(label.text, color=colour)
+            self.getAxis(side).setPen(palette.color(QPalette.Text))
+            self.getAxis(side).setTextPen(palette.color(QPalette.Text))
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        self.all_wanted.emit()
+        event.accept()
+
+
+class _Chart(QWidget):
+    """A plot, and the names of its curves above it.
+
+    No curve is ever taken out of the plot: pyqtgraph's legend and curves that come and go while it paints end
+    in crashes. Those that are not needed are hidden.
+    """
+
+    def __init__(self, title: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.plot = _Plot(title)
+        self.legend = CurveLegend()
+        self.plot.all_wanted.connect(self.show_all)
+        self.legend.changed.connect(self.show_chosen)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.legend)
+        column.addWidget(self.plot, 1)
+        self.setMinimumSize(260, 150)
+
+    def show_chosen(self) -> None:
+        """Hide the curves that are hidden in the legend, show the others."""
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.PaletteChange and hasattr(self, "_legend"):
-            self._style()
+        if event.type() == QEvent.PaletteChange and hasattr(self, "plot"):
+            self.plot.style_it()
+            self.redraw()
 
-    def mouseDoubleClickEvent(self, event) -> None:
-        self.show_all()
-        event.accept()
+    def redraw(self) -> None:
+        """Draw what is shown once more (another theme)."""
 
     def show_all(self) -> None:
         """Show everything there is, and follow what comes."""
-        self.getPlotItem().enableAutoRange()
+        self.plot.getPlotItem().enableAutoRange()
 
     def png_bytes(self) -> bytes:
         """What is shown, as a picture."""
@@ -70,21 +101,30 @@ class LossChart(_Chart):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(tr("loss"), parent)
-        self._loss = self.plot([], [], pen=pg.mkPen((102, 153, 238), width=1), name=tr("loss"))
-        pen = pg.mkPen((238, 102, 119), width=3)
-        self._average = self.plot([], [], pen=pen, name=tr("average loss"))
-        self._diverged = pg.InfiniteLine(angle=90, pen=pg.mkPen((221, 34, 34), width=2, style=Qt.DashLine))
+        self._loss = self.plot.plot([], [], pen=pg.mkPen(_LOSS, width=1))
+        self._average = self.plot.plot([], [], pen=pg.mkPen(_AVERAGE, width=3))
+        pen = pg.mkPen((221, 34, 34), width=2, style=Qt.DashLine)
+        self._diverged = pg.InfiniteLine(angle=90, pen=pen)
         self._diverged.hide()
-        self.addItem(self._diverged, ignoreBounds=True)
+        self.plot.addItem(self._diverged, ignoreBounds=True)
         for line in (self._loss, self._average):
             # Of 100,000 iterations as many are drawn as there are pixels.
             line.setDownsampling(auto=True, method="peak")
             line.setClipToView(True)
-        self._style()
+        self.legend.show_entries(
+            (
+                Entry("loss", tr("loss"), QColor(*_LOSS), width=1),
+                Entry("average", tr("average loss"), QColor(*_AVERAGE), width=3),
+            )
+        )
 
     def set_log(self, on: bool) -> None:
         """Whether the loss has a logarithmic axis."""
-        self.setLogMode(x=False, y=on)
+        self.plot.setLogMode(x=False, y=on)
+
+    def show_chosen(self) -> None:
+        self._loss.setVisible(self.legend.is_shown("loss"))
+        self._average.setVisible(self.legend.is_shown("average"))
 
     def show_model(self, model: TrainingModel) -> None:
         """Draw the points so far; gaps and a red line where Darknet printed nan."""
@@ -98,18 +138,80 @@ class LossChart(_Chart):
             self._diverged.setValue(next(ends, model.iteration))
 
 
+class _Curve:
+    """A line with its intervals, drawn anew as often as wanted."""
+
+    def __init__(self, plot: _Plot) -> None:
+        self.key = ""
+        self.bars = pg.ErrorBarItem(x=_array(()), y=_array(()), top=_array(()), bottom=_array(()))
+        self.line = plot.plot([], [])
+        plot.addItem(self.bars)
+
+    def show(self, on: bool) -> None:
+        """Whether it is seen."""
+        self.line.setVisible(on)
+        self.bars.setVisible(on)
+
+    def draw(
+        self,
+        entry: Entry,
+        points: Sequence[tuple[int, float]],
+        spans: Sequence[tuple[float, float]] = (),
+        symbol: str = "o",
+    ) -> None:
+        """Draw shares (0 to 1) at iterations, and around each of them its interval."""
+        self.key = entry.key
+        at = [place for place, _ in points]
+        shares = [share for _, share in points]
+        pen = pg.mkPen(entry.colour, width=entry.width, style=entry.style)
+        self.line.setData(
+            at,
+            [100 * share for share in shares],
+            pen=pen,
+            # A single measure is no line.
+            symbol=symbol,
+            symbolSize=5 if symbol == "o" else 6,
+            symbolBrush=pg.mkBrush(entry.colour),
+            symbolPen=pg.mkPen(entry.colour) if symbol == "x" else None,
+            connect="finite",
+        )
+        # The AP need not lie in an interval that was drawn from pictures at random.
+        ends = [
+            (min(low, share), max(high, share)) for share, (low, high) in zip(shares, spans, strict=False)
+        ]
+        faint = QColor(entry.colour)
+        faint.setAlpha(110)
+        self.bars.setData(
+            x=_array(at[: len(ends)]),
+            y=_array([100 * share for share in shares[: len(ends)]]),
+            top=_array([100 * (high - share) for share, (_, high) in zip(shares, ends, strict=False)]),
+            bottom=_array([100 * (share - low) for share, (low, _) in zip(shares, ends, strict=False)]),
+            pen=pg.mkPen(faint),
+        )
+
+
 class AccuracyChart(_Chart):
     """mAP and the AP of each class on the validation pictures, with the interval that its boxes allow."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(tr("AP on val, %"), parent)
-        self._items: list[object] = []
+        self._curves: list[_Curve] = []
+        self._used = 0
         self._drawn: object = None
-        self.setYRange(0, 100, padding=0.02)
+        self._shown: tuple[TrainingModel, Mapping[str, int]] | None = None
+        self.plot.setYRange(0, 100, padding=0.02)
 
     def show_all(self) -> None:
         super().show_all()
-        self.setYRange(0, 100, padding=0.02)
+        self.plot.setYRange(0, 100, padding=0.02)
+
+    def redraw(self) -> None:
+        if getattr(self, "_shown", None) is not None:
+            self.show_model(*self._shown)
+
+    def show_chosen(self) -> None:
+        for number, curve in enumerate(self._curves):
+            curve.show(number < self._used and self.legend.is_shown(curve.key))
 
     def show_model(self, model: TrainingModel, boxes: Mapping[str, int]) -> None:
         """Draw the measures so far: ours of saved weights, else what Darknet measured by itself.
@@ -118,76 +220,50 @@ class AccuracyChart(_Chart):
             model: The training.
             boxes: Number of validation boxes of each class.
         """
+        self._shown = model, boxes
         light = self.palette().color(QPalette.Base).lightness() > 127
         state = (model.run, len(model.maps), tuple(model.checkpoints), dict(boxes), light)
         if state == self._drawn:
             return
         self._drawn = state
-        for item in self._items:
-            self.removeItem(item)
-        self._items = []
-        self._legend.clear()
         measured = model.points()
+        self._used = 0
+        entries = []
+        text = self.palette().color(QPalette.Text)
+        if measured:
+            entries.append(self._draw_mean(Entry(" mean", tr("mAP"), text, width=3), measured, "s"))
+        if model.checkpoints and model.maps:
+            entry = Entry(" darknet", tr("mAP by Darknet"), text, Qt.DotLine, 1)
+            entries.append(self._draw_mean(entry, model.maps, "x"))
         # The colours are made for pictures; on white they are too light.
         tone = -0.3 if light else 0.0
         for place, name in enumerate(dict.fromkeys(name for point in measured for name in point.classes)):
-            colour = toned(default_colour(place), tone)
+            count = tr_n("{n} box", "{n} boxes", boxes.get(name, 0))
+            colour = QColor(*toned(default_colour(place), tone))
+            entry = Entry(name, f"{_short(name)} ({count})", colour)
             points = [point for point in measured if name in point.classes]
-            self._add_class(name, points, boxes.get(name, 0), colour)
-        self._add_mean(tr("mAP"), measured, Qt.SolidLine)
-        if model.checkpoints and model.maps:
-            self._add_mean(tr("mAP by Darknet"), model.maps, Qt.DotLine)
-        self._style()
+            spans = [point.interval_of(name, boxes.get(name, 0)) for point in points]
+            shares = [(point.iteration, point.classes[name]) for point in points]
+            self._next().draw(entry, shares, spans)
+            entries.append(entry)
+        self.legend.show_entries(entries)
+        self.show_chosen()
 
-    def _add_mean(self, name: str, points: Sequence[MapPoint], style: Qt.PenStyle) -> None:
-        colour = self.palette().color(QPalette.Text)
-        solid = style == Qt.SolidLine
-        self._items.append(
-            self.plot(
-                [point.iteration for point in points],
-                [100 * point.mean for point in points],
-                pen=pg.mkPen(colour, width=3 if solid else 1, style=style),
-                # A single measure is no line.
-                symbol="s" if solid else "x",
-                symbolSize=6,
-                symbolBrush=pg.mkBrush(colour),
-                symbolPen=None if solid else pg.mkPen(colour),
-                name=name,
-                connect="finite",
-            )
-        )
+    def _draw_mean(self, entry: Entry, points: Sequence[MapPoint], symbol: str) -> Entry:
+        curve = self._next()
+        curve.draw(entry, [(point.iteration, point.mean) for point in points], symbol=symbol)
+        # Above those of the classes.
+        curve.line.setZValue(1)
+        return entry
 
-    def _add_class(self, name: str, points: Sequence[MapPoint], boxes: int, colour: Rgb) -> None:
-        at = [point.iteration for point in points]
-        shares = [point.classes[name] for point in points]
-        # The AP need not lie in an interval that was drawn from pictures at random.
-        ends = [
-            (min(low, share), max(high, share))
-            for share, (low, high) in zip(
-                shares, (point.interval_of(name, boxes) for point in points), strict=True
-            )
-        ]
-        bars = pg.ErrorBarItem(
-            x=_array(at),
-            y=_array([100 * share for share in shares]),
-            top=_array([100 * (high - share) for share, (_, high) in zip(shares, ends, strict=True)]),
-            bottom=_array([100 * (share - low) for share, (low, _) in zip(shares, ends, strict=True)]),
-            pen=pg.mkPen((*colour, 110)),
-        )
-        self.addItem(bars)
-        count = tr_n("{n} box", "{n} boxes", boxes)
-        line = self.plot(
-            at,
-            [100 * share for share in shares],
-            pen=pg.mkPen(colour, width=2),
-            symbol="o",
-            symbolSize=5,
-            symbolBrush=pg.mkBrush(colour),
-            symbolPen=None,
-            name=f"{_short(name)} ({count})",
-            connect="finite",
-        )
-        self._items += [bars, line]
+    def _next(self) -> _Curve:
+        """A curve that is not used yet."""
+        if self._used == len(self._curves):
+            self._curves.append(_Curve(self.plot))
+        self._used += 1
+        curve = self._curves[self._used - 1]
+        curve.line.setZValue(0)
+        return curve
 
 
 def accuracy_text(model: TrainingModel, boxes: Mapping[str, int]) -> str:
