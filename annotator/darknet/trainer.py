@@ -87,7 +87,7 @@ class Trainer:
         self._why_early = ""
         self._log: EventLog | None = None
         self._on_event: OnEvent = _nobody
-        self._stopping = self._pausing = self._began = False
+        self._stopping = self._pausing = self._began = self._is_full = False
         self._training = self._make()
 
     def stop(self) -> None:
@@ -207,7 +207,9 @@ class Trainer:
             except WriteError as error:  # a full disk must not end the training
                 self._log.close()
                 self._log = None
-                self._on_event(Problem(str(error), error.code))
+                if not self._is_full:  # said once: it is tried again at the end
+                    self._is_full = True
+                    self._on_event(Problem(str(error), error.code))
         self._on_event(event)
 
     def _keep_events_again(self) -> None:

@@ -95,7 +95,7 @@ def test_one_that_fails_does_not_hold_up_the_others(work, capsys):
 
 def test_one_that_does_not_begin_says_why(work, capsys):
     run = add(work, capsys)
-    (work.obj / "p0.png").unlink()
+    (run / "obj/p0.png").unlink()  # its own: what happens to the data set meanwhile is nothing to it
     assert main(["queue", "run", str(work.root)]) == 1
     assert f"{run.name}: did not begin: not started: 1 error" in capsys.readouterr().err
 
