@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -13,7 +14,7 @@ import numpy as np
 
 from annotator.darknet.asking import Tick, ask, last_words
 from annotator.darknet.cfg import Cfg, read_cfg
-from converters.errors import FormatError, UsageError
+from converters.errors import DataError, FormatError, UsageError
 from converters.images import RgbImage, encode_png
 from converters.model import Box
 
@@ -23,9 +24,17 @@ if TYPE_CHECKING:
     from annotator.darknet.runs import RunFolder
 
 CHUNK_PICTURES, CHUNK_BYTES = 48, 200_000_000
-"""So much is handed to a Darknet at once: it reads its weights anew for each chunk."""
+"""So much is handed to a Darknet at once at most: it reads its weights anew for each chunk."""
+_FIRST_CHUNK, _CHUNK_SECONDS = 3, 5.0
+"""Pictures in the first chunk, so that something is seen soon; chunks grow while they take less than this."""
+_LOST_IN_A_ROW = 3
+"""So many pictures lost one after another: it is not the pictures."""
+_SHORTEST_PATIENCE, _PATIENCE = 60.0, 20.0
+"""Seconds of silence, and how often the longest one so far, after which a Darknet hangs that has worked."""
 _LOWEST = 0.005
 """pjreddie's Darknet tells of nothing below when it writes results to files."""
+_LEAST_VALID = 4
+"""pjreddie's ``detector valid`` reads so many pictures at first, whether there are as many or not."""
 PROMPT = b"Enter Image Path: "
 """What all Darknets ask with."""
 
@@ -106,6 +115,10 @@ class NetworkFiles:
         )
 
 
+OnLost = Callable[[DataError], None]
+"""Told why nothing can be said of the next picture."""
+
+
 class Engine(Protocol):
     """Finds objects in pictures.
 
@@ -118,13 +131,15 @@ class Engine(Protocol):
     class_names: tuple[str, ...]
 
     def look(
-        self, pictures: Iterable[RgbImage], *, tick: Tick | None = None
+        self, pictures: Iterable[RgbImage], *, tick: Tick | None = None, on_lost: OnLost | None = None
     ) -> Iterator[tuple[RgbImage, tuple[Box, ...]]]:
         """Each picture with what is in it, in their order, the surest first.
 
         Args:
             pictures: Shape (height, width, 3), uint8; read as they are needed, some ahead.
             tick: Called while it works; it may raise to end that.
+            on_lost: Called in the place of a picture at which the engine breaks off or hangs; the picture is
+                left out and it goes on with the next. Without it that raises.
         """
 
 
@@ -139,13 +154,73 @@ class OpenCvEngine:
         self.class_names = predictor.class_names
 
     def look(
-        self, pictures: Iterable[RgbImage], *, tick: Tick | None = None
+        self, pictures: Iterable[RgbImage], *, tick: Tick | None = None, on_lost: OnLost | None = None
     ) -> Iterator[tuple[RgbImage, tuple[Box, ...]]]:
         """See :class:`Engine`."""
         for rgb in pictures:
             if tick is not None:
                 tick()
             yield rgb, self.predictor.predict(rgb)
+
+
+class DarknetStoppedError(UsageError):
+    """A Darknet broke off or hung.
+
+    Attributes:
+        at: Number of the picture it was at, as far as it told.
+    """
+
+    at: int | None = None
+
+    @classmethod
+    def of(cls, error: UsageError, at: int | None) -> DarknetStoppedError:
+        """The same error, with the picture."""
+        made = cls(error.message, path=error.path, code=error.code, hint=error.hint)
+        made.at = at
+        return made
+
+
+class _Listening:
+    """What a Darknet says while it looks at a chunk, and how long it is silent.
+
+    Attributes:
+        has_worked: Whether it came to an end once: then it is known how long it is silent at most.
+    """
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._longest = 0.0
+        self.has_worked = False
+        self.begin(None)
+
+    def begin(self, tick: Tick | None) -> None:
+        """It is started (again)."""
+        self._tick = tick
+        self._said = bytearray()
+        self._heard = time.monotonic()
+
+    def hear(self, piece: bytes) -> None:
+        """It said something."""
+        now = time.monotonic()
+        self._longest = max(self._longest, now - self._heard)
+        self._heard = now
+        self._said += piece
+
+    def tick(self) -> None:
+        """Time goes by. Raises a UsageError where it hangs."""
+        if self._tick is not None:
+            self._tick()
+        patience = max(_SHORTEST_PATIENCE, _PATIENCE * self._longest)
+        if self.has_worked and time.monotonic() - self._heard > patience:
+            raise UsageError(
+                f"{self._title} said nothing for {patience:.0f} seconds and was ended.", code="darknet-hangs"
+            )
+
+    @property
+    def at(self) -> int | None:
+        """The picture it asked for last; None where it does not ask."""
+        asked = self._said.count(PROMPT)
+        return asked - 1 if asked else None
 
 
 class DarknetEngine:
@@ -179,27 +254,54 @@ class DarknetEngine:
         pjreddie = darknet.dialect == "pjreddie"
         self._stretched = network.opencv_resize or (pjreddie and not network.letterbox)
         self._letterbox = network.letterbox and not pjreddie
+        self._lost = 0
+        self._listening = _Listening(darknet.title)
 
     def look(
-        self, pictures: Iterable[RgbImage], *, tick: Tick | None = None
+        self, pictures: Iterable[RgbImage], *, tick: Tick | None = None, on_lost: OnLost | None = None
     ) -> Iterator[tuple[RgbImage, tuple[Box, ...]]]:
         """See :class:`Engine`.
 
         Raises:
-            UsageError: Darknet cannot be started, hangs, or breaks off.
+            UsageError: Darknet cannot be started, or it hangs or breaks off: without ``on_lost`` at once,
+                with it where that is not for one picture.
         """
         chunk: list[RgbImage] = []
-        held = 0
+        held, wanted = 0, _FIRST_CHUNK
         for rgb in pictures:
             if tick is not None:
                 tick()
             chunk.append(rgb)
             held += rgb.nbytes
-            if len(chunk) >= CHUNK_PICTURES or held > CHUNK_BYTES:
-                yield from zip(chunk, self._look_at(chunk, tick), strict=True)
+            if len(chunk) >= wanted or held > CHUNK_BYTES:
+                began = time.monotonic()
+                yield from self._told(chunk, tick, on_lost)
+                if time.monotonic() - began < _CHUNK_SECONDS:
+                    wanted = min(2 * wanted, CHUNK_PICTURES)
                 chunk, held = [], 0
         if chunk:
-            yield from zip(chunk, self._look_at(chunk, tick), strict=True)
+            yield from self._told(chunk, tick, on_lost)
+
+    def _told(
+        self, chunk: list[RgbImage], tick: Tick | None, on_lost: OnLost | None
+    ) -> Iterator[tuple[RgbImage, tuple[Box, ...]]]:
+        """The pictures of a chunk with what is in them; where Darknet stops at one, without that one."""
+        try:
+            found = self._look_at(chunk, tick)
+        except DarknetStoppedError as error:
+            if on_lost is None:
+                raise
+            if len(chunk) > 1:
+                for part in _around(chunk, error.at):
+                    yield from self._told(part, tick, on_lost)
+                return
+            self._lost += 1
+            if self._lost >= _LOST_IN_A_ROW:
+                raise
+            on_lost(error)
+            return
+        self._lost = 0
+        yield from zip(chunk, found, strict=True)
 
     def _look_at(self, chunk: Sequence[RgbImage], tick: Tick | None) -> list[tuple[Box, ...]]:
         with tempfile.TemporaryDirectory(prefix="darknet-") as name:
@@ -208,6 +310,9 @@ class DarknetEngine:
             for number, rgb in enumerate(chunk):
                 (folder / f"{number:06d}.png").write_bytes(encode_png(self._handed(rgb)))
             listed = "".join(f"{number:06d}.png\n" for number in range(len(chunk)))
+            for number in range(len(chunk), _LEAST_VALID if self.darknet.dialect == "pjreddie" else 0):
+                (folder / f"{number:06d}.png").write_bytes((folder / "000000.png").read_bytes())
+                listed += f"{number:06d}.png\n"
             (folder / "list.txt").write_text(listed)
             sizes = [(rgb.shape[1], rgb.shape[0]) for rgb in chunk]
             if self.darknet.dialect == "pjreddie":
@@ -229,18 +334,27 @@ class DarknetEngine:
     def _ask(self, what: Sequence[str], text: str, folder: Path, tick: Tick | None) -> str:
         weights = str(self.network.weights.resolve())
         command = [str(self.darknet.path), "detector", what[0], "obj.data", "net.cfg", weights, *what[1:]]
-        code, output = ask(command, text, folder, tick=tick)
+        heard = self._listening
+        heard.begin(tick)
+        try:
+            code, output = ask(command, text, folder, tick=heard.tick, on_output=heard.hear)
+        except UsageError as error:
+            if error.code == "darknet-hangs":
+                raise DarknetStoppedError.of(error, heard.at) from error
+            raise
         if code:
             raise self._broke_off(f"ended with the exit code {code}", output)
+        heard.has_worked = True
         return output
 
-    def _broke_off(self, how: str, output: str) -> UsageError:
-        return UsageError(
+    def _broke_off(self, how: str, output: str) -> DarknetStoppedError:
+        error = UsageError(
             f"{self.title} {how} while it looked at pictures.",
             path=self.darknet.path,
             code="darknet-failed",
             hint=f"The last that it printed: {last_words(output)}",
         )
+        return DarknetStoppedError.of(error, self._listening.at)
 
     def _from_json(
         self, folder: Path, listed: str, sizes: Sequence[tuple[int, int]], tick: Tick | None
@@ -283,7 +397,7 @@ class DarknetEngine:
             for line in path.read_text().splitlines():
                 number, confidence, *numbers = line.split()
                 at = int(number)
-                if float(confidence) <= self.threshold:
+                if float(confidence) <= self.threshold or at >= len(sizes):
                     continue
                 # Pixels count from 1 there; an edge at the last pixel was cut off at the picture's.
                 x1, y1, x2, y2 = (float(edge) for edge in numbers)
@@ -296,6 +410,14 @@ class DarknetEngine:
                 if box is not None:
                     found[at].append(box)
         return found
+
+
+def _around(chunk: list[RgbImage], at: int | None) -> list[list[RgbImage]]:
+    """The parts before a picture, the picture alone, and those behind it; halves where it is not known."""
+    if at is None or at >= len(chunk):
+        half = len(chunk) // 2
+        return [chunk[:half], chunk[half:]]
+    return [part for part in (chunk[:at], chunk[at : at + 1], chunk[at + 1 :]) if part]
 
 
 def write_question(folder: Path, cfg: str, classes: int) -> list[str]:

@@ -147,15 +147,15 @@ def look_at(
     engine: Engine,
     pictures: Sequence[Picture],
     *,
-    on_problem: Callable[[Picture, ImageError], None],
+    on_problem: Callable[[Picture, DataError], None],
     tick: Callable[[], None] | None = None,
 ) -> Iterator[tuple[Seen, RgbImage]]:
-    """Look at pictures one after another; those that cannot be read are told of and left out.
+    """Look at pictures one after another; those that cannot be looked at are told of and left out.
 
     Args:
         engine: Who looks.
         pictures: At what.
-        on_problem: Told of each that cannot be read.
+        on_problem: Told of each that cannot be read, or at which a Darknet stopped.
         tick: Called often while it works; it may raise to end that.
     """
     waiting: list[Picture] = []
@@ -170,7 +170,12 @@ def look_at(
             waiting.append(picture)
             yield rgb
 
-    for rgb, boxes in engine.look(read(), tick=tick):
+    def lost(error: DataError) -> None:
+        picture = waiting.pop(0)
+        message = f"nothing can be said of this picture: {error.message}"
+        on_problem(picture, DataError(message, path=picture.path, code=error.code, hint=error.hint))
+
+    for rgb, boxes in engine.look(read(), tick=tick, on_lost=lost):
         yield Seen(waiting.pop(0), (rgb.shape[1], rgb.shape[0]), boxes), rgb
 
 

@@ -1356,6 +1356,10 @@ Compté d’après la source de Darknet, non mesuré : laissez libre un cinqui�
         <translation>Arrêtez ce qui y tourne d’autre (nvidia-smi le nomme) ou mettez l’entraînement en file.</translation>
     </message>
     <message>
+        <source>Ended after {pictures}; what was seen is kept.</source>
+        <translation>Arrêté après {pictures} ; ce qui a été vu est gardé.</translation>
+    </message>
+    <message>
         <source>Enter</source>
         <translation>Entrée</translation>
     </message>
@@ -2528,8 +2532,8 @@ boîtes (images)</translation>
         <translation>Aucun des poids connus n’est choisi.</translation>
     </message>
     <message>
-        <source>None of the pictures could be read.</source>
-        <translation>Aucune des images n’a pu être lue.</translation>
+        <source>None of the pictures could be looked at.</source>
+        <translation>Aucune des images n’a pu être regardée.</translation>
     </message>
     <message>
         <source>None of the weights found anything right on validation. Train longer, or look at the labels.</source>
@@ -3550,6 +3554,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     <message>
         <source>Some pictures could not be copied: {summary}.</source>
         <translation>Certaines images n’ont pu être copiées : {summary}.</translation>
+    </message>
+    <message>
+        <source>Some pictures could not be looked at: {summary}.</source>
+        <translation>Certaines images n’ont pas pu être regardées : {summary}.</translation>
     </message>
     <message>
         <source>Some pictures could not be read: {summary}.</source>

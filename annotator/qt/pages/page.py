@@ -5,6 +5,7 @@ from __future__ import annotations
 from PyQt5.QtCore import Qt, pyqtSignal
 from PyQt5.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
+from annotator.core.amounts import Forecast, seconds_text
 from annotator.core.project import Project
 from annotator.qt.background import Task, Work
 from annotator.qt.said_below import known
@@ -73,12 +74,14 @@ class TaskRow(QWidget):
     Signals:
         succeeded: The work's result.
         failed: Why it failed.
+        cancelled: The person ended it.
         ended: It is over, whatever the end.
         staged: What the work does now (emitted by its thread).
     """
 
     succeeded = pyqtSignal(object)
     failed = pyqtSignal(str)
+    cancelled = pyqtSignal()
     ended = pyqtSignal()
     staged = pyqtSignal(str)
 
@@ -97,15 +100,25 @@ class TaskRow(QWidget):
         layout.addWidget(self.cancel)
         layout.addWidget(self.note, 1)
         self.cancel.clicked.connect(self._cancel)
-        self.staged.connect(lambda what: self.bar.setFormat(tr("{what}: %v of %m", what=known(what))))
+        self.staged.connect(self._named)
+        self._what = ""
+        self._forecast = Forecast()
         self.task: Task | None = None
         self._idle()
 
-    def run(self, work: Work, what: str = "") -> None:
-        """Start the work; ``what`` is the text in the bar (empty: how many of how many)."""
+    def run(self, work: Work, what: str = "", kept: bool = False) -> None:
+        """Start the work.
+
+        Args:
+            work: For a thread.
+            what: The text in the bar; empty: how many of how many.
+            kept: Whether something stays where it is cancelled; whoever listens to ``cancelled`` says what.
+        """
         self.button.hide()
         self.note.hide()
-        self.bar.setFormat(what or tr("%v of %m"))
+        self._what = what or tr("%v of %m")
+        self._forecast = Forecast()
+        self.bar.setFormat(self._what)
         self.bar.setRange(0, 0)
         self.bar.show()
         self.cancel.setEnabled(True)
@@ -114,7 +127,10 @@ class TaskRow(QWidget):
         task.progressed.connect(self._progress)
         task.succeeded.connect(self.succeeded)
         task.failed.connect(self.failed)
-        task.cancelled.connect(lambda: self.say(tr("Cancelled; nothing was changed.")))
+        self.say("")
+        if not kept:
+            task.cancelled.connect(lambda: self.say(tr("Cancelled; nothing was changed.")))
+        task.cancelled.connect(self.cancelled)
         task.finished.connect(self._finished)
         self.task = task.start()
 
@@ -137,9 +153,19 @@ class TaskRow(QWidget):
         """A sentence beside the button."""
         self.note.setText(text)
 
+    def _named(self, what: str) -> None:
+        self._what = tr("{what}: %v of %m", what=known(what))
+        self.bar.setFormat(self._what)
+
     def _progress(self, done: int, total: int) -> None:
         self.bar.setRange(0, total)
         self.bar.setValue(done)
+        left = self._forecast.left(done, total)
+        if left is not None and done < total:
+            time = tr("about {time} left", time=seconds_text(left))
+            self.bar.setFormat(f"{self._what} · {time}")
+        else:
+            self.bar.setFormat(self._what)
 
     def _cancel(self) -> None:
         self.cancel.setEnabled(False)

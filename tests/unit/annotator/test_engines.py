@@ -14,7 +14,10 @@ import pytest
 from annotator.darknet.asking import ask
 from annotator.darknet.dialect import Darknet, require_darknet
 from annotator.darknet.engines import DarknetEngine, NetworkFiles, open_engine
-from converters.errors import FormatError, UsageError
+from annotator.darknet.looking import collect, look_at
+from converters.errors import DataError, FormatError, UsageError
+from converters.images import encode_png
+from converters.report import Report
 
 PICTURES = ["r....g..........", "................", "......d........r"]
 PROGRAMS = {os.environ.get("DARKNET", ""), shutil.which("darknet") or ""} - {""}
@@ -25,6 +28,13 @@ def network(tmp_path: Path) -> NetworkFiles:
     run = samples.make_run(tmp_path / "work")
     samples.add_weights(run, "net_200.weights", 200)
     return NetworkFiles.of_run(run)
+
+
+@pytest.mark.skipif(not PROGRAMS, reason="there is no Darknet on this machine")
+@pytest.mark.parametrize("program", sorted(PROGRAMS))
+def test_a_darknet_looks_at_a_single_picture(network: NetworkFiles, program: str) -> None:
+    engine = open_engine(network, 0.1, require_darknet(program))
+    assert [len(boxes) for _, boxes in engine.look([samples.picture(PICTURES[0])])] == [2]
 
 
 @pytest.mark.skipif(not PROGRAMS, reason="there is no Darknet on this machine")
@@ -70,6 +80,54 @@ def test_a_darknet_that_breaks_off_is_a_sentence(
     engine = DarknetEngine(fake(tmp_path, body), network, 0.1)
     with pytest.raises(UsageError, match=said):
         list(engine.look([samples.picture(cells) for cells in PICTURES]))
+
+
+# Looks for a size in the pictures' headers: at one that is 40 wide it dies or hangs.
+SPITEFUL = """
+import json, os, struct, sys, time
+found = []
+for name in sys.stdin.read().split():
+    print("Enter Image Path: ", end="", flush=True)
+    width = struct.unpack(">I", open(name, "rb").read(20)[16:])[0]
+    if width == 40:
+        {spite}
+    found.append({{"objects": []}})
+json.dump(found, open("seen.json", "w"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("spite", "said"), [("os.abort()", "exit code -6"), ("time.sleep(600)", "said nothing for 1 seconds")]
+)
+def test_one_that_stops_at_a_picture_goes_on_with_the_next(
+    network: NetworkFiles, tmp_path: Path, monkeypatch, spite: str, said: str
+) -> None:
+    monkeypatch.setattr("annotator.darknet.engines._SHORTEST_PATIENCE", 1.0)
+    monkeypatch.setattr("annotator.darknet.engines._PATIENCE", 1.0)
+    engine = DarknetEngine(fake(tmp_path, SPITEFUL.format(spite=spite)), network, 0.1)
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(12):
+        width = 40 if number in (4, 9) else 32
+        (folder / f"{number:02d}.png").write_bytes(encode_png(np.zeros((32, width, 3), np.uint8)))
+    problems: list[tuple[str, str]] = []
+    looked = look_at(
+        engine,
+        collect([folder], Report()),
+        on_problem=lambda picture, error: problems.append((picture.name, str(error))),
+    )
+    names = [seen.picture.name for seen, _ in looked]
+    assert names == [f"{number:02d}.png" for number in range(12) if number not in (4, 9)]
+    assert [name for name, _ in problems] == ["04.png", "09.png"]
+    assert all(said in text and name in text for name, text in problems)
+
+
+def test_one_that_stops_at_everything_is_given_up(network: NetworkFiles, tmp_path: Path) -> None:
+    engine = DarknetEngine(fake(tmp_path, "raise SystemExit(9)"), network, 0.1)
+    lost: list[DataError] = []
+    with pytest.raises(UsageError, match="exit code 9"):
+        list(engine.look([samples.picture(PICTURES[0])] * 9, on_lost=lost.append))
+    assert len(lost) == 2
 
 
 def test_it_ends_where_nobody_waits_any_more(network: NetworkFiles, tmp_path: Path) -> None:

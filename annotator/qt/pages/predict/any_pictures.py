@@ -176,6 +176,7 @@ class AnyPicturesTab(QWidget):
         self.look.button.clicked.connect(self._begin)
         self.look.succeeded.connect(self._looked_at)
         self.look.failed.connect(self._failed)
+        self.look.cancelled.connect(self._cancelled)
         self.look.ended.connect(self._ended)
         self.found.connect(self._take, Qt.QueuedConnection)
         self.engine.currentIndexChanged.connect(self._network_changed)
@@ -249,7 +250,7 @@ class AnyPicturesTab(QWidget):
         self.view.class_names = network.class_names
         self.classes.show_classes(network.class_names)
         self.view.show_notice(tr("Looking…"))
-        self.look.run(lambda tell: look(ask, tell, self.found.emit), tr("%v of %m pictures"))
+        self.look.run(lambda tell: look(ask, tell, self.found.emit), tr("%v of %m pictures"), kept=True)
         self._enable()
 
     def _forget(self) -> None:
@@ -278,19 +279,23 @@ class AnyPicturesTab(QWidget):
             return
         if report.errors:
             messages.warning(
-                tr("Some pictures could not be read: {summary}.", summary=summary(report)),
+                tr("Some pictures could not be looked at: {summary}.", summary=summary(report)),
                 "\n".join(map(str, report)),
             )
         if not len(self.looked):
-            self.view.show_notice(tr("None of the pictures could be read."))
+            self.view.show_notice(tr("None of the pictures could be looked at."))
 
     def _failed(self, problem: str) -> None:
         if not self._again:
             self.view.show_notice(known(problem))
             messages.error(known(problem))
 
+    def _cancelled(self) -> None:
+        if not self._again:
+            seen = tr_n("{n} picture", "{n} pictures", len(self.looked))
+            self.look.say(tr("Ended after {pictures}; what was seen is kept.", pictures=seen))
+
     def _ended(self) -> None:
-        self.look.say("")
         if self._again:
             self._again = False
             self._begin()
