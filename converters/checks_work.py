@@ -119,16 +119,11 @@ def _check_classes(work: WorkFolder, names: tuple[str, ...], report: Report) -> 
 def _check_copies(work: WorkFolder, rows: list[SplitRow], report: Report) -> None:
     by_image = {row.image: row for row in rows}
     by_stem = {PurePosixPath(row.image).stem: row for row in rows}
-    sources = _sources_in_manifest(work)
+    sources = sources_in_manifest(work)
     for name in copies_in(work):
         path = work.root / name
-        stem = PurePosixPath(name).stem
-        if name in sources:
-            row = by_image.get(sources[name])
-        else:
-            # No manifest: a copy is called after its picture, with _c and a number behind.
-            found = _COPY_STEM.fullmatch(stem)
-            row = by_stem.get(found[1]) if found else None
+        # No manifest: a copy is called after its picture, with _c and a number behind.
+        row = by_image.get(sources[name]) if name in sources else by_stem.get(stem_of_source(name))
         again = "Make the copies again: augment-cli."
         if row is None:
             report.error(
@@ -148,13 +143,19 @@ def _check_copies(work: WorkFolder, rows: list[SplitRow], report: Report) -> Non
             report.error("copy-unlabelled", "the copy has no label file.", path=path)
 
 
-def _sources_in_manifest(work: WorkFolder) -> dict[str, str]:
+def sources_in_manifest(work: WorkFolder) -> dict[str, str]:
     """What augmentation wrote down: picture of each copy, both relative to the Darknet data set."""
     try:
         data = json.loads((work.augmented / "manifest.json").read_text(encoding="utf-8"))
         return {f"augmented/{line['copy']}": str(line["source"]) for line in data["copies"]}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
+
+
+def stem_of_source(copy: str) -> str:
+    """What a copy's picture is called by the copy's name, without suffix; empty where it does not tell."""
+    found = _COPY_STEM.fullmatch(PurePosixPath(copy).stem)
+    return found[1] if found else ""
 
 
 def _check_overlap(

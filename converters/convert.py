@@ -23,6 +23,7 @@ from converters.fingerprint import Fingerprint, join_groups, pairs
 from converters.formats.base import ProgressCallback
 from converters.formats.yolo import YoloCodec
 from converters.intake import clip_boxes, file_kinds, read_source, source_of, take_pictures
+from converters.made import remember_source
 from converters.model import AnnotatedImage, Dataset, Split
 from converters.naming import plain_names
 from converters.portable import shown
@@ -95,6 +96,7 @@ def convert_to_work(
         result.removed_copies = len(copies_in(earlier))
         _keep_labels(earlier, work, old_rows, report)
         install(work.root, target, staging / "room")
+        remember_source(earlier, source, options)
     return result
 
 

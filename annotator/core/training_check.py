@@ -55,6 +55,7 @@ class CheckResult:
         done: Pictures looked at until now.
         total: All of them.
         is_final: Whether this is all.
+        stage: Until it is: what is done with the pictures, ``pictures`` (looking) or ``comparing``.
     """
 
     findings: tuple[CheckFinding, ...] = ()
@@ -64,6 +65,7 @@ class CheckResult:
     done: int = 0
     total: int = 0
     is_final: bool = True
+    stage: str = "pictures"
 
     def by_part(self) -> list[tuple[Reading, tuple[CheckFinding, ...]]]:
         """The parts with what was found in them: those with errors first, then those with warnings.
@@ -98,6 +100,7 @@ def read_check(text: str) -> CheckResult | None:
             int(content.get("done", 0)),
             int(content.get("total", 0)),
             content.get("event", "checked") == "checked",
+            str(content.get("stage", "pictures")),
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         return None

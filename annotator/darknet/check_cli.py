@@ -34,13 +34,13 @@ def add_check_output(check: argparse.ArgumentParser) -> None:
 def watching(args: argparse.Namespace) -> Watch:
     """Who is told while ``check`` looks."""
     watch = Watch(remembers=not args.anew)
-    watch.tell = _Lines(watch) if args.events else Bar("looking at pictures", " pictures")
+    watch.tell = _Lines(watch) if args.events else _Bars(watch)
     return watch
 
 
 def before_start() -> Watch:
     """Who is told while ``run`` looks at everything before it starts: nobody wonders what it waits for."""
-    return Watch(remembers=True, tell=_Patience())
+    return Watch(remembers=True, tell=_Patience(), compares=False)
 
 
 def print_check(args: argparse.Namespace, watch: Watch) -> None:
@@ -76,6 +76,7 @@ def _print_line(watch: Watch, done: int = 0, total: int = 0, *, final: bool = Fa
     shown, counts = first_of_each_kind(watch.report)
     line = {
         "event": "checked" if final else "checking",
+        "stage": watch.stage,
         "done": done,
         "total": total,
         "errors": len(watch.report.errors),
@@ -98,6 +99,20 @@ class _Lines:
         if time.monotonic() - self._last >= _EVERY:
             self._last = time.monotonic()
             _print_line(self._watch, done, total)
+
+
+class _Bars:
+    """A bar on a terminal for looking, another for comparing."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self._bars = {
+            "pictures": Bar("looking at pictures", " pictures"),
+            "comparing": Bar("comparing pictures", " pictures"),
+        }
+
+    def __call__(self, done: int, total: int) -> None:
+        self._bars[self._watch.stage](done, total)
 
 
 class _Patience:

@@ -20,6 +20,7 @@ from annotator.darknet.dialect import Darknet, recognise, require_darknet
 from annotator.darknet.event_log import start_detached
 from annotator.darknet.events import Finished, RunStarted
 from annotator.darknet.gpu import Gpu, choose_gpus, read_gpus
+from annotator.darknet.mend_cli import add_mend
 from annotator.darknet.network_cli import add_network_options, add_networks
 from annotator.darknet.networks import NETWORKS, STUDY_BATCH
 from annotator.darknet.outcome import Outcome
@@ -47,6 +48,7 @@ _EXAMPLES = """  train-cli run work --network yolov3-tiny
   train-cli run work --cfg my-own.cfg --anchors auto --set saturation=1.2 --set mosaic=0
   train-cli networks yolov4 --classes 3
   train-cli check work --network yolov4
+  train-cli mend work labels
   train-cli run work --network yolov4-tiny --detach
   train-cli follow work/runs/20260114-093012-yolov4-tiny
   train-cli stop work/runs/20260114-093012-yolov4-tiny
@@ -88,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     add_networks(commands)
     add_weights(commands)
     add_control(commands)
+    add_mend(commands)
     add_queue(commands, add_run_options, _add_training_options, _refused)
     return parser
 

@@ -73,6 +73,7 @@ class RunPlan:
             runs=self.work.runs,
             watch=watch,
             trained=self.trained,
+            work=self.work,
         )
         if self.to_fetch is not None:
             watch.sheet.say("weights", f"{self.to_fetch.name}, to be fetched")
@@ -176,7 +177,7 @@ def check_set(work: WorkFolder, darknet: Darknet, watch: Watch) -> None:
     with suppress(DataError):
         names = read_names(work.names)
     if lists:
-        look_at_set(work.root, lists, names, darknet, watch)
+        look_at_set(work.root, lists, names, darknet, watch, work)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,11 +21,13 @@ from annotator.darknet.preflight_machine import (
     kept_files,
 )
 from annotator.darknet.preflight_pictures import check_class_counts, check_lists, check_pictures
+from annotator.darknet.preflight_set import check_alike, check_copies, check_source
 from annotator.darknet.sheet import Sheet, counted, plain
 from annotator.darknet.transfer import find_fit
 from converters.errors import FormatError
 from converters.model import Split
 from converters.report import Issue, Report
+from converters.work import WorkFolder
 
 __all__ = ["FIXES", "Watch", "check_training", "fix_of", "kept_files"]
 
@@ -50,7 +52,15 @@ FIXES: dict[str, str] = {
     "empty-list": "split",
     "in-two-splits": "split",
     "validation-is-training": "split",
-    "same-picture": "show-picture",
+    "same-picture": "put-together",
+    "alike": "put-together",
+    "copy-leaks": "delete-copies",
+    "copies-old": "make-copies",
+    "set-changed": "make-set",
+    "set-classes": "make-set",
+    "label-lost": "bring-labels",
+    "image-lost": "bring-labels",
+    "labels-changed": "bring-labels",
     "twice-in-list": "split",
     "unsafe-name": "make-set",
     "bad-suffix": "make-set",
@@ -98,6 +108,8 @@ class Watch:
         tell: Called with the number of pictures looked at, and of all.
         remembers: Whether pictures that were sound and have not changed are left alone.
         cache: Where that is kept (default: the person's cache folder).
+        compares: Whether pictures are decoded to compare them, where that was never done.
+        stage: What is being done: ``pictures`` are looked at, or compared (``comparing``).
     """
 
     report: Report = field(default_factory=Report)
@@ -105,6 +117,8 @@ class Watch:
     tell: Callable[[int, int], None] | None = None
     remembers: bool = False
     cache: Path | None = None
+    compares: bool = True
+    stage: str = "pictures"
 
     def __call__(self, done: int, total: int) -> None:
         """Say how far it is."""
@@ -127,6 +141,7 @@ def check_training(
     watch: Watch | None = None,
     trained: Sequence[str] | None = None,
     own_weights: bool = False,
+    work: WorkFolder | None = None,
 ) -> Report:
     """Everything that would make a training fail, or quietly train on the wrong thing.
 
@@ -144,6 +159,7 @@ def check_training(
         watch: Who wants to know what was looked at, and how far it is.
         trained: The classes the weights were trained on, None: what lies beside them.
         own_weights: The weights are the run's own, with which it goes on.
+        work: The data set, where ``base`` is one: what it was made from is looked at, too.
 
     Returns:
         Errors where the training must not start, warnings where it may.
@@ -168,7 +184,7 @@ def check_training(
         _check_start(weights, cfg, class_names, trained, own_weights, report)
     sheet.say("weights", "none: it starts at random" if weights is None else str(weights))
     sheet.say("disk", check_room(runs, cfg, darknet, report))
-    look_at_set(base, lists, class_names, darknet, watch)
+    look_at_set(base, lists, class_names, darknet, watch, work)
     return report
 
 
@@ -178,6 +194,7 @@ def look_at_set(
     class_names: Sequence[str],
     darknet: Darknet,
     watch: Watch,
+    work: WorkFolder | None = None,
 ) -> None:
     """The lists, the pictures and their labels.
 
@@ -187,6 +204,7 @@ def look_at_set(
         class_names: In the order of their ids; none: they are not known, and any id is taken.
         darknet: Who will train.
         watch: Told what was found.
+        work: The data set, where ``base`` is one.
     """
     report, sheet = watch.report, watch.sheet
     classes = len(class_names) or sys.maxsize
@@ -199,6 +217,11 @@ def look_at_set(
     _say_set(sheet, lists, boxes, class_names)
     if checked is not None:
         checked.save()
+    check_copies(base, lists, report)
+    if work is not None:
+        check_source(work, report, sheet)
+    watch.stage = "comparing"
+    check_alike(base, lists, report, decodes=watch.compares, tell=watch)
 
 
 def _check_start(

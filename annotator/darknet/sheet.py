@@ -29,10 +29,11 @@ _CODES = {
     "gpu": "gpu-unused gpu-unknown no-gpu driver-too-old other-cuda no-cudnn gpu-busy gpu-trouble",
     "network": "unknown-network bad-names bad-filters max-batches-reached blank-in-path "
     "mosaic-with-letter-box",
-    "splits": "empty-list in-two-splits validation-is-training same-picture alike twice-in-list unsafe-name",
+    "splits": "empty-list in-two-splits validation-is-training same-picture alike twice-in-list unsafe-name "
+    "copy-leaks copies-old set-changed set-classes set-unreadable",
     "pictures": "bad-suffix image-missing image-unreadable image-truncated image-empty bad-image",
     "labels": "label-not-found label-missing label-unreadable bad-columns bad-number bad-class-id bad-box "
-    "many-boxes",
+    "many-boxes label-lost labels-changed",
     "classes": "class-untrained class-unmeasured few-boxes",
     "weights": "bad-weights weights-mapped weights-cut weights-unnamed partial-weights weights-to-fetch "
     "weights-unsound",
@@ -80,6 +81,10 @@ class Sheet:
     def say(self, part: str, value: str) -> None:
         """Note what a part is."""
         self.values[part] = value
+
+    def add(self, part: str, value: str) -> None:
+        """Note more of what a part is."""
+        self.values[part] = "; ".join(filter(None, (self.values.get(part, ""), value)))
 
     def readings(self, found: Iterable[Issue]) -> list[Reading]:
         """All parts in their order.

@@ -114,7 +114,7 @@ def test_what_is_there_stays_and_the_whole_is_balanced(work: WorkFolder, tmp_pat
     assert work.list_of(Split.TRAIN).read_text().splitlines()[-1].startswith("augmented/")
     assert findings(work) == []
     assert digest(more) == source
-    assert [path.name for path in work.root.iterdir() if path.name.startswith(".")] == []
+    assert [path.name for path in work.root.iterdir() if path.name.startswith(".")] == [".annotator"]
 
 
 def test_names_that_collide_are_kept_apart(work: WorkFolder, tmp_path: Path) -> None:
