@@ -19,6 +19,7 @@ BACKGROUND = ""
 class SortBy(StrEnum):
     """Orders of the list."""
 
+    COST = "cost"
     CONFIDENCE = "confidence"
     DOUBT = "doubt"
     KIND = "kind"
@@ -33,15 +34,20 @@ class MistakeFilter:
         kinds: Of these kinds; None: of all.
         true_label: Of boxes of this class; None: of any; empty: where no box is.
         label: Taken for this class; None: for any; empty: not found.
+        confidence: From one confidence to below another; None: any. A missed box has that of the surest
+            prediction that nearly found it, else 0.
     """
 
     kinds: frozenset[Kind] | None = None
     true_label: str | None = None
     label: str | None = None
+    confidence: tuple[float, float] | None = None
 
     def accepts(self, mistake: Mistake) -> bool:
         """Whether a mistake is shown."""
         if self.kinds is not None and mistake.kind not in self.kinds:
+            return False
+        if self.confidence is not None and not self.confidence[0] <= mistake.confidence < self.confidence[1]:
             return False
         if self.label is not None and mistake.label != self.label:
             return False
@@ -61,8 +67,10 @@ def sorted_mistakes(mistakes: Iterable[Mistake], by: SortBy) -> list[Mistake]:
     """The mistakes in an order; equal ones by picture, as they were found.
 
     ``confidence`` begins with what the network was surest of: wrong predictions of high confidence are
-    often wrong labels. ``doubt`` begins with the smallest.
+    often wrong labels. ``doubt`` begins with the smallest, ``cost`` with what takes most from mAP.
     """
+    if by is SortBy.COST:
+        return sorted(mistakes, key=lambda one: -one.cost)
     if by is SortBy.CONFIDENCE:
         return sorted(mistakes, key=lambda one: -one.confidence)
     if by is SortBy.DOUBT:

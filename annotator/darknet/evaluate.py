@@ -170,7 +170,7 @@ def measure_on_validation(
 def stored_evaluation(run: RunFolder) -> Evaluation | None:
     """The last evaluation of a run as it was left, without running the network; None where there is none.
 
-    Where pictures or labels were changed since, the numbers stand, without the pictures they are from.
+    Where pictures or labels were changed since, the numbers stand, with what was found and labelled then.
 
     Raises:
         FormatError: evaluation.json, the run's cfg or a list is broken.
@@ -194,15 +194,33 @@ def stored_evaluation(run: RunFolder) -> Evaluation | None:
     found: dict[Split, tuple[ImageResult, ...]] = {}
     for pictures in read_splits(run, (Split.VAL, Split.TEST), evaluation.report):
         measured = stored.validation if pictures.split is Split.VAL else stored.test
-        if measured is None or measured.fingerprint != pictures.fingerprint:
+        if measured is None:
             continue
         kept = load_predictions(run, measured.sha256, measured.fingerprint, pictures.split)
-        if kept is not None:
+        if measured.fingerprint != pictures.fingerprint:
+            evaluation.outdated |= {pictures.split}
+            found[pictures.split] = _as_measured(kept, stored.conf_threshold)
+        elif kept is not None:
             results = _stored_results(kept, pictures, stored.conf_threshold, evaluation.report)
             found[pictures.split] = tuple(results or ())
     evaluation.validation_images = found.get(Split.VAL, ())
     evaluation.images = found.get(Split.TEST, ())
     return evaluation
+
+
+def _as_measured(kept: StoredPredictions | None, conf_threshold: float) -> tuple[ImageResult, ...]:
+    """The pictures with the labels that they were measured with; none where those were not kept."""
+    if kept is None or kept.truths.keys() != kept.images.keys():
+        return ()
+    return tuple(
+        ImageResult(
+            entry,
+            kept.truths[entry],
+            found,
+            match_image(kept.truths[entry], found, iou_threshold=IOU, conf_threshold=conf_threshold),
+        )
+        for entry, found in kept.images.items()
+    )
 
 
 def read_splits(run: RunFolder, splits: Sequence[Split], report: Report) -> list[SplitSet]:

@@ -180,6 +180,8 @@ class Evaluation:
         notes: Sentences for the person, about the numbers as a whole.
         images: The test pictures, in the order of the list.
         validation_images: The validation pictures with what the chosen weights found.
+        outdated: The splits whose pictures or labels were changed since they were measured: ``images`` and
+            ``validation_images`` are as they were then.
         report: Pictures and labels that could not be used.
     """
 
@@ -195,6 +197,7 @@ class Evaluation:
     notes: list[str] = field(default_factory=list)
     images: tuple[ImageResult, ...] = ()
     validation_images: tuple[ImageResult, ...] = ()
+    outdated: frozenset[Split] = frozenset()
     report: Report = field(default_factory=Report)
 
     @property
@@ -335,10 +338,17 @@ def load_stored(run: RunFolder) -> Stored | None:
 
 @dataclass(frozen=True, slots=True)
 class StoredPredictions:
-    """What weights found on the pictures of a split, by list entry, and when."""
+    """What weights found on the pictures of a split, by list entry, and when.
+
+    Attributes:
+        measured: When, ISO 8601.
+        images: What was found.
+        truths: The ground truth then; empty where an older evaluation did not keep it.
+    """
 
     measured: str
     images: dict[str, tuple[Box, ...]]
+    truths: dict[str, tuple[Box, ...]] = field(default_factory=dict)
 
 
 def load_predictions(
@@ -356,7 +366,14 @@ def load_predictions(
             )
             for image, rows in content["images"].items()
         }
-        return StoredPredictions(str(content["measured"]), images)
+        truths = {
+            str(image): tuple(
+                Box((float(x1), float(y1), float(x2), float(y2)), str(label), flags=frozenset(flags))
+                for label, x1, y1, x2, y2, *flags in rows
+            )
+            for image, rows in content.get("truths", {}).items()
+        }
+        return StoredPredictions(str(content["measured"]), images, truths)
     except (FormatError, KeyError, TypeError, ValueError, AttributeError):
         return None  # they can be made again
 
@@ -459,6 +476,11 @@ def _predictions_dict(measured: Measured, images: Sequence[ImageResult]) -> dict
         "measured": measured.measured,
         "images": {
             image.image: [[box.label, box.confidence, *box.xyxy] for box in image.predictions]
+            for image in images
+        },
+        # Labels are changed on the way from mistake to mistake: the list stays the one that was measured.
+        "truths": {
+            image.image: [[box.label, *box.xyxy, *sorted(box.flags)] for box in image.truths]
             for image in images
         },
     }

@@ -87,6 +87,7 @@ def write_report(
     analyses: Mapping[Split, Analysis] | None = None,
     *,
     on_progress: ProgressCallback | None = None,
+    pictures: bool = True,
 ) -> Path:
     """Write the page, metrics.csv, tables/, charts/ and pictures/ of an evaluation; returns the page's path.
 
@@ -95,6 +96,7 @@ def write_report(
         evaluation: What was measured.
         analyses: Of its splits, where they are known already.
         on_progress: Told how many pictures are drawn.
+        pictures: Whether pictures/ is drawn as well, which takes the longest by far.
 
     Raises:
         WriteError: Something cannot be written.
@@ -102,7 +104,7 @@ def write_report(
     folder = EvaluationFolder.of(run)
     found = analyses_of(evaluation) if analyses is None else analyses
     make_folder(folder.pictures)
-    thumbnails = _write_pictures(run, evaluation, folder, on_progress)
+    thumbnails = _write_pictures(run, evaluation, folder, on_progress, pictures=pictures)
     write_if_changed(folder.csv, metrics_csv(evaluation))
     write_if_changed(folder.report, render_page(run, evaluation, thumbnails, found))
     tables = tables_of(evaluation, found, printed_maps(run), counts_of(run, evaluation))
@@ -198,6 +200,7 @@ def render_page(
         f"<style>{_STYLE}{STYLE}</style>\n</head>\n<body>\n<h1>{safe(title)}</h1>",
         *_about(run, evaluation),
         *_notes(evaluation),
+        *_outdated(evaluation),
         *_test_section(evaluation, analyses),
         *_validation_section(evaluation, printed_maps(run), analyses),
         *counted_section(run, evaluation, counts_of(run, evaluation)),
@@ -238,11 +241,14 @@ def _write_pictures(
     evaluation: Evaluation,
     folder: EvaluationFolder,
     on_progress: ProgressCallback | None,
+    *,
+    pictures: bool,
 ) -> dict[str, bytes]:
     """Draw the pictures, the worst first; returns the thumbnails of those that the page shows."""
     _, images = _looked_at(evaluation)
     wrong = worst_first(images)
-    drawn = [*wrong, *(image for image in images if not image.match.mistakes)][:DRAWN]
+    right = (image for image in images if not image.match.mistakes)
+    drawn = [*wrong, *right][:DRAWN] if pictures else wrong[:MISTAKES_SHOWN]
     colours = class_colours(evaluation.class_names)
     names = _file_names(images)
     thumbnails: dict[str, bytes] = {}
@@ -252,12 +258,14 @@ def _write_pictures(
         except ImageError as error:
             evaluation.report.add_exception(error)
         else:
-            write_atomic(folder.pictures / names[image.image], encode_png(sheet), durable=False)
+            if pictures:
+                write_atomic(folder.pictures / names[image.image], encode_png(sheet), durable=False)
             if len(thumbnails) < min(MISTAKES_SHOWN, len(wrong)):
                 thumbnails[image.image] = jpeg_thumbnail(sheet, _THUMBNAIL)
         if on_progress is not None:
             on_progress(done, len(drawn))
-    _remove_stale(folder.pictures, {names[image.image] for image in drawn})
+    if pictures:
+        _remove_stale(folder.pictures, {names[image.image] for image in drawn})
     return thumbnails
 
 
@@ -341,6 +349,15 @@ def _notes(evaluation: Evaluation) -> Iterator[str]:
     if evaluation.notes:
         items = "".join(f"<li>{safe(note)}</li>" for note in evaluation.notes)
         yield f'<ul class="notes">{items}</ul>'
+
+
+def _outdated(evaluation: Evaluation) -> Iterator[str]:
+    if evaluation.outdated:
+        names = " and ".join(sorted(evaluation.outdated))
+        yield (
+            f"<p><b>Pictures or labels of {names} were changed since: all of this is as it was measured."
+            "</b></p>"
+        )
 
 
 def _test_section(evaluation: Evaluation, analyses: Mapping[Split, Analysis]) -> Iterator[str]:

@@ -217,6 +217,7 @@ class MainWindow(QMainWindow):
         for page in self.pages:
             page.set_project(project)
         self.network_opinion.set_project(project)
+        self.mistake_visit.set_project(project)
         self.suggestions.set_project(project)
         self.keys.enable()
         left_training.find(self)

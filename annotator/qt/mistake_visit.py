@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PyQt5.QtCore import QObject
+from PyQt5.QtCore import QObject, QTimer
 
 from annotator import messages
 from annotator.core.disagreement import with_labels_of
@@ -14,6 +14,7 @@ from annotator.qt.translation import tr
 from converters.model import Box, Split, Xyxy
 
 if TYPE_CHECKING:
+    from annotator.core.project import Project
     from annotator.darknet.confusion import Mistake
     from annotator.darknet.evaluation import ImageResult
     from annotator.qt.main_window import MainWindow
@@ -32,12 +33,56 @@ class MistakeVisit(QObject):
         window.loader.loaded.connect(lambda *_: self._zoom())
         window.label.escaped.connect(self._escaped)
         window.tabs.currentChanged.connect(self._page_changed)
+        # Labels change in bursts (undoing a step over 1,000 pictures): looked at once, when that is over.
+        self._later = QTimer(self, singleShot=True, interval=200)
+        self._later.timeout.connect(lambda: self.tell_mended() if self.stays() else None)
 
     def _page_built(self, page: PredictPage) -> None:
         page.mistakes.go_wanted.connect(self.go)
         page.mistakes.accept_wanted.connect(self.accept)
+        page.mistakes.mended_wanted.connect(self.tell_mended)
+        page.mistakes.since.train_wanted.connect(lambda: self._window.show_page("train"))
+        page.mistakes.since.pictures_wanted.connect(self._window.show_only)
         page.mistakes.pictures_wanted.connect(self.show_pictures)
         page.two_runs.pictures_wanted.connect(self.show_pictures)
+
+    def set_project(self, project: Project) -> None:
+        """Another set was opened: its edits mend mistakes."""
+        project.session.listen(lambda _: self._later.start())
+
+    def tell_mended(self) -> None:
+        """Tell the list which mistakes the labels of now make none, and how much was labelled anew."""
+        from annotator.core.mended import labels_now, mended_among
+
+        window = self._window
+        if window.project is None or "predict" in window.later:
+            return  # the page is not made yet
+        page, session = window.predict, window.project.session
+        results, tab = page.evaluated.results, page.mistakes
+        split = tab.split.currentData()
+        if results is None or split not in results.analyses:
+            tab.since.look(None, None)
+            return
+        images = results.images(split)
+        there = {key: session.image(key) for key in session.keys}
+        entries = (image.image for image in images)
+        keys, theirs = window.project.open_keys(), results.evaluation.class_names
+        now = labels_now(entries, results.run, keys, there, session.class_names, theirs)
+        tab.show_mended(mended_among(results.analyses[split].mistakes, images, now))
+        tab.since.look(window.project, results.run)
+
+    def step(self, by: int) -> None:
+        """On to the next (1) or previous (-1) mistake, on the page that is shown."""
+        tab = self._window.predict.mistakes
+        self.tell_mended()
+        if not tab.model.rows:
+            messages.info(tr("There are no mistakes to go to: see Mistakes on the Predictions page first."))
+        elif not tab.step(by):
+            messages.info(tr("That was the last mistake.") if by > 0 else tr("That was the first mistake."))
+        elif self._window.page_name == "label":
+            mistake = tab.current()
+            if mistake is not None:
+                self.go(tab.split.currentData(), mistake)
 
     def go(self, split: Split, mistake: Mistake) -> None:
         """Go to the picture, with the box selected and large; Esc comes back."""
@@ -62,7 +107,10 @@ class MistakeVisit(QObject):
             self._zoom_to = key, shown.xyxy
             self._zoom()
         window.label.canvas.setFocus()
-        window.statusBar().showMessage(tr("{what}. Esc: back to the mistakes", what=what_text(mistake)), 8000)
+        number, count = window.predict.mistakes.place()
+        window.statusBar().showMessage(
+            tr("Mistake {number} of {count}: {what}. F9: the next, Esc: back to the mistakes",
+               number=number, count=count, what=what_text(mistake)), 8000)  # fmt: skip
 
     def accept(self, split: Split, mistake: Mistake) -> None:
         """Let the labels say what the network saw."""
@@ -83,7 +131,9 @@ class MistakeVisit(QObject):
             self._window.statusBar().showMessage(
                 tr("{picture}: labels changed (Ctrl+Z takes it back)", picture=image.name), 6000
             )
-            self._window.predict.mistakes.step()
+            self.tell_mended()
+            if not self._window.predict.mistakes.open_only.isChecked():
+                self._window.predict.mistakes.step()
 
     def show_pictures(self, entries: list[str], text: str) -> None:
         """Show only these pictures in the list of the labelling page."""
@@ -151,6 +201,10 @@ def entries(window: MainWindow) -> list[Entry]:
     return [
         Entry("network_is_right", tr("Let the labels say what the network saw (in the mistakes)"), ("K",),
               "Edit", accept, "predict", separated=True),
+        Entry("next_mistake", tr("Next mistake of the network"), ("F9",), "Go",
+              lambda: window.mistake_visit.step(1), ("label", "predict"), separated=True),
+        Entry("previous_mistake", tr("Previous mistake of the network"), ("Shift+F9",), "Go",
+              lambda: window.mistake_visit.step(-1), ("label", "predict")),
     ]  # fmt: skip
 
 

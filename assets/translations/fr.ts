@@ -230,6 +230,10 @@
         <translation>À propos de mask-annotator</translation>
     </message>
     <message>
+        <source>About so many points of mAP@0.50 more, if only this mistake were gone</source>
+        <translation>À peu près autant de points de mAP@0.50 en plus, si cette seule erreur disparaissait</translation>
+    </message>
+    <message>
         <source>Accept all new predictions</source>
         <translation>Accepter toutes les nouvelles prédictions</translation>
     </message>
@@ -1063,6 +1067,10 @@ Compté d’après la source de Darknet, non mesuré : laissez libre un cinqui�
         <translation>Copie dans {name}…</translation>
     </message>
     <message>
+        <source>Costs</source>
+        <translation>Coût</translation>
+    </message>
+    <message>
         <source>Counting…</source>
         <translation>Décompte…</translation>
     </message>
@@ -1493,6 +1501,10 @@ Compté d’après la source de Darknet, non mesuré : laissez libre un cinqui�
     <message>
         <source>First picture</source>
         <translation>Première image</translation>
+    </message>
+    <message>
+        <source>First what takes most from mAP@0.50: a box missed of a rare class, a sure wrong one</source>
+        <translation>D’abord ce qui enlève le plus au mAP@0.50 : une boîte manquée d’une classe rare, une erreur très sûre</translation>
     </message>
     <message>
         <source>Fit into a night</source>
@@ -2037,6 +2049,10 @@ boîtes (images)</translation>
         <translation>Laisser ses boîtes de côté</translation>
     </message>
     <message>
+        <source>Leave out what the labels of now make no mistake any more</source>
+        <translation>Laisser de côté ce qui n’est plus une erreur avec les étiquettes actuelles</translation>
+    </message>
+    <message>
         <source>Left edge in pixels; the box moves</source>
         <translation>Bord gauche en pixels; la boîte bouge</translation>
     </message>
@@ -2256,6 +2272,10 @@ boîtes (images)</translation>
         <translation>Erreur</translation>
     </message>
     <message>
+        <source>Mistake {number} of {count}: {what}. F9: the next, Esc: back to the mistakes</source>
+        <translation>Erreur {number} sur {count} : {what}. F9 : la suivante, Échap : retour aux erreurs</translation>
+    </message>
+    <message>
         <source>Mistakes</source>
         <translation>Erreurs</translation>
     </message>
@@ -2414,6 +2434,10 @@ boîtes (images)</translation>
     <message>
         <source>Next in the whole set, filter or not</source>
         <translation>Suivante de tout le jeu, filtre ou non</translation>
+    </message>
+    <message>
+        <source>Next mistake of the network</source>
+        <translation>Erreur suivante du réseau</translation>
     </message>
     <message>
         <source>Next not reviewed</source>
@@ -2654,6 +2678,10 @@ boîtes (images)</translation>
     <message>
         <source>Numbers</source>
         <translation>Nombres</translation>
+    </message>
+    <message>
+        <source>Of a missed box: of the surest prediction below the threshold that nearly found it</source>
+        <translation>Pour une boîte manquée : celle de la prédiction la plus sûre sous le seuil qui l’a presque trouvée</translation>
     </message>
     <message>
         <source>Of the chosen runs keep the best and the last weights, and delete the others</source>
@@ -2953,6 +2981,10 @@ collées</translation>
         <translation>Des images ou des étiquettes du test ont changé depuis la mesure : elle a été refaite.</translation>
     </message>
     <message>
+        <source>Pictures or labels were changed since. All of this is as it was measured: evaluate again to count the labels of now.</source>
+        <translation>Des images ou des étiquettes ont changé depuis. Tout ceci est tel que mesuré : évaluez à nouveau pour compter les étiquettes actuelles.</translation>
+    </message>
+    <message>
         <source>Pictures or labels were changed since: evaluate again to see curves and mistakes.</source>
         <translation>Des images ou des étiquettes ont changé depuis : réévaluez pour voir les courbes et les erreurs.</translation>
     </message>
@@ -3081,6 +3113,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     <message>
         <source>Previous in the whole set, filter or not</source>
         <translation>Précédente de tout le jeu, filtre ou non</translation>
+    </message>
+    <message>
+        <source>Previous mistake of the network</source>
+        <translation>Erreur précédente du réseau</translation>
     </message>
     <message>
         <source>Previous not reviewed</source>
@@ -3286,6 +3322,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Enregistrer un diagnostic…</translation>
     </message>
     <message>
+        <source>Save it…</source>
+        <translation>L’enregistrer…</translation>
+    </message>
+    <message>
         <source>Save now</source>
         <translation>Enregistrer</translation>
     </message>
@@ -3304,6 +3344,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     <message>
         <source>Save the predictions</source>
         <translation>Enregistrer les prédictions</translation>
+    </message>
+    <message>
+        <source>Save the report</source>
+        <translation>Enregistrer le rapport</translation>
     </message>
     <message>
         <source>Save the video</source>
@@ -3472,6 +3516,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     <message>
         <source>Show the predictions of a network first ({key}).</source>
         <translation>Affichez d’abord les prédictions d’un réseau ({key}).</translation>
+    </message>
+    <message>
+        <source>Show them</source>
+        <translation>Les montrer</translation>
     </message>
     <message>
         <source>Show these pictures in the list of the labelling page</source>
@@ -3792,8 +3840,16 @@ Mesurer aussi {chosen} sur le test ?</translation>
         <translation>C’était la première anomalie : on continue par la dernière.</translation>
     </message>
     <message>
+        <source>That was the first mistake.</source>
+        <translation>C’était la première erreur.</translation>
+    </message>
+    <message>
         <source>That was the last finding: on with the first.</source>
         <translation>C’était la dernière anomalie : on continue par la première.</translation>
+    </message>
+    <message>
+        <source>That was the last mistake.</source>
+        <translation>C’était la dernière erreur.</translation>
     </message>
     <message numerus="yes">
         <source>That was the last picture of the list; {n} of the set are not reviewed yet (PgDn).</source>
@@ -3898,6 +3954,13 @@ Mesurer aussi {chosen} sur le test ?</translation>
         <source>The label files of {name} hold class ids, and no file says what they mean.</source>
         <translation>Les fichiers d’étiquettes de {name} contiennent des numéros de classe, et aucun fichier ne dit ce qu’ils signifient.</translation>
     </message>
+    <message numerus="yes">
+        <source>The labels of {n} pictures were changed since this run began.</source>
+        <translation>
+            <numerusform>Les étiquettes de {n} image ont changé depuis le début de cet entraînement.</numerusform>
+            <numerusform>Les étiquettes de {n} images ont changé depuis le début de cet entraînement.</numerusform>
+        </translation>
+    </message>
     <message>
         <source>The language changes with the next start of the window.</source>
         <translation>La langue change au prochain démarrage de la fenêtre.</translation>
@@ -3995,6 +4058,14 @@ Mesurer aussi {chosen} sur le test ?</translation>
     <message>
         <source>The previous picture has no box that is not here</source>
         <translation>L’image précédente n’a aucune boîte qui ne soit pas ici</translation>
+    </message>
+    <message>
+        <source>The report as one HTML file, every table as CSV, every chart as PNG and SVG, in a new folder</source>
+        <translation>Le rapport en un seul fichier HTML, chaque tableau en CSV, chaque diagramme en PNG et SVG, dans un nouveau dossier</translation>
+    </message>
+    <message>
+        <source>The report was saved: {path}</source>
+        <translation>Le rapport est enregistré : {path}</translation>
     </message>
     <message>
         <source>The run that the chosen one is compared with</source>
@@ -4129,6 +4200,10 @@ Mesurer aussi {chosen} sur le test ?</translation>
         <translation>Il n’y a pas d’anomalies d’images.</translation>
     </message>
     <message>
+        <source>There are no mistakes to go to: see Mistakes on the Predictions page first.</source>
+        <translation>Il n’y a pas d’erreur où aller : voyez d’abord Erreurs sur la page Prédictions.</translation>
+    </message>
+    <message>
         <source>There are no pictures in {folder} yet: drop some on the window (pictures, a folder, or a zip). They are copied there, and the set opens.</source>
         <translation>Il n’y a pas encore d’images dans {folder} : déposez-en sur la fenêtre (images, dossier ou zip). Elles y sont copiées, et le jeu s’ouvre.</translation>
     </message>
@@ -4158,6 +4233,10 @@ Mesurer aussi {chosen} sur le test ?</translation>
             <numerusform>Il n’y a pas de classe {number}; le jeu a {n} classe.</numerusform>
             <numerusform>Il n’y a pas de classe {number}; le jeu a {n} classes.</numerusform>
         </translation>
+    </message>
+    <message>
+        <source>There is no mistake of this kind.</source>
+        <translation>Il n’y a pas d’erreur de ce genre.</translation>
     </message>
     <message>
         <source>There is no picture in the clipboard.</source>
@@ -4284,6 +4363,10 @@ Mesurer aussi {chosen} sur le test ?</translation>
         <translation>Minuscule pour le réseau</translation>
     </message>
     <message>
+        <source>To the Train page: the next run learns from the labels of now</source>
+        <translation>À la page Entraîner : le prochain entraînement apprend des étiquettes actuelles</translation>
+    </message>
+    <message>
         <source>Top edge in pixels; the box moves</source>
         <translation>Bord supérieur en pixels; la boîte bouge</translation>
     </message>
@@ -4302,6 +4385,10 @@ Mesurer aussi {chosen} sur le test ?</translation>
     <message>
         <source>Train a network on the Train page first: its predictions are shown here beside the ground truth.</source>
         <translation>Entraînez d’abord un réseau à la page Entraînement : ses prédictions sont montrées ici à côté de la vérité terrain.</translation>
+    </message>
+    <message>
+        <source>Train again…</source>
+        <translation>Entraîner à nouveau…</translation>
     </message>
     <message>
         <source>Train the chosen run on to {count} iterations</source>
@@ -4753,6 +4840,10 @@ le plan</translation>
         <translation>peu importe</translation>
     </message>
     <message>
+        <source>any confidence</source>
+        <translation>toute confiance</translation>
+    </message>
+    <message>
         <source>any of the ticked classes</source>
         <translation>l’une des classes cochées</translation>
     </message>
@@ -4763,6 +4854,10 @@ le plan</translation>
     <message>
         <source>as a network of {size} sees it</source>
         <translation>comme le voit un réseau de {size}</translation>
+    </message>
+    <message>
+        <source>as measured, with the labels of then: evaluate again to count those of now</source>
+        <translation>tel que mesuré, avec les étiquettes d’alors : évaluez à nouveau pour compter les actuelles</translation>
     </message>
     <message>
         <source>as the balance plan says: {what}</source>
@@ -4803,6 +4898,10 @@ le plan</translation>
     <message>
         <source>before the first iteration</source>
         <translation>avant la première itération</translation>
+    </message>
+    <message>
+        <source>below 50 %</source>
+        <translation>moins de 50 %</translation>
     </message>
     <message>
         <source>best</source>
@@ -4947,6 +5046,10 @@ le plan</translation>
     <message>
         <source>copying pictures</source>
         <translation>copie des images</translation>
+    </message>
+    <message>
+        <source>costliest first</source>
+        <translation>les plus coûteuses d’abord</translation>
     </message>
     <message>
         <source>counters_per_class has {count} numbers for {classes} classes.</source>
@@ -5135,6 +5238,18 @@ le plan</translation>
     <message>
         <source>from</source>
         <translation>dès</translation>
+    </message>
+    <message>
+        <source>from 50 %</source>
+        <translation>dès 50 %</translation>
+    </message>
+    <message>
+        <source>from 75 %</source>
+        <translation>dès 75 %</translation>
+    </message>
+    <message>
+        <source>from 90 %</source>
+        <translation>dès 90 %</translation>
     </message>
     <message>
         <source>from a file…</source>
@@ -5523,6 +5638,10 @@ le plan</translation>
     <message>
         <source>not labelled yet</source>
         <translation>pas encore étiquetée</translation>
+    </message>
+    <message>
+        <source>not mended</source>
+        <translation>non corrigées</translation>
     </message>
     <message>
         <source>not reviewed</source>
@@ -6770,6 +6889,13 @@ le plan</translation>
         </translation>
     </message>
     <message numerus="yes">
+        <source>{n} mended</source>
+        <translation>
+            <numerusform>{n} corrigée</numerusform>
+            <numerusform>{n} corrigées</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>{n} missed</source>
         <translation>
             <numerusform>{n} manquée</numerusform>
@@ -7202,10 +7328,6 @@ boîtes (images)</translation>
         <translation>{what}, non réparties</translation>
     </message>
     <message>
-        <source>{what}. Esc: back to the mistakes</source>
-        <translation>{what}. Échap : retour aux erreurs</translation>
-    </message>
-    <message>
         <source>{what}: %v of %m</source>
         <translation>{what} : %v sur %m</translation>
     </message>
@@ -7235,6 +7357,10 @@ boîtes (images)</translation>
     <message>
         <source>⚠ The loss is nan: the training has diverged. Stop it, and lower the learning rate.</source>
         <translation>⚠ La perte est nan : l’entraînement a divergé. Arrêtez-le et baissez le taux d’apprentissage.</translation>
+    </message>
+    <message>
+        <source>✓ mended ({kind})</source>
+        <translation>✓ corrigée ({kind})</translation>
     </message>
 </context>
 </TS>

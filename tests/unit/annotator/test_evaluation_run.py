@@ -411,7 +411,8 @@ def test_an_evaluation_is_read_back_as_it_was(run: RunFolder) -> None:
     (run.work / "obj/test1.txt").write_text(samples.label_text("....g..........."))
     changed = stored_evaluation(run)
     assert changed is not None and changed.test == first.test
-    assert changed.images == ()
+    assert changed.outdated == {Split.TEST}
+    assert changed.images == first.images  # with the labels of then
     assert changed.validation_images == first.validation_images
 
 

@@ -1,5 +1,6 @@
 """The numbers and mistakes of an evaluated run in the window."""
 
+import json
 from pathlib import Path
 
 import evaluation_samples as samples
@@ -10,10 +11,13 @@ from PyQt5.QtCore import Qt
 from annotator import messages
 from annotator.darknet.confusion import Kind
 from annotator.darknet.evaluate import evaluate_run
+from annotator.darknet.evaluation_report import write_report
 from annotator.darknet.runs import RunFolder
+from annotator.darknet.speed import Speed, keep_speed
 from annotator.darknet.video import FrameSource, VideoFile
 from annotator.qt.main_window import MainWindow
 from annotator.settings import Settings
+from converters.model import Split
 
 LONG = 30_000
 
@@ -136,8 +140,26 @@ def test_from_a_mistake_to_the_labels_and_back(qtbot, window, run):
     assert window.page_name == "predict"
 
 
-def test_changed_labels_leave_the_numbers_without_the_pictures(qtbot, window, run):
+def test_changed_labels_leave_numbers_curves_and_mistakes_as_measured(qtbot, window, run):
     evaluate_run(run)
+    relabelled(run, "test1", "....g...........")
+    relabelled(run, "val1", "....g...........")
+    page = window.predict
+    page.parts.setCurrentWidget(page.numbers)
+    qtbot.waitUntil(lambda: page.evaluated.results is not None, timeout=LONG)
+    assert not page.numbers.details.isHidden() and not page.numbers.outdated.isHidden()
+    assert not page.numbers.counting.count.button.isEnabled()
+    assert "100.00 %" in page.numbers.headline.text()
+    page.parts.setCurrentWidget(page.mistakes)
+    assert page.mistakes.model.rows == [] and "evaluate again" in page.mistakes.count.text()
+
+
+def test_what_an_older_version_left_has_no_pictures(qtbot, window, run):
+    evaluate_run(run)
+    for path in (run.path / "evaluation").glob("predictions-*.json"):
+        content = json.loads(path.read_text())
+        del content["truths"]
+        path.write_text(json.dumps(content))
     relabelled(run, "test1", "....g...........")
     relabelled(run, "val1", "....g...........")
     page = window.predict
@@ -145,9 +167,89 @@ def test_changed_labels_leave_the_numbers_without_the_pictures(qtbot, window, ru
     qtbot.waitUntil(lambda: page.evaluated.results is not None, timeout=LONG)
     assert page.numbers.details.isHidden()
     assert "evaluate again" in page.numbers.rules.text()
-    assert "100.00 %" in page.numbers.headline.text()
-    page.parts.setCurrentWidget(page.mistakes)
-    assert page.mistakes.model.rows == [] and "evaluate again" in page.mistakes.count.text()
+
+
+def test_a_mended_mistake_is_marked_and_left_out_and_the_run_is_out_of_date(qtbot, window, run):
+    for name, cells in (("test0", "g....d.......g.."), ("test1", "....g...........")):
+        relabelled(run, name, cells)  # after the run began
+    window.opening.read_again()
+    qtbot.waitUntil(
+        lambda: (
+            window.project is not None
+            and window.project.session.image("obj/test1").boxes[0].label == "no_mask"
+        ),
+        timeout=LONG,
+    )
+    evaluate_run(run)
+    window.show_page("predict")
+    page, tab = window.predict, window.predict.mistakes
+    page.parts.setCurrentWidget(tab)
+    qtbot.waitUntil(lambda: tab.split.count() == 2, timeout=LONG)
+    tab.split.setCurrentText("on test")
+    assert len(tab.model.rows) == 2 and not tab.model.mended
+    assert tab.model.rows[0].cost >= tab.model.rows[1].cost > 0
+    qtbot.waitUntil(lambda: "labels of 2 pictures" in tab.since.text.text(), timeout=LONG)
+    tab.table.setFocus()
+    qtbot.keyClick(tab.table, Qt.Key_K)
+    first = tab.model.rows[0]
+    assert tab.model.mended == {first} and tab.current() == tab.model.rows[1]
+    assert "mended" in tab.model.index(0, 1).data() and "1 mended" in tab.count.text()
+    qtbot.waitUntil(lambda: "labels of 1 picture " in tab.since.text.text(), timeout=LONG)
+
+    tab.open_only.setChecked(True)
+    assert first not in tab.model.rows and tab.current() is not None
+    window.undo()
+    qtbot.waitUntil(lambda: first in tab.model.rows, timeout=LONG)
+    qtbot.keyClick(tab.table, Qt.Key_F9, Qt.ShiftModifier)
+    qtbot.keyClick(tab.table, Qt.Key_Return)
+    assert window.page_name == "label" and window.label.key == run_key(tab)
+    qtbot.keyClick(window.label.canvas, Qt.Key_F9)
+    assert window.page_name == "label" and tab.place() == (2, 2) and window.label.key == run_key(tab)
+    qtbot.keyClick(window.label.canvas, Qt.Key_Escape)
+    assert window.page_name == "predict"
+    qtbot.waitUntil(lambda: not page.evaluated._tasks, timeout=LONG)
+    assert tab.place() == (2, 2)  # it is where it was left
+    tab.since.train.click()
+    assert window.page_name == "train"
+
+
+def run_key(tab):
+    results = tab.evaluated.results
+    return results.images(Split.TEST)[tab.current().image].image.removeprefix("../../").removesuffix(".png")
+
+
+def test_mistakes_are_filtered_by_confidence(qtbot, window, run):
+    relabelled(run, "test1", "....g...........")
+    relabelled(run, "test0", "r....d..r....g..")
+    evaluate_run(run)
+    page, tab = window.predict, window.predict.mistakes
+    page.parts.setCurrentWidget(tab)
+    qtbot.waitUntil(lambda: tab.split.count() == 2, timeout=LONG)
+    tab.split.setCurrentText("on test")
+    assert {one.kind for one in tab.model.rows} == {Kind.WRONG_CLASS, Kind.MISSED}
+    tab.confidence.setCurrentText("from 90 %")
+    assert [one.kind for one in tab.model.rows] == [Kind.WRONG_CLASS]
+    tab.confidence.setCurrentText("below 50 %")
+    assert [one.kind for one in tab.model.rows] == [Kind.MISSED]
+    tab.kind.setCurrentIndex(tab.kind.findData(Kind.TWICE))
+    assert not tab.model.rows and "no mistake of this kind" in tab.count.text()
+
+
+def test_the_report_is_saved_with_what_was_counted_since(qtbot, window, run, tmp_path):
+    evaluation = evaluate_run(run)
+    write_report(run, evaluation)
+    page = window.predict
+    page.parts.setCurrentWidget(page.numbers)
+    qtbot.waitUntil(lambda: page.evaluated.results is not None, timeout=LONG)
+    keep_speed(run, Speed("a new engine", "a card", "all", 32, 32, (2.0, 4.0)))
+    assert page.numbers.reports.save.isEnabled()
+    (tmp_path / "out").mkdir()
+    page.numbers.reports.save_to(tmp_path / "out")
+    assert not page.numbers.reports.save.isEnabled()
+    qtbot.waitUntil(page.numbers.reports.save.isEnabled, timeout=LONG)
+    (place,) = (tmp_path / "out").iterdir()
+    assert "a new engine" in (place / "report.html").read_text()
+    assert (place / "charts/test-curves-50.png").is_file() and (place / "tables/mistakes.csv").is_file()
 
 
 def test_two_runs_are_compared(qtbot, window, run):

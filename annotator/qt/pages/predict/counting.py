@@ -64,7 +64,8 @@ class CountPanel(QWidget):
         """Show what was counted of a split."""
         self._shown = results, split
         # Where pictures were changed since there is nothing that both could count.
-        self.count.button.setEnabled(split in results.analyses)
+        there = split in results.analyses and split not in results.evaluation.outdated
+        self.count.button.setEnabled(there)
         self._show_stored()
 
     def _show_stored(self) -> None:

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PyQt5.QtCore import QAbstractTableModel, QModelIndex, QSize, Qt, pyqtSignal
-from PyQt5.QtGui import QKeyEvent
+from PyQt5.QtGui import QKeyEvent, QPalette
 from PyQt5.QtWidgets import (
     QAbstractItemView,
+    QApplication,
+    QCheckBox,
     QComboBox,
     QHBoxLayout,
     QHeaderView,
@@ -23,10 +25,11 @@ from annotator.core.mistake_listing import MistakeFilter, SortBy, of_class, sort
 from annotator.darknet.confusion import Kind, Mistake
 from annotator.qt.finding_crops import Crops
 from annotator.qt.pages.predict.evaluated import Evaluated
+from annotator.qt.pages.predict.since import SinceRow
 from annotator.qt.translation import tr, tr_n
 from converters.model import Split, Xyxy
 
-SPOT, KIND, WHAT, CONFIDENCE, IOU, PICTURE = range(6)
+SPOT, KIND, WHAT, CONFIDENCE, IOU, COST, PICTURE = range(7)
 CROP = QSize(96, 72)
 
 
@@ -36,6 +39,7 @@ class MistakesModel(QAbstractTableModel):
     def __init__(self, crops: Crops, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.rows: list[Mistake] = []
+        self.mended: frozenset[Mistake] = frozenset()
         self._crops = crops
         self._places: Sequence[tuple[Path, dict[tuple[bool, int], Xyxy]]] = ()
         crops.arrived.connect(self._crop_arrived)
@@ -51,15 +55,31 @@ class MistakesModel(QAbstractTableModel):
         self.rows, self._places = rows, paths
         self.endResetModel()
 
+    def show_mended(self, mended: frozenset[Mistake]) -> None:
+        """Mark other rows as mended."""
+        self.mended = mended
+        if self.rows:
+            self.dataChanged.emit(self.index(0, KIND), self.index(len(self.rows) - 1, PICTURE))
+
     def rowCount(self, parent: QModelIndex | None = None) -> int:
         return 0 if parent is not None and parent.isValid() else len(self.rows)
 
     def columnCount(self, parent: QModelIndex | None = None) -> int:
-        return 0 if parent is not None and parent.isValid() else 6
+        return 0 if parent is not None and parent.isValid() else 7
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.DisplayRole) -> object:
         if orientation == Qt.Horizontal and role == Qt.DisplayRole:
-            return ("", tr("Mistake"), tr("What"), tr("Confidence"), "IoU", tr("Picture"))[section]
+            heads = ("", tr("Mistake"), tr("What"), tr("Confidence"), "IoU", tr("Costs"), tr("Picture"))
+            return heads[section]
+        if orientation == Qt.Horizontal and role == Qt.ToolTipRole:
+            return self._tip(section)
+        return None
+
+    def _tip(self, section: int) -> str | None:
+        if section == COST:
+            return tr("About so many points of mAP@0.50 more, if only this mistake were gone")
+        if section == CONFIDENCE:
+            return tr("Of a missed box: of the surest prediction below the threshold that nearly found it")
         return None
 
     def data(self, index: QModelIndex, role: int = Qt.DisplayRole) -> object:
@@ -71,8 +91,10 @@ class MistakesModel(QAbstractTableModel):
         if role == Qt.DecorationRole and column == SPOT:
             pixmap = self._crops.get(self.path(mistake), self.edges(mistake))
             return pixmap if pixmap is not None and not pixmap.isNull() else None
-        if role == Qt.TextAlignmentRole and column in (CONFIDENCE, IOU):
+        if role == Qt.TextAlignmentRole and column in (CONFIDENCE, IOU, COST):
             return int(Qt.AlignRight | Qt.AlignVCenter)
+        if role == Qt.ForegroundRole and mistake in self.mended:
+            return QApplication.palette().brush(QPalette.Disabled, QPalette.Text)
         return None
 
     def path(self, mistake: Mistake) -> Path:
@@ -86,13 +108,16 @@ class MistakesModel(QAbstractTableModel):
 
     def _text(self, mistake: Mistake, column: int) -> str:
         if column == KIND:
-            return kind_text(mistake.kind)
+            kind = kind_text(mistake.kind)
+            return tr("✓ mended ({kind})", kind=kind) if mistake in self.mended else kind
         if column == WHAT:
             return what_text(mistake)
         if column == CONFIDENCE:
             return f"{100 * mistake.confidence:.0f} %" if mistake.confidence else "–"
         if column == IOU:
             return f"{mistake.iou:.2f}" if mistake.iou else "–"
+        if column == COST:
+            return f"{100 * mistake.cost:.2f}"
         return self.path(mistake).name if column == PICTURE else ""
 
     def _crop_arrived(self) -> None:
@@ -128,7 +153,7 @@ class MistakesTable(QTableView):
         self.horizontalHeader().setHighlightSections(False)
         self.horizontalHeader().setStretchLastSection(True)
         em = self.fontMetrics().horizontalAdvance("n")
-        for column, width in enumerate((CROP.width() + 14, 20 * em, 30 * em, 12 * em, 8 * em)):
+        for column, width in enumerate((CROP.width() + 14, 20 * em, 28 * em, 12 * em, 7 * em, 8 * em)):
             self.setColumnWidth(column, width)
         self.doubleClicked.connect(lambda _: self.go_wanted.emit())
 
@@ -146,8 +171,10 @@ class MistakesTab(QWidget):
         go_wanted: A mistake to be shown on the labelling page: the split, and it.
         accept_wanted: A mistake where the network is right: its labels are to follow.
         pictures_wanted: Entries (of the run's lists) of the pictures of all rows, and what they are.
+        mended_wanted: Which mistakes are mended is to be told (:meth:`show_mended`).
     """
 
+    mended_wanted = pyqtSignal()
     go_wanted = pyqtSignal(object, object)
     accept_wanted = pyqtSignal(object, object)
     pictures_wanted = pyqtSignal(object, str)
@@ -160,8 +187,9 @@ class MistakesTab(QWidget):
         self.crops = Crops(CROP, self)
         self.model = MistakesModel(self.crops, self)
         self._build()
-        for box in (self.split, self.kind, self.name, self.order):
+        for box in (self.split, self.kind, self.name, self.confidence, self.order):
             box.currentIndexChanged.connect(self._choice_changed)
+        self.open_only.toggled.connect(self._choice_changed)
         self.table.go_wanted.connect(lambda: self._emit(self.go_wanted))
         self.go.clicked.connect(lambda: self._emit(self.go_wanted))
         self.accept.clicked.connect(lambda: self._emit(self.accept_wanted))
@@ -171,11 +199,23 @@ class MistakesTab(QWidget):
         self._show()
 
     def _build(self) -> None:
-        self.split, self.kind, self.name, self.order = (QComboBox() for _ in range(4))
+        self.split, self.kind, self.name, self.confidence, self.order = (QComboBox() for _ in range(5))
         self.kind.addItem(tr("all mistakes"), None)
         for kind in Kind:
             self.kind.addItem(kind_text(kind), kind)
+        for text, span in (
+            (tr("any confidence"), None),
+            (tr("from 90 %"), (0.9, 2.0)),
+            (tr("from 75 %"), (0.75, 2.0)),
+            (tr("from 50 %"), (0.5, 2.0)),
+            (tr("below 50 %"), (0.0, 0.5)),
+        ):
+            self.confidence.addItem(text, span)
+        self.confidence.setToolTip(
+            tr("Of a missed box: of the surest prediction below the threshold that nearly found it")
+        )
         for text, order in (
+            (tr("costliest first"), SortBy.COST),
             (tr("surest first"), SortBy.CONFIDENCE),
             (tr("least sure first"), SortBy.DOUBT),
             (tr("by kind"), SortBy.KIND),
@@ -185,11 +225,18 @@ class MistakesTab(QWidget):
         self.count = QLabel()
         self.count.setWordWrap(True)
         top = QHBoxLayout()
-        for widget in (self.split, self.kind, self.name, self.order):
+        self.order.setItemData(
+            0, tr("First what takes most from mAP@0.50: a box missed of a rare class, a sure wrong one"),
+            Qt.ToolTipRole,
+        )  # fmt: skip
+        self.open_only = QCheckBox(tr("not mended"))
+        self.open_only.setToolTip(tr("Leave out what the labels of now make no mistake any more"))
+        for widget in (self.split, self.kind, self.name, self.confidence, self.order):
             widget.setSizeAdjustPolicy(QComboBox.AdjustToContents)
             widget.setMaximumWidth(26 * self.fontMetrics().averageCharWidth())
             top.addWidget(widget)
-        top.addWidget(self.count, 1)
+        top.addWidget(self.open_only)
+        top.addStretch()
         self.table = MistakesTable(self.model)
         self.go = QPushButton(tr("Open in Label"))
         self.go.setToolTip(tr("Go to this box's labels (Enter, or a double click)"))
@@ -199,6 +246,7 @@ class MistakesTab(QWidget):
         )
         self.all = QPushButton(tr("All these pictures in Label"))
         self.all.setToolTip(tr("Show only the pictures of these rows in the list of the labelling page"))
+        self.since = SinceRow()
         bottom = QHBoxLayout()
         bottom.addWidget(self.go)
         bottom.addWidget(self.accept)
@@ -207,8 +255,10 @@ class MistakesTab(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 6, 0, 0)
         layout.addLayout(top)
+        layout.addWidget(self.count)
         layout.addWidget(self.table, 1)
         layout.addLayout(bottom)
+        layout.addWidget(self.since)
 
     # What is shown
 
@@ -218,7 +268,7 @@ class MistakesTab(QWidget):
         if results is None:
             return
         names = (*results.evaluation.class_names, "")
-        for box, data in ((self.split, split), (self.kind, None), (self.name, None)):
+        for box, data in ((self.split, split), (self.kind, None), (self.name, None), (self.confidence, None)):
             box.blockSignals(True)
             box.setCurrentIndex(max(0, box.findData(data)))
             box.blockSignals(False)
@@ -231,23 +281,44 @@ class MistakesTab(QWidget):
         row = self.table.currentIndex().row()
         return self.model.rows[row] if 0 <= row < len(self.model.rows) else None
 
-    def step(self) -> None:
-        """On to the next row."""
-        row = self.table.currentIndex().row()
-        if row + 1 < len(self.model.rows):
-            self.table.selectRow(row + 1)
+    def step(self, by: int = 1) -> bool:
+        """On to the next (1) or previous (-1) row that is not mended; returns whether there is one."""
+        row = self.table.currentIndex().row() + by
+        while 0 <= row < len(self.model.rows):
+            if self.model.rows[row] not in self.model.mended:
+                self.table.selectRow(row)
+                return True
+            row += by
+        return False
+
+    def place(self) -> tuple[int, int]:
+        """Number of the current row, from 1, and how many there are."""
+        return self.table.currentIndex().row() + 1, len(self.model.rows)
+
+    def show_mended(self, mended: frozenset[Mistake]) -> None:
+        """Mark what the labels of now make no mistake any more."""
+        if mended == self.model.mended:
+            return
+        if self.open_only.isChecked():
+            self.model.mended = mended
+            self._fill()
+        else:
+            self.model.show_mended(mended)
+            self._count()
 
     def shut_down(self) -> None:
         """End the thread of the crops."""
         self.crops.shut_down()
 
     def _choice_changed(self, *_: object) -> None:
-        self._cell, self._cell_text = None, ""
+        if self.sender() not in (self.order, self.open_only):
+            self._cell, self._cell_text = None, ""
         self._fill()
 
     def _show(self) -> None:
         results = self.evaluated.results
         self._cell, self._cell_text = None, ""
+        self.model.mended = frozenset()
         self.crops.forget()
         # Mistakes on validation first: labels that are mended for test make its number too good.
         chosen, name = self.split.currentData() or Split.VAL, self.name.currentData()
@@ -264,6 +335,8 @@ class MistakesTab(QWidget):
             box.setCurrentIndex(max(0, box.findData(data)))
             box.blockSignals(False)
         self._fill()
+        if results is not None:
+            self.mended_wanted.emit()
 
     def _fill(self) -> None:
         results, split = self.evaluated.results, self.split.currentData()
@@ -275,12 +348,15 @@ class MistakesTab(QWidget):
             self.count.setText(text)
             self._enable()
             return
+        before, at = self.current(), self.table.currentIndex().row()
         kind, name = self.kind.currentData(), self.name.currentData()
-        wanted = self._cell or MistakeFilter(kinds=frozenset({kind}) if kind is not None else None)
+        kinds = frozenset({kind}) if kind is not None else None
+        wanted = self._cell or MistakeFilter(kinds=kinds, confidence=self.confidence.currentData())
+        left_out = self.model.mended if self.open_only.isChecked() else frozenset()
         shown = [
             one
             for one in results.analyses[split].mistakes
-            if wanted.accepts(one) and (name is None or of_class(one, name))
+            if wanted.accepts(one) and (name is None or of_class(one, name)) and one not in left_out
         ]
         places = [
             (
@@ -290,12 +366,28 @@ class MistakesTab(QWidget):
             )
             for image in results.images(split)
         ]
-        self.model.show(sorted_mistakes(shown, self.order.currentData()), places)
-        self.count.setText(self._cell_text or tr_n("{n} mistake", "{n} mistakes", len(shown)))
-        if shown:
-            self.table.selectRow(0)
-            self.table.scrollToTop()
+        rows = sorted_mistakes(shown, self.order.currentData())
+        self.model.show(rows, places)
+        self._count()
+        if rows:
+            # The one that was looked at stays; where it is gone, the next has taken its place.
+            gone = min(at, len(rows) - 1) if before in left_out else 0
+            self.table.selectRow(rows.index(before) if before in rows else max(0, gone))
+            self.table.scrollTo(self.table.currentIndex())
         self._enable()
+
+    def _count(self) -> None:
+        """How many rows there are, and of which labels."""
+        results, rows = self.evaluated.results, self.model.rows
+        text = self._cell_text or tr_n("{n} mistake", "{n} mistakes", len(rows))
+        if not rows and not self._cell_text:
+            text = tr("There is no mistake of this kind.")
+        mended = sum(one in self.model.mended for one in rows)
+        if mended:
+            text += " · " + tr_n("{n} mended", "{n} mended", mended)
+        if results is not None and self.split.currentData() in results.evaluation.outdated:
+            text += " · " + tr("as measured, with the labels of then: evaluate again to count those of now")
+        self.count.setText(text)
 
     def _enable(self) -> None:
         current = self.current()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from PyQt5.QtCore import Qt, QUrl, pyqtSignal
-from PyQt5.QtGui import QDesktopServices
+from PyQt5.QtCore import Qt, pyqtSignal
 from PyQt5.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -17,7 +16,7 @@ from PyQt5.QtWidgets import (
 from annotator import messages
 from annotator.darknet.analysis import Analysis
 from annotator.darknet.curves import Curve
-from annotator.darknet.evaluation import EvaluationFolder, Measured
+from annotator.darknet.evaluation import Measured
 from annotator.darknet.evaluation_notes import measured_on_test
 from annotator.darknet.runs import RunFolder
 from annotator.darknet.speed import stored_speeds
@@ -26,6 +25,7 @@ from annotator.qt.pages.page import TaskRow
 from annotator.qt.pages.predict.charts import CurveChart, ReliabilityChart, SizeChart, reliability_text
 from annotator.qt.pages.predict.counting import CountPanel, may_measure_test_again
 from annotator.qt.pages.predict.evaluated import Evaluated, Results, measure
+from annotator.qt.pages.predict.report_buttons import ReportButtons
 from annotator.qt.pages.predict.speeds import measure_speeds, speed_text
 from annotator.qt.pages.predict.tables import ClassTable, ConfusionTable, StudyTable
 from annotator.qt.said_below import known
@@ -58,7 +58,6 @@ class NumbersTab(QWidget):
         self.speed.button.clicked.connect(self.time)
         self.speed.succeeded.connect(self._timed)
         self.speed.failed.connect(messages.error)
-        self.report.clicked.connect(self._open_report)
         self.split.currentIndexChanged.connect(self._show_split)
         self.confusion.chosen.connect(self._cell)
         for chart in (self.curves, self.strict_curves):
@@ -74,8 +73,8 @@ class NumbersTab(QWidget):
         self.evaluate.button.setToolTip(
             tr("Measure every saved weights file on validation, and the best of them on test, once")
         )
-        self.report = QPushButton(tr("Open the report"))
-        self.report.setToolTip(tr("The same as one HTML file, to keep or to send"))
+        self.reports = ReportButtons(self.evaluated)
+        self.report = self.reports.opened
         self.speed = TaskRow(tr("Measure the speed"))
         self.speed.button.setToolTip(
             tr("Time this network on 100 pictures, one at a time, in OpenCV and in Darknet")
@@ -83,7 +82,7 @@ class NumbersTab(QWidget):
         top = QHBoxLayout()
         top.addWidget(self.evaluate, 1)
         top.addWidget(self.speed, 1)
-        top.addWidget(self.report)
+        top.addWidget(self.reports)
         self.headline = _words(bold=True)
         self.headline.setAlignment(Qt.AlignLeft | Qt.AlignTop)
         self.notes = _words()
@@ -96,6 +95,13 @@ class NumbersTab(QWidget):
         row.addWidget(self.split_title, 1)
         self.again = QPushButton(tr("Measure test with the chosen weights too…"))
         row.addWidget(self.again)
+        self.outdated = _words(bold=True)
+        self.outdated.setText(
+            tr(
+                "Pictures or labels were changed since. All of this is as it was measured: evaluate again to "
+                "count the labels of now."
+            )
+        )
         self.counting = CountPanel()
         self.classes = ClassTable()
         self.rules = _words()
@@ -106,7 +112,7 @@ class NumbersTab(QWidget):
         inner.addWidget(self.study_title)
         inner.addWidget(self.study)
         inner.addLayout(row)
-        for widget in (self.classes, self.rules, self.counting, self.details, self.notes):
+        for widget in (self.outdated, self.classes, self.rules, self.counting, self.details, self.notes):
             inner.addWidget(widget)
         inner.addStretch()
         self.area = QScrollArea()
@@ -189,11 +195,6 @@ class NumbersTab(QWidget):
             )
         )
 
-    def _open_report(self) -> None:
-        run = self.evaluated.run
-        if run is not None:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(EvaluationFolder.of(run).report)))
-
     def _cell(self, row: int, column: int) -> None:
         self.cell_chosen.emit(self.split.currentData(), row, column)
 
@@ -223,7 +224,7 @@ class NumbersTab(QWidget):
             self._timed_run = run
             self._say_speed()
         self.area.setVisible(results is not None)
-        self.report.setEnabled(run is not None and EvaluationFolder.of(run).report.is_file())
+        self.reports.enable()
         if results is None:
             text = tr("Train a network on the Train page first.")
             if self.evaluated.is_reading:
@@ -276,6 +277,7 @@ class NumbersTab(QWidget):
             return
         self.split_title.setText(_measured_text(measured))
         self.again.setVisible(split is Split.TEST and evaluation.test_is_of_others)
+        self.outdated.setVisible(split in evaluation.outdated)
         self.classes.show_measured(measured, results.analyses.get(split))
         self.counting.show_split(results, split)
         self.rules.setText(
