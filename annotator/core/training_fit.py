@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 from annotator.core.training_plan import TrainingPlan
 from annotator.darknet.dialect import Darknet
-from annotator.darknet.networks import NETWORKS
+from annotator.darknet.networks import (
+    NETWORKS,
+    STUDY_BATCH,
+    STUDY_ITERATIONS,
+    STUDY_SIZE,
+    STUDY_STEPS,
+    STUDY_SUBDIVISIONS,
+    suggested,
+)
 from annotator.darknet.training_time import NIGHT, Pace, training_time
 from converters.errors import UsageError
 
@@ -15,8 +24,44 @@ _SMALL = ("yolov4-tiny", "yolov3-tiny")
 _SIZES = (416, 384, 352, 320, 288, 256, 224, 192, 160, 128, 96)
 _LENGTHS = (2000, 1000, 500)
 """Iterations of 16 pictures; a small network finds what is plain to see after some hundreds."""
+STUDY = TrainingPlan(
+    "yolov4", STUDY_SIZE, STUDY_SIZE, STUDY_BATCH, STUDY_SUBDIVISIONS, STUDY_ITERATIONS, steps=STUDY_STEPS
+)
 _BATCH = 16
 _PARTS = 4
+
+
+def study_of(darknet: Darknet, iterations: int) -> TrainingPlan:
+    """The study's training, or the nearest that a Darknet can do.
+
+    Args:
+        darknet: Who trains.
+        iterations: By the rule for this set; more than the study's are more for a reason.
+    """
+    nearest = replace(STUDY, network=suggested(darknet.dialect, True))
+    if iterations <= STUDY.max_batches:
+        return nearest
+    return replace(nearest, max_batches=iterations, steps=None)
+
+
+def proposal(iterations: int, classes: int, darknet: Darknet, pace: Pace | None) -> TrainingPlan | None:
+    """What to train where nobody said anything: the study's on a graphics card, else what ends overnight.
+
+    Args:
+        iterations: By the rule for this set.
+        classes: Number of classes.
+        darknet: Who trains.
+        pace: How fast that is; None: a card of unknown speed.
+
+    Returns:
+        None where not even the smallest training ends in a night.
+    """
+    study = study_of(darknet, iterations)
+    if pace is None or pace.on_gpu or training_time(study.plain_cfg(classes, darknet), pace) <= NIGHT:
+        return study
+    with suppress(UsageError):
+        return fitting(study, classes, darknet, pace)
+    return None
 
 
 def fitting(

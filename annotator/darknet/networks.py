@@ -35,6 +35,8 @@ __all__ = [
 Dialect = Literal["pjreddie", "alexeyab", "hank"]
 
 STUDY_BATCH = 64
+STUDY_ITERATIONS = 6400
+STUDY_STEPS = (4800, 5400)
 STUDY_SUBDIVISIONS = 16
 STUDY_SIZE = 416
 

@@ -35,8 +35,8 @@ PLAIN_PROCESSOR_FLOPS = 7e9
 
 _ENOUGH = 3
 """Iterations of a training before it tells a speed; the first ones wait for the disk."""
-_RECENT = 200
-"""Iterations that a speed is taken from."""
+_PART = 200
+"""Iterations that a speed is the median of: enough that an input of changing size (random=1) evens out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,9 @@ class Pace:
 
 
 def pace_of(darknet: Darknet, work: Path, ask: Callable[[], GpuState] = read_gpus) -> Pace | None:
-    """How fast a Darknet trains here: as in the newest run that it trained, else estimated.
+    """How fast a Darknet trains here: as in the fastest run that it trained, else estimated.
+
+    The fastest: a run beside which other programs worked says nothing of one that has the computer alone.
 
     Args:
         darknet: Who trains.
@@ -67,12 +69,10 @@ def pace_of(darknet: Darknet, work: Path, ask: Callable[[], GpuState] = read_gpu
     """
     # A Darknet whose program does not tell whether it is for a GPU is taken to be as the machine is.
     on_gpu = darknet.gpu is not False and bool(cards := ask().gpus)
-    for run in reversed(list_runs(work)):
-        if run.info.darknet.get("path") != str(darknet.path):
-            continue
-        found = _measured(run)
-        if found is not None:
-            return Pace(found, run.path.name, on_gpu)
+    runs = [run for run in list_runs(work) if run.info.darknet.get("path") == str(darknet.path)]
+    measured = [(found, run.path.name) for run in runs if (found := _measured(run)) is not None]
+    if measured:
+        return Pace(*min(measured), on_gpu)
     if not on_gpu:
         flops = PLAIN_PROCESSOR_FLOPS if darknet.dialect == "pjreddie" else PROCESSOR_FLOPS
         return Pace(TRAINING_PASSES * 1e9 / flops)
@@ -97,18 +97,21 @@ def time_text(seconds: float, pace: Pace) -> str:
         length = f"{seconds / 86400:.0f} days"
     else:
         length = f"{seconds / 3600:.1f} h" if seconds >= 5400 else f"{max(1, round(seconds / 60))} min"
-    known = f"as fast as {pace.measured} was" if pace.measured else "estimated"
+    known = f"as fast as {pace.measured} was at its best" if pace.measured else "estimated"
     return f"about {length} on this {'card' if pace.on_gpu else 'processor'} ({known})."
 
 
 def _measured(run: RunFolder) -> float | None:
-    """Seconds a picture and BFLOP in a run, by the median of its last iterations."""
-    seconds = _durations([row.get("seconds", "") for row in read_metrics(run.metrics)[-_RECENT:]])
+    """Seconds a picture and BFLOP in a run, in the part of it that was fastest."""
+    seconds = _durations([row.get("seconds", "") for row in read_metrics(run.metrics)])
     if len(seconds) < _ENOUGH:
         return None
+    # A last part that is cut short is left out, unless there is no other.
+    starts = range(0, max(1, len(seconds) - _PART + 1), _PART)
+    best = min(median(seconds[at : at + _PART]) for at in starts)
     with suppress(DataError):
         operations = run.info.batch * total_bflops(layers(run.read_cfg()))
-        return median(seconds) / operations if operations > 0 else None
+        return best / operations if operations > 0 else None
     return None
 
 

@@ -485,8 +485,8 @@ Compté d’après la source de Darknet, non mesuré : laissez libre un cinqui�
         <translation>Comme COCO : petite sous 32², grande dès 96² pixels carrés. Chaque image est étirée à l’entrée du réseau, comme le fait le Darknet d’AlexeyAB.</translation>
     </message>
     <message>
-        <source>As fast as {run} was.</source>
-        <translation>À la vitesse de {run}.</translation>
+        <source>As fast as {run} was at its best; slower while other programs work.</source>
+        <translation>Aussi vite que {run} au mieux de sa forme ; plus lent quand d’autres programmes travaillent.</translation>
     </message>
     <message>
         <source>As it is</source>
@@ -1805,6 +1805,10 @@ boîtes (images)</translation>
     <message>
         <source>It cannot be started like this.</source>
         <translation>Il ne peut pas démarrer ainsi.</translation>
+    </message>
+    <message>
+        <source>It is chosen to end in a night without a graphics card; the study's training ({network}, {size} px, {iterations} iterations) would take {time}.</source>
+        <translation>Il est choisi pour finir en une nuit sans carte graphique ; l’entraînement de l’étude ({network}, {size} px, {iterations} itérations) durerait {time}.</translation>
     </message>
     <message>
         <source>It is for pictures in their order (video), and a training set has none.</source>

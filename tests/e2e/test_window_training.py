@@ -197,7 +197,7 @@ def test_a_training_goes_on_without_the_window_and_is_found_again(
     qtbot.waitUntil(lambda: found.model.state is State.RUNNING, timeout=LONG)
     click(qtbot, found.stop_button)
     qtbot.waitUntil(lambda: found.model.state is State.STOPPED, timeout=LONG)
-    assert not RunFolder.open(run).is_looked_after()
+    qtbot.waitUntil(lambda: not RunFolder.open(run).is_looked_after(), timeout=LONG)
     again.close()
 
 

@@ -9,7 +9,8 @@ from darknet_support import make_work
 from PyQt5.QtCore import Qt
 from PyQt5.QtTest import QTest
 
-from annotator.core.training_fit import fitting
+from annotator.core.training_fit import STUDY as STUDYS
+from annotator.core.training_fit import fitting, proposal
 from annotator.core.training_plan import TrainingPlan
 from annotator.darknet.blocks import layers
 from annotator.darknet.costs import total_bflops
@@ -19,6 +20,7 @@ from annotator.darknet.runs import RunFolder
 from annotator.darknet.training_time import NIGHT, Pace, pace_of, training_time
 from annotator.qt.pages.train.setup import Setup
 from converters.errors import DataError
+from converters.work import open_work
 
 ALEXEY = Darknet(Path("/x/darknet"), "alexeyab", gpu=False, opencv=True)
 ON_GPU = Darknet(Path("/x/darknet"), "alexeyab", gpu=True, opencv=True)
@@ -144,3 +146,51 @@ def test_nothing_is_said_where_nothing_can_be_trained(setup: Setup, qtbot):
     qtbot.waitUntil(setup.time.isVisible)
     setup.set_darknet(None)
     assert not setup.time.isVisible()
+
+
+def test_the_fastest_of_what_was_measured_counts_not_what_ran_beside_other_programs(tmp_path: Path):
+    fast = trained(tmp_path, [0.5] * 200 + [4.0] * 230)
+    slow = RunFolder.create(
+        open_work(tmp_path / "work"), network="yolov4-tiny", cfg=fast.read_cfg(), darknet=ALEXEY
+    )
+    slow.metrics.write_text(fast.metrics.read_text().replace(",0.5,", ",3.0,"))
+    pace = pace_of(ALEXEY, tmp_path / "work", no_card)
+    assert pace is not None and pace.measured == fast.path.name
+    assert training_time(fast.read_cfg(), pace) == pytest.approx(100 * 0.5)
+
+
+def test_what_is_proposed_ends_overnight_on_a_processor_and_is_the_studys_on_a_card(tmp_path: Path):
+    for darknet in (ALEXEY, DEBIAN):
+        pace = pace_of(darknet, tmp_path, no_card)
+        plan = proposal(8000, 4, darknet, pace)
+        assert plan is not None and pace is not None
+        assert training_time(plan.plain_cfg(4, darknet), pace) <= NIGHT
+    for pace in (Pace(0.001, on_gpu=True), None):
+        assert proposal(6000, 3, ON_GPU, pace) == STUDYS
+    many = proposal(20_000, 10, ON_GPU, None)
+    assert many is not None and (many.max_batches, many.steps) == (20_000, None)
+    assert proposal(6000, 3, ALEXEY, Pace(1e6)) is None
+
+
+def test_untouched_the_page_proposes_a_night_and_says_why(setup: Setup, qtbot):
+    setup.propose(6000, anew=True)
+    qtbot.waitUntil(lambda: setup.basic.max_batches.value() == 2000)
+    plan = setup.plan()
+    assert plan.network == "yolov4-tiny" and plan.batch == 16
+    assert "chosen to end in a night" in setup.time.text.text() and "days" in setup.time.text.text()
+    assert not setup.time.fit.isVisible()
+    setup.basic.batch.setValue(8)
+    qtbot.waitUntil(lambda: "chosen to end" not in setup.time.text.text())
+    setup.propose(9000, anew=False)
+    assert setup.basic.batch.value() == 8
+    QTest.mouseClick(setup.basic.study, Qt.LeftButton)
+    assert setup.plan().network == "yolov4" and setup.time.fit.isVisible()
+
+
+def test_with_a_graphics_card_the_page_proposes_the_studys(setup: Setup, qtbot, monkeypatch):
+    monkeypatch.setattr("annotator.qt.pages.train.time_row.pace_of", lambda *_: Pace(0.001, on_gpu=True))
+    setup.propose(6000, anew=True)
+    setup.set_darknet(ON_GPU)
+    qtbot.waitUntil(lambda: setup.plan().network == "yolov4")
+    assert setup.plan().max_batches == 6400 and setup.plan().steps == (4800, 5400)
+    assert "night" not in setup.time.text.text()

@@ -189,7 +189,7 @@ class TrainPage(Page):
             names = read_names(work.names)
             self.setup.set_work(work, names)
             lines = (work.root / "train.txt").read_text(encoding="utf-8").split()
-            self.setup.basic.propose(default_max_batches(len(names), len(lines)), anew=anew)
+            self.setup.propose(default_max_batches(len(names), len(lines)), anew=anew)
         except (OSError, DataError):
             pass  # the pre-flight says what is wrong with the set
 

@@ -21,13 +21,18 @@ from PyQt5.QtWidgets import (
 from annotator import messages
 from annotator.core.training_plan import TrainingPlan
 from annotator.darknet.cfg import Cfg
-from annotator.darknet.networks import NETWORKS, STUDY_BATCH, STUDY_SIZE, STUDY_SUBDIVISIONS
+from annotator.darknet.networks import (
+    NETWORKS,
+    STUDY_BATCH,
+    STUDY_ITERATIONS,
+    STUDY_SIZE,
+    STUDY_SUBDIVISIONS,
+)
 from annotator.darknet.own_cfg import read_own
 from annotator.qt.translation import tr
 from converters.errors import DataError
 
 _LARGEST = 1216
-STUDY_ITERATIONS = 6400
 
 
 class BasicSettings(QGroupBox):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from PyQt5.QtCore import QTimer, pyqtSignal
 from PyQt5.QtWidgets import QLabel, QVBoxLayout, QWidget
 
+from annotator.core.training_fit import proposal
 from annotator.core.training_plan import TrainingPlan, option_states, other_hints, steps_of
 from annotator.darknet.dialect import Darknet
-from annotator.darknet.networks import NETWORKS
+from annotator.darknet.networks import NETWORKS, STUDY_STEPS
 from annotator.qt.pages.train.anchors_panel import AnchorsPanel
 from annotator.qt.pages.train.check_panel import CheckPanel
 from annotator.qt.pages.train.drawers import Drawers
@@ -22,7 +23,6 @@ from annotator.qt.translation import tr, tr_n
 from converters.errors import DataError
 from converters.work import WorkFolder
 
-STUDY_STEPS = "4800,5400"
 STUDY_CLASSES = 3
 """Shown where there is no training set to count the classes of yet."""
 _SOON = 120
@@ -50,6 +50,9 @@ class Setup(QWidget):
         self.note.setWordWrap(True)
         self.time = TimeRow()
         self.time.fitted.connect(self.basic.take_numbers)
+        self.time.found.connect(self._propose)
+        self._rule = 0
+        self._offered = self.basic.plan()
         self.drawers = Drawers()
         self.network_panel = NetworkPanel()
         self.options = OptionsPanel()
@@ -110,7 +113,43 @@ class Setup(QWidget):
         self.basic.fill_in_study()
         self.options.forget()
         self.show_plan()  # the rule's steps are known then, from which the study's differ
-        self.options.set_value(STEPS, STUDY_STEPS)
+        self.options.set_value(STEPS, ",".join(map(str, STUDY_STEPS)))
+
+    def propose(self, iterations: int, *, anew: bool) -> None:
+        """Propose a training for a set: at once its length, and all of it once the speed is known.
+
+        Args:
+            iterations: By the rule, for the pictures and classes there are now.
+            anew: It is another set than before.
+        """
+        self._rule = iterations
+        is_untouched = self.is_untouched
+        self.basic.propose(iterations, anew=anew)
+        if is_untouched:
+            self._offered = self.basic.plan()
+            self._propose()
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether the settings are those that were proposed."""
+        steps = self.options.steps()
+        return (
+            self.basic.plan() == self._offered and not self.options.values() and steps in (None, STUDY_STEPS)
+        )
+
+    def _propose(self) -> None:
+        """Fill in what suits this computer, unless the person has set up something."""
+        if self.darknet is None or not self._rule or not self.time.is_known or not self.is_untouched:
+            return
+        found = proposal(self._rule, self.classes, self.darknet, self.time.pace)
+        if found is None:
+            return
+        self.options.forget()
+        self.basic.take_numbers(found)
+        self._offered = self.basic.plan()
+        self.show_plan()  # the rule's steps are known then, from which the study's differ
+        if found.steps is not None:
+            self.options.set_value(STEPS, ",".join(map(str, found.steps)))
 
     @property
     def classes(self) -> int:
@@ -158,7 +197,7 @@ class Setup(QWidget):
         except DataError as error:
             self.problem = known(str(error))
             self.network_panel.show_problem(self.problem)
-        self.time.show_plan(plan, self.classes, cfg)
+        self.time.show_plan(plan, self.classes, cfg, is_offered=self.is_untouched)
         self.weights.show_network(plan.network)
         self._show_titles(plan)
         self._show_note(plan, hints)

@@ -7,7 +7,7 @@ from PyQt5.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 
 from annotator import messages
 from annotator.core.amounts import seconds_text
-from annotator.core.training_fit import fitting
+from annotator.core.training_fit import STUDY, fitting
 from annotator.core.training_plan import TrainingPlan
 from annotator.darknet.cfg import Cfg
 from annotator.darknet.dialect import Darknet
@@ -29,14 +29,19 @@ class TimeRow(QWidget):
 
     Signals:
         fitted: A TrainingPlan that ends in a night, which the person has asked for.
+        found: How fast the chosen Darknet trains here was found out.
     """
 
     fitted = pyqtSignal(object)
+    found = pyqtSignal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.pace: Pace | None = None
+        self.is_known = False
+        self._is_offered = False
         self.text = QLabel()
+        self.text.setWordWrap(True)
         self.fit = QPushButton(tr("Fit into a night"))
         self.fit.setToolTip(
             tr("Fills in a smaller network, size, batch and length, so that it ends in about 8 hours here")
@@ -48,14 +53,14 @@ class TimeRow(QWidget):
         self._cfg: Cfg | None = None
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.text)
+        row.addWidget(self.text, 1)
         row.addWidget(self.fit)
-        row.addStretch(1)
         self.hide()
 
     def measure(self, darknet: Darknet | None, work: WorkFolder | None) -> None:
         """Find out how fast a Darknet trains here: now, as another training has told more."""
         self._asked = (darknet, work) if darknet is not None and work is not None else None
+        self.is_known = False
         if self._asked is None:
             self.pace = None
             self._show()
@@ -71,17 +76,27 @@ class TimeRow(QWidget):
 
     def _measured(self, asked: tuple[Darknet, WorkFolder], pace: Pace | None) -> None:
         if asked == self._asked:
-            self.pace = pace
+            self.pace, self.is_known = pace, True
             self._show()
+            self.found.emit()
 
     def _ended(self, asked: tuple[Darknet, WorkFolder]) -> None:
         self._task = None
         if self._asked is not None and asked != self._asked:
             self._begin(*self._asked)
 
-    def show_plan(self, plan: TrainingPlan, classes: int, cfg: Cfg | None) -> None:
-        """Another training is set up; None: it is impossible."""
-        self._plan, self._cfg = (plan, classes), cfg
+    def show_plan(
+        self, plan: TrainingPlan, classes: int, cfg: Cfg | None, *, is_offered: bool = False
+    ) -> None:
+        """Another training is set up.
+
+        Args:
+            plan: It.
+            classes: Number of classes.
+            cfg: Its network; None: it is impossible.
+            is_offered: It is what was proposed, so why is said.
+        """
+        self._plan, self._cfg, self._is_offered = (plan, classes), cfg, is_offered
         self._show()
 
     def _show(self) -> None:
@@ -92,13 +107,35 @@ class TimeRow(QWidget):
         is_long = seconds > _LONG and not self.pace.on_gpu
         where = tr("with this graphics card") if self.pace.on_gpu else tr("on this computer's processor")
         text = tr("Takes about {time} {where}.", time=about(seconds), where=where)
-        self.text.setText(f"⚠ {text}" if is_long else text)
+        text = f"⚠ {text}" if is_long else text
+        self.text.setText(" ".join(filter(None, (text, self._why(seconds)))))
         self.text.setToolTip(
-            tr("As fast as {run} was.", run=self.pace.measured)
+            tr("As fast as {run} was at its best; slower while other programs work.", run=self.pace.measured)
             if self.pace.measured
             else tr("Estimated; more exact once a training ran here.")
         )
         self.fit.setVisible(is_long)
+
+    def _why(self, seconds: float) -> str:
+        """Why this is proposed, where it is not the study's; empty for what the person has set up."""
+        if self.pace is None or self.pace.on_gpu or self._plan is None or self._asked is None:
+            return ""
+        if not self._is_offered:
+            return ""
+        try:
+            longer = training_time(STUDY.plain_cfg(self._plan[1], self._asked[0]), self.pace)
+        except DataError:
+            return ""
+        if longer <= seconds:
+            return ""
+        return tr(
+            "It is chosen to end in a night without a graphics card; the study's training ({network}, "
+            "{size} px, {iterations} iterations) would take {time}.",
+            network=STUDY.network,
+            size=STUDY.width,
+            iterations=f"{STUDY.max_batches:,}",
+            time=about(longer),
+        )
 
     def _seconds(self) -> float | None:
         if self.pace is None or self._cfg is None:
