@@ -1365,7 +1365,7 @@ Compté d’après la source de Darknet, non mesuré : laissez libre un cinqui�
     </message>
     <message>
         <source>Ended after {pictures}; what was seen is kept.</source>
-        <translation>Arrêté après {pictures} ; ce qui a été vu est gardé.</translation>
+        <translation>Arrêté après {pictures} ; ce qui a été vu est gardé.</translation>
     </message>
     <message>
         <source>Enter</source>
@@ -3609,7 +3609,7 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     </message>
     <message>
         <source>Some pictures could not be looked at: {summary}.</source>
-        <translation>Certaines images n’ont pas pu être regardées : {summary}.</translation>
+        <translation>Certaines images n’ont pas pu être regardées : {summary}.</translation>
     </message>
     <message>
         <source>Some pictures could not be read: {summary}.</source>
