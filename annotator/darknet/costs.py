@@ -20,6 +20,15 @@ FLOAT = 4
 CONTEXT_BYTES = 500_000_000
 """What CUDA and cuDNN take for themselves on a card before the first array (400 to 700 MB by card)."""
 
+MORE_CONTEXT_BYTES = 200_000_000
+"""What newer cards and drivers take for themselves beyond that."""
+
+CUDNN_WORKSPACE_BYTES = 1 << 30
+"""Darknet lets cuDNN choose its fastest ways, whose workspace may be so large (1024 MB by default)."""
+
+_HALVES = 0.5
+"""Darknets that are built for half precision keep copies of weights and gradients in it."""
+
 RANDOM_SCALE = 1.4
 """``random=1`` trains at up to so many times the width and height; memory is taken for that at the start."""
 
@@ -46,7 +55,7 @@ class Memory:
     Attributes:
         activations: Outputs, deltas and what the backward pass needs, of one mini-batch.
         weights: Weights, and their gradients with the momentum in them (Darknet keeps both in one array).
-        workspace: The largest convolution's unrolled input; cuDNN may take up to 1 GB instead.
+        workspace: The largest convolution's unrolled input; cuDNN may take more, see ``most``.
         context: CUDA's and cuDNN's own.
         mini_batch: Pictures at once: batch / subdivisions.
     """
@@ -59,8 +68,29 @@ class Memory:
 
     @property
     def total(self) -> int:
-        """All of it."""
+        """All of it: the least that it takes, with cuDNN."""
         return self.activations + self.weights + self.workspace + self.context
+
+    @property
+    def most(self) -> int:
+        """What it may take, by the card and how Darknet was built: a card of that size has room.
+
+        Held against what people report: at 608 px with ``random=1`` two pictures at once do not fit cards of
+        8 and 11 GB and one does (AlexeyAB's issues 5406, 6872); at 512 px his page advises 8 pictures for
+        32 GB, 4 for 16 to 24 and 2 for 8 to 12.
+        """
+        spare = max(self.cudnn_workspace - self.workspace, 0) + self.halves + MORE_CONTEXT_BYTES
+        return self.total + spare
+
+    @property
+    def cudnn_workspace(self) -> int:
+        """What cuDNN may take at most; a small network has no convolution that would fill it."""
+        return min(CUDNN_WORKSPACE_BYTES, self.activations)
+
+    @property
+    def halves(self) -> int:
+        """Copies in half precision, in a Darknet that is built for it."""
+        return int(_HALVES * self.weights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +257,7 @@ def fitting_subdivisions(cfg: Cfg, room: int) -> int | None:
     """
     batch = max(1, cfg.net.get_int("batch", 1))
     for parts in (number for number in range(1, batch + 1) if batch % number == 0):
-        if training_memory(cfg.with_net(subdivisions=parts)).total <= room:
+        if training_memory(cfg.with_net(subdivisions=parts)).most <= room:
             return parts
     return None
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from annotator.darknet.blocks import Layer, layers
 from annotator.darknet.cfg import Cfg
+from annotator.darknet.costs import training_memory
 from annotator.darknet.dialect import Darknet
 from annotator.darknet.networks import NETWORKS, STUDY_SIZE, Dialect, build, default_subdivisions
 from annotator.darknet.options import OPTIONS, check_options, hints, with_options
@@ -152,7 +153,7 @@ def _networks(args: argparse.Namespace) -> int:
         return ExitStatus.OK
     table = layers(cfg)
     if args.json:
-        print_json({"layers": [_as_dict(layer) for layer in table], **_totals(table)})
+        print_json({"layers": [_as_dict(layer) for layer in table], **_totals(table), **_memory(cfg)})
         return ExitStatus.OK
     print("layer\tkind\tfilters\tsize\tinput\toutput\tBFLOPs")
     for layer in table:
@@ -165,6 +166,11 @@ def _networks(args: argparse.Namespace) -> int:
         )
     totals = _totals(table)
     say(f"{totals['bflops']:.2f} BFLOPs a picture, {totals['parameters']:,} parameters.")
+    memory = training_memory(cfg)
+    say(
+        f"Training takes {memory.total / 1e9:.1f} to {memory.most / 1e9:.1f} GB of a GPU's memory with "
+        f"{memory.mini_batch} pictures at once (batch / subdivisions)."
+    )
     return ExitStatus.OK
 
 
@@ -212,6 +218,11 @@ def _named(args: argparse.Namespace, name: str) -> Cfg:
         max_batches=6000,
         dialect=dialect,
     )
+
+
+def _memory(cfg: Cfg) -> dict[str, int]:
+    memory = training_memory(cfg)
+    return {"gpu_bytes": memory.total, "gpu_bytes_at_most": memory.most, "pictures_at_once": memory.mini_batch}
 
 
 def _totals(table: Sequence[Layer]) -> dict[str, float]:

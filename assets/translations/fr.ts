@@ -264,14 +264,16 @@
     <message>
         <source>Activations and deltas of {pictures}: {activations:.2f} GB
 Weights, gradients and momentum: {weights:.2f} GB
-Workspace of the largest convolution: {workspace:.2f} GB (cuDNN may take up to 1 GB)
-CUDA itself: {context:.1f} GB
-Counted from Darknet's source, not measured: leave a fifth of the card free.</source>
-        <translation>Activations et deltas de {pictures} : {activations:.2f} Go
-Poids, gradients et moment : {weights:.2f} Go
-Espace de travail de la plus grande convolution : {workspace:.2f} Go (cuDNN peut prendre jusqu’à 1 Go)
-CUDA : {context:.1f} Go
-Compté d’après la source de Darknet, non mesuré : laissez libre un cinquième de la carte.</translation>
+Workspace of the largest convolution: {workspace:.2f} GB (cuDNN: up to {cudnn:.2f} GB)
+Copies in half precision, where Darknet was built for them: {halves:.2f} GB
+CUDA itself: {context:.1f} to {more:.1f} GB
+Counted array by array from Darknet's source, not measured on your card.</source>
+        <translation>Activations et deltas de {pictures} : {activations:.2f} Go
+Poids, gradients et moment : {weights:.2f} Go
+Espace de travail de la plus grande convolution : {workspace:.2f} Go (cuDNN : jusqu’à {cudnn:.2f} Go)
+Copies en demi-précision, si Darknet a été compilé pour cela : {halves:.2f} Go
+CUDA lui-même : de {context:.1f} à {more:.1f} Go
+Compté tableau par tableau d’après le code de Darknet, non mesuré sur votre carte.</translation>
     </message>
     <message>
         <source>Add</source>
@@ -4427,8 +4429,8 @@ Mesurer aussi {chosen} sur le test ?</translation>
         <translation>Jeu d’entraînement : {folder}.</translation>
     </message>
     <message>
-        <source>Training takes about {total:.1f} GB of a GPU's memory with {pictures} at once.</source>
-        <translation>L’entraînement prend environ {total:.1f} Go de mémoire de la carte graphique avec {pictures} à la fois.</translation>
+        <source>Training takes {least:.1f} to {most:.1f} GB of a GPU's memory with {pictures} at once.</source>
+        <translation>L’entraînement prend de {least:.1f} à {most:.1f} Go de la mémoire d’un GPU avec {pictures} à la fois.</translation>
     </message>
     <message>
         <source>Training: {run}</source>

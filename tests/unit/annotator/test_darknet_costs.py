@@ -75,9 +75,27 @@ def test_more_subdivisions_need_less_memory_and_the_fewest_that_fit_are_found():
     cfg = network("yolov4")
     parts = fitting_subdivisions(cfg, 8_000_000_000)
     assert parts is not None
-    assert training_memory(cfg.with_net(subdivisions=parts)).total <= 8_000_000_000
-    assert training_memory(cfg.with_net(subdivisions=parts // 2)).total > 8_000_000_000
+    assert training_memory(cfg.with_net(subdivisions=parts)).most <= 8_000_000_000
+    assert training_memory(cfg.with_net(subdivisions=parts // 2)).most > 8_000_000_000
     assert fitting_subdivisions(cfg, 600_000_000) is None
+
+
+@pytest.mark.parametrize(
+    ("size", "subdivisions", "cards", "too_small"),
+    [
+        (608, 64, (8, 11), ()),  # reported to train on them
+        (608, 32, (), (8, 11)),  # reported to run out of memory on them
+        (512, 8, (32,), (16, 24)),
+        (512, 16, (16, 24), (12,)),
+        (512, 32, (12,), (6,)),
+    ],
+)
+def test_memory_of_yolov4_with_random_sizes_is_what_people_report(size, subdivisions, cards, too_small):
+    cfg = network("yolov4", size).with_net(batch=64, subdivisions=subdivisions).with_detectors(random=1)
+    memory = training_memory(cfg)
+    assert memory.total < memory.most
+    assert all(memory.most <= card * 1e9 for card in cards)
+    assert all(memory.most > card * 1e9 for card in too_small)
 
 
 @pytest.mark.parametrize(

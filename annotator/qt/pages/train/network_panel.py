@@ -21,6 +21,7 @@ from annotator.darknet.blocks import Layer, layers
 from annotator.darknet.cfg import Cfg
 from annotator.darknet.costs import (
     DEVICES,
+    MORE_CONTEXT_BYTES,
     TRAINING_PASSES,
     Device,
     Memory,
@@ -188,8 +189,9 @@ def _window(layer: Layer) -> str:
 
 def _memory_text(memory: Memory) -> str:
     return tr(
-        "Training takes about {total:.1f} GB of a GPU's memory with {pictures} at once.",
-        total=memory.total / 1e9,
+        "Training takes {least:.1f} to {most:.1f} GB of a GPU's memory with {pictures} at once.",
+        least=memory.total / 1e9,
+        most=memory.most / 1e9,
         pictures=tr_n("{n} picture", "{n} pictures", memory.mini_batch),
     )
 
@@ -198,7 +200,7 @@ def _fits_text(cfg: Cfg, memory: Memory) -> str:
     """How to fit cards that are too small for it as it is."""
     told = []
     for size in CARDS:
-        if memory.total <= size * 1e9:
+        if memory.most <= size * 1e9:
             continue
         parts = fitting_subdivisions(cfg, size * 1_000_000_000)
         if parts is not None:
@@ -210,14 +212,18 @@ def _memory_parts(memory: Memory) -> str:
     return tr(
         "Activations and deltas of {pictures}: {activations:.2f} GB\n"
         "Weights, gradients and momentum: {weights:.2f} GB\n"
-        "Workspace of the largest convolution: {workspace:.2f} GB (cuDNN may take up to 1 GB)\n"
-        "CUDA itself: {context:.1f} GB\n"
-        "Counted from Darknet's source, not measured: leave a fifth of the card free.",
+        "Workspace of the largest convolution: {workspace:.2f} GB (cuDNN: up to {cudnn:.2f} GB)\n"
+        "Copies in half precision, where Darknet was built for them: {halves:.2f} GB\n"
+        "CUDA itself: {context:.1f} to {more:.1f} GB\n"
+        "Counted array by array from Darknet's source, not measured on your card.",
         pictures=tr_n("{n} picture", "{n} pictures", memory.mini_batch),
         activations=memory.activations / 1e9,
         weights=memory.weights / 1e9,
         workspace=memory.workspace / 1e9,
+        cudnn=max(memory.workspace, memory.cudnn_workspace) / 1e9,
+        halves=memory.halves / 1e9,
         context=memory.context / 1e9,
+        more=(memory.context + MORE_CONTEXT_BYTES) / 1e9,
     )
 
 
