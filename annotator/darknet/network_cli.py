@@ -222,7 +222,8 @@ def _named(args: argparse.Namespace, name: str) -> Cfg:
 
 def _memory(cfg: Cfg) -> dict[str, int]:
     memory = training_memory(cfg)
-    return {"gpu_bytes": memory.total, "gpu_bytes_at_most": memory.most, "pictures_at_once": memory.mini_batch}
+    least, most = memory.total, memory.most
+    return {"gpu_bytes": least, "gpu_bytes_at_most": most, "pictures_at_once": memory.mini_batch}
 
 
 def _totals(table: Sequence[Layer]) -> dict[str, float]:
