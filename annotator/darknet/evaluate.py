@@ -32,6 +32,7 @@ from annotator.darknet.evaluation import (
 )
 from annotator.darknet.evaluation_notes import CONF_THRESHOLD, held_back, note_numbers
 from annotator.darknet.metrics import Metrics, evaluate_detections, match_image
+from annotator.darknet.network_mark import network_mark
 from annotator.darknet.predictor import open_run_predictor
 from annotator.darknet.runs import RunFolder, now
 from annotator.darknet.weights import read_weights_header
@@ -240,7 +241,7 @@ def read_splits(run: RunFolder, splits: Sequence[Split], report: Report) -> list
     listed = {split: list(dict.fromkeys(run.read_list(split))) for split in splits}
     found = Report()
     # What the numbers depend on beside the weights' file.
-    network = f"{run.info.class_names!r} {run.info.letterbox} {run.read_cfg().render()}"
+    network = f"{run.info.class_names!r} {run.info.letterbox} {network_mark(run.read_cfg())}"
     dataset = load(run.work, found, LoadOptions(class_names=run.info.class_names), format="yolo")
     by_path = {os.path.normpath(image.path): image for image in dataset.images}
     explained = {issue.key for issue in found.errors}

@@ -148,11 +148,34 @@ class ClassMeasured(Event):
 
 @dataclass(frozen=True, slots=True)
 class Measuring(Event):
-    """Saved weights are being measured on validation, by us and beside the training."""
+    """Saved weights are being measured on validation, by us and beside the training.
+
+    Attributes:
+        iteration: The iteration they are from.
+        weights: Name of their file.
+        done: Pictures that were looked at.
+        images: All of them, 0 while that is not known.
+    """
 
     kind: ClassVar[str] = "measuring"
     iteration: int
     weights: str
+    done: int = 0
+    images: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DarknetEnded(Event):
+    """All iterations are done and Darknet has ended; the last weights are still being measured.
+
+    Attributes:
+        message: How it went, one sentence.
+        iteration: The last one.
+    """
+
+    kind: ClassVar[str] = "darknet_ended"
+    message: str
+    iteration: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,8 +261,8 @@ class Finished(Event):
 _KINDS: dict[str, type[Event]] = {
     kind.kind: kind
     for kind in (
-        Iteration, WeightsSaved, Loaded, MapBlock, Measuring, CheckpointMeasured, Problem, RunStarted,
-        Paused, Continued, Finished,
+        Iteration, WeightsSaved, Loaded, MapBlock, Measuring, DarknetEnded, CheckpointMeasured, Problem,
+        RunStarted, Paused, Continued, Finished,
     )
 }  # fmt: skip
 
