@@ -32,12 +32,13 @@ class State(StrEnum):
     RUNNING = "running"
     PAUSED = "paused"
     STOPPING = "stopping"
+    ENDING = "ending"
     FINISHED = "finished"
     STOPPED = "stopped"
     FAILED = "failed"
 
 
-BUSY = frozenset({State.STARTING, State.RUNNING, State.PAUSED, State.STOPPING})
+BUSY = frozenset({State.STARTING, State.RUNNING, State.PAUSED, State.STOPPING, State.ENDING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ class TrainingModel:
         maps: What Darknet itself measured on the validation pictures.
         checkpoints: What we measured there of saved weights, by iteration.
         measuring: The iteration whose weights are being measured now, 0 where none are.
+        measured_pictures: How many pictures of how many were looked at for that.
         saved: Iteration of the newest saved weights, 0 where nothing was saved yet.
         message: Sentence to show when it ended.
         notes: Warnings so far.
@@ -101,6 +103,7 @@ class TrainingModel:
     maps: list[MapPoint] = field(default_factory=list)
     checkpoints: list[CheckpointMeasured] = field(default_factory=list)
     measuring: int = 0
+    measured_pictures: tuple[int, int] = (0, 0)
     saved: int = 0
     message: str = ""
     notes: list[str] = field(default_factory=list)
@@ -133,6 +136,10 @@ class TrainingModel:
                 self.saved = int(event.get("iteration") or self.saved)
             case "measuring":
                 self.measuring = int(event.get("iteration") or 0)
+                self.measured_pictures = (_whole(event.get("done")), _whole(event.get("images")))
+            case "darknet_ended":
+                self.message = str(event.get("message", ""))
+                self._turn(State.ENDING)
             case "measured":
                 self._take_measured(event)
             case "paused":

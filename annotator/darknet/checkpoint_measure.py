@@ -1,21 +1,24 @@
 """Measures one weights file of a run on validation: a process of its own, of the lowest priority.
 
 It is started by :mod:`annotator.darknet.checkpoint_watch` while Darknet trains, so that neither the training
-nor a window waits for it, and what it needs of memory is given back. On stdout it says one line of JSON.
+nor a window waits for it, and what it needs of memory is given back. On stdout it says lines of JSON: how far it
+is, what the weights saw on a few pictures, and at last the numbers.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 NICE = 19
 """As low as can be: Darknet and the window go first."""
+_TELL_SECONDS = 1.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,23 +36,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     from converters.errors import DataError
 
     try:
-        print(_measure(args), flush=True)
+        for line in _measure(args):
+            print(line, flush=True)
     except DataError as error:
         print(str(error), file=sys.stderr)
         return 1
     return 0
 
 
-def _measure(args: argparse.Namespace) -> str:
+def _measure(args: argparse.Namespace) -> Iterator[str]:
     # After nice(): reading all of this takes a processor half a second.
     import cv2
 
+    from annotator.darknet.checkpoint_seen import seen_by
     from annotator.darknet.checkpoints import MeasuredCheckpoint
     from annotator.darknet.evaluate import measure_on_validation
     from annotator.darknet.evaluation import Checkpoint, save_predictions
     from annotator.darknet.runs import RunFolder
     from annotator.darknet.weights import read_weights_header
     from converters.files import make_folder
+    from converters.images import read_header
     from converters.report import Report
 
     cv2.setNumThreads(args.threads)
@@ -57,14 +63,31 @@ def _measure(args: argparse.Namespace) -> str:
     run = RunFolder.open(args.run.resolve())
     iteration = read_weights_header(args.weights).iteration(run.info.batch)
     one = Checkpoint(args.name, _hash(args.weights), iteration, args.kind)
-    measured, results = measure_on_validation(run, one, args.weights, report=Report())
+    measured, results = measure_on_validation(
+        run, one, args.weights, report=Report(), on_progress=_Progress()
+    )
     if measured.metrics.mean_ap > args.best:
         # The evaluation asks for these of the best only.
         make_folder(run.path / "evaluation")
         save_predictions(run, measured, results)
     found = Checkpoint(one.weights, one.sha256, iteration, one.kind, measured.metrics, measured.strict)
     seconds = time.monotonic() - started
-    return MeasuredCheckpoint(found, measured.fingerprint, measured.measured, seconds).render()
+    sizes = {one.image: read_header(one.path_in(run)).size for one in results}
+    yield seen_by(iteration, results, sizes, run.info.class_names).render()
+    yield MeasuredCheckpoint(found, measured.fingerprint, measured.measured, seconds).render()
+
+
+class _Progress:
+    """Says now and then how far it is."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def __call__(self, done: int, total: int, what: str) -> None:
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + _TELL_SECONDS
+            print(json.dumps({"done": done, "images": total}), flush=True)
 
 
 def _hash(path: Path) -> str:

@@ -9,10 +9,12 @@ evaluation afterwards measures whatever is still on the disk.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -21,6 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from annotator.darknet.blocks import parameter_count
+from annotator.darknet.checkpoint_seen import Seen, add_seen, forget_seen_after
 from annotator.darknet.checkpoints import (
     MeasuredCheckpoint,
     add_measured,
@@ -81,6 +84,7 @@ class CheckpointWatch:
         self._child: subprocess.Popen[str] | None = None
         self._not_before = 0.0
         forget_after(self._run, from_iteration)
+        forget_seen_after(self._run, from_iteration)
         self._measured = {one.iteration: one for one in read_measured(self._run)}
         self._taken_at = max(self._measured, default=from_iteration)
         self._thread = threading.Thread(target=self._work, name="checkpoints", daemon=True)
@@ -112,6 +116,11 @@ class CheckpointWatch:
         if child is not None:
             with suppress(ProcessLookupError):
                 child.kill()
+
+    def lacks_last(self) -> bool:
+        """Whether :meth:`finish` will have to wait: the newest weights are not measured yet."""
+        newest = self._newest()
+        return self._thread.is_alive() and newest is not None and newest[1] not in self._measured
 
     def finish(self, *, last: bool) -> None:
         """End, and wait for the end.
@@ -180,15 +189,18 @@ class CheckpointWatch:
             return
         self._tell(Measuring(iteration, path.name))
         started = time.monotonic()
-        one = self._measure(there, path, kind)
+        one = self._measure(there, path, kind, iteration)
         if not self._closing:
             self._not_before = time.monotonic() + REST * (time.monotonic() - started)
         if one is None:
             return
-        one = self._keep(one, there)
-        add_measured(self._run, one)
-        self._measured[one.iteration] = one
-        self._tell(one.event())
+        measured, seen = one
+        measured = self._keep(measured, there)
+        if seen is not None:
+            add_seen(self._run, seen)
+        add_measured(self._run, measured)
+        self._measured[measured.iteration] = measured
+        self._tell(measured.event())
 
     def _whole(self, path: Path, kind: str) -> tuple[Path | None, int]:
         """The weights when they are whole, of what is overwritten a copy; (None, 0) where they never are."""
@@ -209,34 +221,42 @@ class CheckpointWatch:
             time.sleep(_LOOK_SECONDS)
         return None, 0
 
-    def _measure(self, there: Path, path: Path, kind: str) -> MeasuredCheckpoint | None:
+    def _measure(
+        self, there: Path, path: Path, kind: str, iteration: int
+    ) -> tuple[MeasuredCheckpoint, Seen | None] | None:
         """Measure in a process of its own; None where it was ended, or said why it cannot."""
         threads = str(self._threads if self._closing else 1)
         best = max((one.mean_ap for one in self._measured.values()), default=-1.0)
         command = [sys.executable, "-m", "annotator.darknet.checkpoint_measure", str(self._run.path)]
         command += [str(there), path.name, kind, f"--best={best!r}", "--threads", threads]
         environment = os.environ | {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
-        try:
-            self._child = subprocess.Popen(
-                [*_die_with_us(), *command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE, text=True, encoding="utf-8", errors="replace",
-                env=environment, start_new_session=True,
-            )  # fmt: skip
-        except OSError as error:
-            self._complain(f"Python cannot be started: {error.strerror or error}.")
-            return None
-        if self._abandoned:
-            self._child.kill()
-        said, wrong = self._child.communicate()
-        code, self._child = self._child.returncode, None
-        if self._abandoned:
-            return None
-        try:
-            return MeasuredCheckpoint.parse(said)
-        except (KeyError, TypeError, ValueError):
-            last = wrong.strip().splitlines()
-            self._complain(last[-1] if last else f"exit code {code}.")
-            return None
+        said = _Said()
+        with tempfile.TemporaryFile() as wrong:  # a pipe that nobody reads meanwhile may be full
+            try:
+                child = subprocess.Popen(
+                    [*_die_with_us(), *command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                    stderr=wrong, text=True, encoding="utf-8", errors="replace",
+                    env=environment, start_new_session=True,
+                )  # fmt: skip
+            except OSError as error:
+                self._complain(f"Python cannot be started: {error.strerror or error}.")
+                return None
+            self._child = child
+            if self._abandoned:
+                child.kill()
+            with child:
+                for line in child.stdout or ():
+                    if said.take(line) and not self._abandoned:
+                        self._tell(Measuring(iteration, path.name, said.done, said.images))
+            self._child = None
+            if self._abandoned:
+                return None
+            if said.measured is None:
+                wrong.seek(0)
+                last = wrong.read().decode("utf-8", "replace").strip().splitlines()
+                self._complain(last[-1] if last else f"exit code {child.returncode}.")
+                return None
+        return said.measured, said.seen
 
     def _keep(self, one: MeasuredCheckpoint, there: Path) -> MeasuredCheckpoint:
         """Keep the weights where they are the best so far, and Darknet will overwrite its own file."""
@@ -277,6 +297,28 @@ class CheckpointWatch:
         if not self._complained and not self._abandoned:
             self._complained = True
             self._tell(Problem(f"Saved weights could not be measured on validation: {why}", "not-measured"))
+
+
+class _Said:
+    """What the process that measures has said until now."""
+
+    def __init__(self) -> None:
+        self.done = self.images = 0
+        self.seen: Seen | None = None
+        self.measured: MeasuredCheckpoint | None = None
+
+    def take(self, line: str) -> bool:
+        """Take a line; whether it says how far it is. (One that is none of ours is passed over.)"""
+        with suppress(KeyError, TypeError, ValueError):
+            said = json.loads(line)
+            if "done" in said:
+                self.done, self.images = int(said["done"]), int(said["images"])
+                return True
+            if "seen" in said:
+                self.seen = Seen.of(said)
+            else:
+                self.measured = MeasuredCheckpoint.parse(line)
+        return False
 
 
 def _kind(path: Path) -> str:

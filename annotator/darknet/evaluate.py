@@ -144,7 +144,13 @@ def evaluate_run(
 
 
 def measure_on_validation(
-    run: RunFolder, one: Checkpoint, weights: Path, *, report: Report, conf_threshold: float = CONF_THRESHOLD
+    run: RunFolder,
+    one: Checkpoint,
+    weights: Path,
+    *,
+    report: Report,
+    conf_threshold: float = CONF_THRESHOLD,
+    on_progress: ProgressCallback | None = None,
 ) -> tuple[Measured, tuple[ImageResult, ...]]:
     """Measure weights on validation only, and write nothing: for a training that still goes on.
 
@@ -154,6 +160,7 @@ def measure_on_validation(
         weights: Where they lie: a snapshot of a file that is written again.
         report: Where findings go.
         conf_threshold: Confidence above which a prediction counts as TP or FP.
+        on_progress: Told how far it is.
 
     Raises:
         DataError: Validation has no picture that can be measured, or the run is broken.
@@ -163,7 +170,7 @@ def measure_on_validation(
     if not len(val):
         raise DataError("validation has no picture that can be measured.", path=run.path)
     there = replace(one, weights=str(weights))
-    results = _look(run, there, val, conf_threshold, _Progress(None, len(val)), report)
+    results = _look(run, there, val, conf_threshold, _Progress(on_progress, len(val)), report)
     plain, strict = (_metrics(results, run, iou, conf_threshold) for iou in (IOU, STRICT_IOU))
     return Measured(Split.VAL, one.sha256, val.fingerprint, now(), plain, strict), tuple(results)
 

@@ -14,6 +14,7 @@ from typing import Any
 from annotator.darknet.events import (
     CheckpointMeasured,
     Continued,
+    DarknetEnded,
     Event,
     Finished,
     Iteration,
@@ -72,6 +73,8 @@ class Talk:
             self._line(f"mAP@{event.iou:.2f} on validation {event.mean_ap:.2%} ({classes})")
         elif isinstance(event, CheckpointMeasured):
             self._line(measured_text(event))
+        elif isinstance(event, DarknetEnded):
+            self._line("Darknet has ended; measuring the last weights (a stop, as Ctrl-C, skips that)")
         elif isinstance(event, Paused):
             self._line(f"paused at iteration {event.iteration}")
         elif isinstance(event, Continued):

@@ -14,7 +14,7 @@ from annotator.darknet.checkpoints import read_measured
 from annotator.darknet.dialect import Darknet
 from annotator.darknet.early_stop import EarlyStop
 from annotator.darknet.event_log import EventLog, read_events
-from annotator.darknet.events import Continued, Event, Finished, Paused, Problem, WeightsSaved
+from annotator.darknet.events import Continued, DarknetEnded, Event, Finished, Paused, Problem, WeightsSaved
 from annotator.darknet.following import OnEvent
 from annotator.darknet.gpu import Gpu
 from annotator.darknet.launcher import Training, default_threads
@@ -194,10 +194,15 @@ class Trainer:
                 self._watch.pause(isinstance(event, Paused))
 
     def _finish_measuring(self, outcome: Outcome) -> None:
-        """The last weights too, where the training came to its end; a person's stop is answered at once."""
+        """The last weights too, where the training came to its end; a person's stop is answered at once.
+
+        Until then it is said that Darknet has ended: the next training need not wait for this.
+        """
         if self._watch is not None:
-            ended = outcome.good or bool(self._why_early)
-            self._watch.finish(last=ended and not self._stopping)
+            last = outcome.good and not self._why_early and not self._stopping
+            if last and self._watch.lacks_last():
+                self._tell(DarknetEnded(outcome.message, outcome.iteration))
+            self._watch.finish(last=last)
             self._watch = None
 
     def _tell(self, event: Event) -> None:

@@ -215,6 +215,8 @@ class QueueRunner:
         self._queue = queue
         self._say = say
         self._asked = threading.Event()
+        self._ending: list[subprocess.Popen[bytes]] = []
+        """Of trainings that are done: they measure their last weights, and the next need not wait."""
 
     def stop(self) -> None:
         """Stop the training and the queue. Returns at once; safe from a signal handler."""
@@ -245,6 +247,8 @@ class QueueRunner:
                 self._say(f"{entry.name}: {message}")
                 self._leave(entry)
                 result = result.with_one(status, entry.name)
+            for child in self._ending:
+                child.wait()
         return replace(result, interrupted=self._asked.is_set())
 
     def _leave(self, entry: Waiting) -> None:
@@ -269,6 +273,9 @@ class QueueRunner:
                 raise WriteError.from_os_error(error, run.path) from error
         told = False
         while child.poll() is None if child else RunFolder.open(run.path).is_looked_after():
+            if self._is_done(run):
+                self._ending += [child] if child else []
+                return "finished", RunFolder.open(run.path).info.message
             if self._asked.is_set() and not told:
                 told = self._pass_on_stop(run, child)
             time.sleep(_LOOK_SECONDS)
@@ -279,6 +286,12 @@ class QueueRunner:
         if begun and again.info.status != "running":
             return again.info.status, again.info.message
         return "failed", _last_word(run, again)
+
+    def _is_done(self, run: RunFolder) -> bool:
+        """Whether Darknet has reached the last iteration and something else waits: then the GPU is free."""
+        again = RunFolder.open(run.path)
+        ended = again.info.status == "finished" and again.owner_pid() is not None
+        return ended and len(self._queue.waiting()) > 1
 
     def _pass_on_stop(self, run: RunFolder, child: subprocess.Popen[bytes] | None) -> bool:
         again = RunFolder.open(run.path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from annotator.core.training import State, TrainingModel, duration
 from annotator.qt.said_below import known
-from annotator.qt.translation import tr
+from annotator.qt.translation import tr, tr_n
 
 
 def status_text(status: str) -> str:
@@ -29,11 +29,24 @@ def headline(model: TrainingModel) -> str:
             return tr("Paused at iteration {done} of {total}.", done=model.iteration, total=model.max_batches)
         case State.STOPPING:
             return tr("Darknet is being stopped…")
+        case State.ENDING:
+            return _ending(model)
         case State.RUNNING:
             return _running(model)
         case _:
             text = known(model.message)
             return text[:1].upper() + text[1:]
+
+
+def _ending(model: TrainingModel) -> str:
+    done, pictures = model.measured_pictures
+    if not pictures:
+        return tr("Darknet has ended after its last iteration; the last weights are being measured…")
+    return tr(
+        "Darknet has ended after its last iteration; the last weights are being measured ({done} of {pictures})…",
+        done=done,
+        pictures=tr_n("{n} picture", "{n} pictures", pictures),
+    )
 
 
 def _running(model: TrainingModel) -> str:

@@ -13,12 +13,21 @@ import evaluation_samples as samples
 import pytest
 
 from annotator.darknet import checkpoint_watch, evaluate
+from annotator.darknet.checkpoint_seen import forget_seen_after, read_seen
 from annotator.darknet.checkpoint_watch import CheckpointWatch, step_of
 from annotator.darknet.checkpoints import forget_after, read_measured, table_path
 from annotator.darknet.dialect import Darknet
 from annotator.darknet.early_stop import EarlyStop
 from annotator.darknet.evaluation import EvaluationFolder
-from annotator.darknet.events import CheckpointMeasured, Finished, Iteration, Measuring, Problem, WeightsSaved
+from annotator.darknet.events import (
+    CheckpointMeasured,
+    DarknetEnded,
+    Finished,
+    Iteration,
+    Measuring,
+    Problem,
+    WeightsSaved,
+)
 from annotator.darknet.runs import RunFolder
 from annotator.darknet.trainer import Start, Trainer
 from converters.model import Split
@@ -71,7 +80,24 @@ def test_what_is_overwritten_is_measured_and_the_best_of_it_kept(run: RunFolder)
     low = first.classes[0].low
     assert low is not None
     assert 0 < low < 1
-    assert [event.iteration for event in heard.events if isinstance(event, Measuring)] == [100, 200, 400]
+    told = [event for event in heard.events if isinstance(event, Measuring)]
+    assert list(dict.fromkeys(event.iteration for event in told)) == [100, 200, 400]
+    assert {event.images for event in told} == {0, 3}, "how far it is"
+    seen = read_seen(run)
+    assert list(seen) == [100, 200, 400]
+    assert [one.entry for one in seen[100].pictures] == [
+        "../../obj/val0.png",
+        "../../obj/val1.png",
+        "../../obj/val2.png",
+    ], "the rarest class first, the empty one last"
+    assert [[box.label for box in one.found] for one in seen[100].pictures] == [
+        ["mask", "no_mask"],
+        ["mask"],
+        [],
+    ]
+    assert [box.label for box in seen[200].pictures[1].found] == ["no_mask"]
+    assert seen[400].pictures[0].found == ()
+    assert [box.label for box in seen[400].pictures[0].truths] == ["mask", "no_mask"]
     assert sorted(path.name for path in run.backup.iterdir()) == [
         "net_100.weights",
         "net_final.weights",
@@ -180,6 +206,10 @@ def test_a_resumption_drops_what_it_does_again(run: RunFolder) -> None:
     watch.finish(last=False)
     forget_after(run, 100)
     assert [one.iteration for one in read_measured(run)] == [100]
+    forget_seen_after(run, 100)
+    assert list(read_seen(run)) == [100]
+    forget_seen_after(run, 50)
+    assert read_seen(run) == {}
     forget_after(run, 50)
     assert read_measured(run) == []
     assert len(table_path(run).read_text(encoding="utf-8").splitlines()) == 1
@@ -246,3 +276,34 @@ def test_a_training_ends_early_and_keeps_the_best(run: RunFolder, tmp_path: Path
     assert outcome.message.endswith("the best weights are " + str(run.backup / "net_100.weights"))
     assert [one.iteration for one in events if isinstance(one, CheckpointMeasured)] == [100, 200]
     assert isinstance(events[-1], Finished)
+
+
+ALL_DONE = """#!{python}
+import shutil
+for iteration in (100, 400):
+    print(f" {{iteration}}: 2.0, 2.0 avg loss, 0.001 rate, 0.5 seconds, 9 images", flush=True)
+shutil.copyfile("done.weights", "backup/net_final.weights")
+"""
+
+
+@pytest.mark.parametrize("skips", [False, True])
+def test_the_end_is_said_before_the_last_weights_are_measured_and_that_can_be_skipped(
+    run: RunFolder, tmp_path: Path, skips: bool
+) -> None:
+    program = tmp_path / "darknet"
+    program.write_text(ALL_DONE.format(python=sys.executable))
+    program.chmod(0o755)
+    (run.path / "done.weights").write_bytes(samples.cell_weights(seen=400))
+    trainer = Trainer(run, Darknet(program, "alexeyab"), Start(), measure=True)
+    events: list[object] = []
+
+    def hear(event: object) -> None:
+        events.append(event)
+        if skips and isinstance(event, DarknetEnded):
+            trainer.stop()
+
+    outcome = trainer.run(hear)
+    assert outcome.status == "finished", "also where the person would not wait"
+    kinds = [type(event) for event in events]
+    assert kinds.index(DarknetEnded) < kinds.index(Finished)
+    assert (CheckpointMeasured in kinds) is not skips

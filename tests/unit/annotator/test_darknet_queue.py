@@ -15,7 +15,7 @@ from test_darknet_launcher import PRELUDE
 
 from annotator.darknet.blocks import parameter_count
 from annotator.darknet.cli import main
-from annotator.darknet.runs import RunFolder
+from annotator.darknet.runs import RunFolder, process_mark
 from annotator.darknet.training_queue import TrainingQueue
 from converters.errors import FormatError, UsageError
 
@@ -80,6 +80,22 @@ def test_runs_are_trained_in_their_order(work, capsys):
     assert TrainingQueue(work).waiting() == []
     assert main(["queue", "list", str(work.root)]) == 0
     assert "nothing waits" in capsys.readouterr().err
+
+
+def test_the_next_does_not_wait_for_the_last_weights_to_be_measured(work, capsys):
+    """The first is done, and its process measures yet: the GPU is free."""
+    first, second = add(work, capsys), add(work, capsys)
+    measuring = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        RunFolder.open(first).update(
+            status="finished", owner=measuring.pid, owner_mark=process_mark(measuring.pid), message="finished"
+        )
+        assert main(["queue", "run", str(work.root)]) == 0
+        assert measuring.poll() is None
+    finally:
+        measuring.communicate(b"\n")
+    assert order(work) == [second.name]
+    assert "2 trained, 0 failed" in capsys.readouterr().err
 
 
 def test_one_that_fails_does_not_hold_up_the_others(work, capsys):

@@ -97,7 +97,6 @@ class Live(QWidget):
             tr("Darknet stands still and keeps its memory; the processor or GPU is free meanwhile")
         )
         self.stop_button = QPushButton(tr("Stop"))
-        self.stop_button.setToolTip(tr("Darknet is stopped; what it saved last is kept and can be resumed"))
         self.pause_button.clicked.connect(self.toggle_pause)
         self.stop_button.clicked.connect(self.request_stop)
         row = QHBoxLayout()
@@ -194,6 +193,10 @@ class Live(QWidget):
 
     def watch(self, run: RunFolder) -> None:
         """Follow a training that goes on already, from its start."""
+        if self.model.state is State.ENDING and self.model.run is not None:
+            # The turn of the next has come; this one's last weights are measured all the same.
+            self.model.state = State.FINISHED
+            self.ended.emit(self.model.run)
         self._begin()
         self._follow(run.path)
         self._state_changed()
@@ -333,7 +336,15 @@ class Live(QWidget):
         self.facts.setText(" · ".join(filter(None, facts)))
         self.facts.setVisible(bool(self.facts.text()))
         self.stop_button.setEnabled(
-            model.state in (State.STARTING, State.RUNNING, State.PAUSED) and self.watcher is not None
+            model.state in (State.STARTING, State.RUNNING, State.PAUSED, State.ENDING)
+            and self.watcher is not None
+        )
+        ending = model.state is State.ENDING
+        self.stop_button.setText(tr("Skip") if ending else tr("Stop"))
+        self.stop_button.setToolTip(
+            tr("Do not wait for that: the training is done, and the evaluation measures what is left")
+            if ending
+            else tr("Darknet is stopped; what it saved last is kept and can be resumed")
         )
         self.pause_button.setEnabled(model.state in (State.RUNNING, State.PAUSED))
         self.pause_button.setText(tr("Go on") if model.state is State.PAUSED else tr("Pause"))
@@ -364,8 +375,15 @@ class Live(QWidget):
         if speed is not None and model.is_busy:
             facts.append(tr("{speed} pictures a second", speed=f"{speed:.3g}"))
         facts.append(self.gpu.text())
-        if model.measuring and model.is_busy:
-            facts.append(tr("measuring iteration {iteration} on val…", iteration=model.measuring))
+        if model.measuring and model.is_busy and model.state is not State.ENDING:
+            done, pictures = model.measured_pictures
+            facts.append(
+                tr(
+                    "measuring iteration {iteration} on val ({share:.0f} %)…",
+                    iteration=model.measuring,
+                    share=100 * done / pictures if pictures else 0,
+                )
+            )
         return facts
 
     def _why_no_accuracy(self) -> str:
@@ -383,7 +401,8 @@ class Live(QWidget):
         if self.watcher is None or not self.model.is_busy:
             return
         path = self.watcher.path
-        self.model.state = State.STOPPING
+        if self.model.state is not State.ENDING:
+            self.model.state = State.STOPPING
         task = Task(lambda tell: stop_run(RunFolder.open(path)), self)
         task.failed.connect(lambda text: messages.error(known(text)))
         self._keep(task)

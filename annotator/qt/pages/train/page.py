@@ -125,7 +125,7 @@ class TrainPage(Page):
         self.earlier.clicked.connect(lambda: self._with_chosen(lambda name: self.queue.move(name, -1)))
         self.later.clicked.connect(lambda: self._with_chosen(lambda name: self.queue.move(name, 1)))
         self.take_out.clicked.connect(lambda: self._with_chosen(self.queue.remove))
-        self.queue = QueueControl(lambda: self.live.is_busy, self)
+        self.queue = QueueControl(lambda: self.live.is_busy and self.model.state is not State.ENDING, self)
         self.queue.changed.connect(self._queue_changed)
         self.queue.started.connect(self._turn_came)
         manage = QPushButton(tr("Runs…"))
