@@ -1,8 +1,8 @@
 """Measures one weights file of a run on validation: a process of its own, of the lowest priority.
 
 It is started by :mod:`annotator.darknet.checkpoint_watch` while Darknet trains, so that neither the training
-nor a window waits for it, and what it needs of memory is given back. On stdout it says lines of JSON: how far it
-is, what the weights saw on a few pictures, and at last the numbers.
+nor a window waits for it, and what it needs of memory is given back. On stdout it says lines of JSON: how far
+it is, what the weights saw on a few pictures, and at last the numbers.
 """
 
 from __future__ import annotations

@@ -308,7 +308,7 @@ class _Said:
         self.measured: MeasuredCheckpoint | None = None
 
     def take(self, line: str) -> bool:
-        """Take a line; whether it says how far it is. (One that is none of ours is passed over.)"""
+        """Take a line, unless it is none of ours; whether it says how far it is."""
         with suppress(KeyError, TypeError, ValueError):
             said = json.loads(line)
             if "done" in said:

@@ -41,9 +41,9 @@ def headline(model: TrainingModel) -> str:
 def _ending(model: TrainingModel) -> str:
     done, pictures = model.measured_pictures
     if not pictures:
-        return tr("Darknet has ended after its last iteration; the last weights are being measured…")
+        return tr("Darknet has ended; the last weights are being measured…")
     return tr(
-        "Darknet has ended after its last iteration; the last weights are being measured ({done} of {pictures})…",
+        "Darknet has ended; the last weights are being measured ({done} of {pictures})…",
         done=done,
         pictures=tr_n("{n} picture", "{n} pictures", pictures),
     )

@@ -1125,6 +1125,14 @@ Compté tableau par tableau d’après le code de Darknet, non mesuré sur votre
         <translation>Darknet compte : %v sur %m images</translation>
     </message>
     <message>
+        <source>Darknet has ended; the last weights are being measured ({done} of {pictures})…</source>
+        <translation>Darknet a terminé ; les derniers poids sont mesurés ({done} sur {pictures})…</translation>
+    </message>
+    <message>
+        <source>Darknet has ended; the last weights are being measured…</source>
+        <translation>Darknet a terminé ; les derniers poids sont mesurés…</translation>
+    </message>
+    <message>
         <source>Darknet is being stopped…</source>
         <translation>Arrêt de Darknet…</translation>
     </message>
@@ -1264,6 +1272,10 @@ Compté tableau par tableau d’après le code de Darknet, non mesuré sur votre
     <message>
         <source>Do not tell it any more, unless it changes</source>
         <translation>Ne plus le dire, sauf si cela change</translation>
+    </message>
+    <message>
+        <source>Do not wait for that: the training is done, and the evaluation measures what is left</source>
+        <translation>Ne pas attendre : l’entraînement est terminé, et l’évaluation mesurera ce qui reste</translation>
     </message>
     <message>
         <source>Done.</source>
@@ -3568,6 +3580,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Tailles à partir desquelles les boîtes sont devinées, choisies pour ce jeu</translation>
     </message>
     <message>
+        <source>Skip</source>
+        <translation>Passer</translation>
+    </message>
+    <message>
         <source>Small
 &lt; 32²</source>
         <translation>Petites
@@ -5486,8 +5502,8 @@ le plan</translation>
         <translation>mesures de suite, alors que la perte baissait encore</translation>
     </message>
     <message>
-        <source>measuring iteration {iteration} on val…</source>
-        <translation>mesure de l’itération {iteration} sur val…</translation>
+        <source>measuring iteration {iteration} on val ({share:.0f} %)…</source>
+        <translation>mesure de l’itération {iteration} sur val ({share:.0f} %)…</translation>
     </message>
     <message>
         <source>medium</source>
