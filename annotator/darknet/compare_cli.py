@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +30,8 @@ def add_compare(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
         "compare",
         help="put two evaluated runs side by side",
         description=(
-            "Compare two evaluated runs on the test pictures that both have and neither was trained on: "
+            "Compare two evaluated runs on the test pictures (without any: those of validation) that both "
+            "have and neither was trained on: "
             "AP and mAP with a 95 % interval of the difference (paired bootstrap), and what was changed "
             "between their data, augmentation and cfg."
         ),
@@ -74,7 +74,7 @@ def comparison_text(comparison: RunComparison) -> str:
     lines = [
         f"first:  {comparison.first}",
         f"second: {comparison.second}",
-        f"on {counted(comparison.pictures, 'test picture')} of both, in percent",
+        f"on {counted(comparison.pictures, 'picture')} of {comparison.split} of both, in percent",
         "",
     ]
     rows: list[tuple[str, ...]] = [("", "IoU", "first", "second", "difference", "95 % interval", "boxes", "")]
@@ -84,10 +84,21 @@ def comparison_text(comparison: RunComparison) -> str:
         rows.append((one.name, f"{one.iou:.2f}", *values, span, str(one.truths), one.verdict))
     lines += columns(rows)
     better, worse = len(comparison.better_on), len(comparison.worse_on)
-    lines += ["", f"fewer mistakes on {counted(better, 'picture')}, more on {worse}", "", "what was changed"]
+    lines += ["", f"fewer mistakes on {counted(better, 'picture')}, more on {worse}"]
+    lines += [
+        f"  {before_count} → {after_count}: {entry}"
+        for entry, before_count, after_count in _apart(comparison)
+    ]
+    lines += ["", "what was changed"]
     changes = [*_data_lines(comparison.data)]
     changes += [f"{what}: {before or '–'} → {after or '–'}" for what, before, after in comparison.settings]
     return "\n".join([*lines, *(f"  {line}" for line in changes or ["nothing that is known of"])])
+
+
+def _apart(comparison: RunComparison) -> Iterator[tuple[str, int, int]]:
+    """The pictures that differ most: mistakes of the first and of the second."""
+    for before, after in comparison.pairs[:_SHOWN]:
+        yield before.image, before.match.mistakes, after.match.mistakes
 
 
 def _data_lines(data: DataChange) -> Iterator[str]:
@@ -121,7 +132,7 @@ def _compare(args: argparse.Namespace) -> int:
 
     comparison = compare_runs(RunFolder.open(args.first), RunFolder.open(args.second))
     if args.json:
-        print_json(asdict(comparison))
+        print_json(comparison.as_dict())
     else:
         print(comparison_text(comparison))
     for note in comparison.notes:

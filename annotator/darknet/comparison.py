@@ -1,4 +1,6 @@
-"""Two runs side by side: their numbers on the same test pictures, and what was changed between them.
+"""Two runs side by side: their numbers on the same pictures, and what was changed between them.
+
+The pictures are those of test, or of validation where one of the two has none measured on test.
 
 The interval of a difference is a paired bootstrap (Efron and Tibshirani 1993): the pictures are drawn anew,
 each time for both runs, so that what makes a picture hard for both does not blur what sets them apart.
@@ -9,7 +11,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -91,18 +93,21 @@ class RunComparison:
     Attributes:
         first: Name of the first run.
         second: Name of the second.
-        pictures: Test pictures that both were measured on.
-        left_out: Test pictures of either that the other one was trained on: they would flatter it.
+        split: What the pictures are of: test, or validation.
+        pictures: Those that both were measured on.
+        left_out: Those of either that the other one was trained on: they would flatter it.
         differences: mAP and AP of each class, at IoU 0.50 and 0.75.
         data: What was changed between their data.
         settings: Options of the cfg that differ: (section and option, first, second); empty: not there.
         better_on: Pictures (list entries) on which the second makes fewer mistakes.
         worse_on: Those on which it makes more.
+        pairs: What both found on the pictures on which they differ, those that differ most first.
         notes: What a reader must know.
     """
 
     first: str
     second: str
+    split: Split
     pictures: int
     left_out: int
     differences: tuple[Difference, ...]
@@ -110,7 +115,17 @@ class RunComparison:
     settings: tuple[tuple[str, str, str], ...]
     better_on: tuple[str, ...] = ()
     worse_on: tuple[str, ...] = ()
+    pairs: tuple[tuple[ImageResult, ImageResult], ...] = ()
     notes: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain types for JSON, without the boxes that were found."""
+        return asdict(replace(self, pairs=())) | {"split": str(self.split)}
+
+
+def not_evaluated(*runs: RunFolder) -> list[RunFolder]:
+    """Those of some runs that cannot be compared yet."""
+    return [run for run in runs if not _measured_splits(run)]
 
 
 def compare_runs(first: RunFolder, second: RunFolder, *, resamples: int = RESAMPLES) -> RunComparison:
@@ -129,13 +144,14 @@ def compare_runs(first: RunFolder, second: RunFolder, *, resamples: int = RESAMP
     names = tuple(name for name in first.info.class_names if name in second.info.class_names)
     if not names:
         raise DataError("the two runs have no class in common.", path=second.path, code="not-comparable")
-    found = [_test_results(run, names) for run in (first, second)]
+    split = _common_split(first, second)
+    found = [_results(run, names, split) for run in (first, second)]
     shared = [entry for entry in found[0] if entry in found[1]]
     trained = set(first.read_list(Split.TRAIN)) | set(second.read_list(Split.TRAIN))
     kept = [entry for entry in shared if entry not in trained]
     if not kept:
         raise DataError(
-            "the two runs share no test picture that neither was trained on.",
+            f"the two runs share no picture of {split} that neither was trained on.",
             path=second.path,
             code="not-comparable",
             hint="Train both with the same split, or evaluate them again.",
@@ -146,6 +162,7 @@ def compare_runs(first: RunFolder, second: RunFolder, *, resamples: int = RESAMP
     comparison = RunComparison(
         first.path.name,
         second.path.name,
+        split,
         len(kept),
         len(shared) - len(kept),
         tuple(_differences(results[0], results[1], names, resamples)),
@@ -153,6 +170,7 @@ def compare_runs(first: RunFolder, second: RunFolder, *, resamples: int = RESAMP
         tuple(cfg_changes(first.read_cfg(), second.read_cfg())),
         tuple(entry for entry, before, after in pairs if after < before),
         tuple(entry for entry, before, after in pairs if after > before),
+        _pairs_apart(*results),
     )
     _note(comparison, first, second, names)
     return comparison
@@ -213,21 +231,59 @@ def _options_apart(
             yield f"[{name}] {key}", before.get(key, ""), after.get(key, "")
 
 
-def _test_results(run: RunFolder, names: Sequence[str]) -> dict[str, ImageResult]:
-    """What the chosen weights of a run found on test, with the labels of now, by list entry."""
+def _pairs_apart(
+    first: Sequence[ImageResult], second: Sequence[ImageResult]
+) -> tuple[tuple[ImageResult, ImageResult], ...]:
+    apart = [
+        pair for pair in zip(first, second, strict=True) if pair[0].match.mistakes != pair[1].match.mistakes
+    ]
+    return tuple(sorted(apart, key=lambda pair: -abs(pair[0].match.mistakes - pair[1].match.mistakes)))
+
+
+def _measured_splits(run: RunFolder) -> list[Split]:
+    """The splits whose predictions a run has kept."""
     stored = load_stored(run)
-    look = stored.test if stored is not None else None
-    kept = load_predictions(run, look.sha256, look.fingerprint) if look is not None else None
+    looks = (stored.test, stored.validation) if stored is not None else ()
+    return [
+        one.split
+        for one in looks
+        if one is not None and load_predictions(run, one.sha256, one.fingerprint, one.split) is not None
+    ]
+
+
+def _common_split(first: RunFolder, second: RunFolder) -> Split:
+    found = [_measured_splits(run) for run in (first, second)]
+    for run, splits in zip((first, second), found, strict=True):
+        if not splits:
+            raise DataError(
+                "this run has no evaluation yet.",
+                path=run.path,
+                code="not-evaluated",
+                hint="Evaluate it first (train-cli evaluate).",
+            )
+    for split in found[0]:  # test stands first
+        if split in found[1]:
+            return split
+    raise DataError(
+        "one of the runs was measured on test only, the other on validation only.",
+        path=second.path,
+        code="not-comparable",
+        hint="Train both with the same split.",
+    )
+
+
+def _results(run: RunFolder, names: Sequence[str], split: Split) -> dict[str, ImageResult]:
+    """What the chosen weights of a run found on a split, with the labels of now, by list entry."""
+    stored = load_stored(run)
+    look = None
+    if stored is not None:
+        look = stored.test if split is Split.TEST else stored.validation
+    kept = load_predictions(run, look.sha256, look.fingerprint, split) if look is not None else None
     if kept is None:
-        raise DataError(
-            "this run has no evaluation on test yet.",
-            path=run.path,
-            code="not-evaluated",
-            hint="Evaluate it first (train-cli evaluate).",
-        )
-    (test,) = read_splits(run, (Split.TEST,), Report())
+        return {}
+    (pictures,) = read_splits(run, (split,), Report())
     results: dict[str, ImageResult] = {}
-    for entry, image in zip(test.entries, test.images, strict=True):
+    for entry, image in zip(pictures.entries, pictures.images, strict=True):
         if entry in kept.images:
             truths = _of(image.boxes, names)
             found = _of(kept.images[entry], names)
@@ -302,8 +358,13 @@ def _note(comparison: RunComparison, first: RunFolder, second: RunFolder, names:
     note = comparison.notes.append
     if comparison.left_out:
         note(
-            f"{comparison.left_out} test pictures are left out: one of the runs was trained on them, "
+            f"{comparison.left_out} pictures are left out: one of the runs was trained on them, "
             "which would flatter it."
+        )
+    if comparison.split is Split.VAL:
+        note(
+            "These are validation pictures, by which the weights of both were chosen: both look a little "
+            "too good."
         )
     others = {*first.info.class_names, *second.info.class_names} - set(names)
     if others:

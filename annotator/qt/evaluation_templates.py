@@ -63,6 +63,14 @@ def _counts() -> list[Pair]:
             "letter_box=1 counts for its training, but not for its map."
         ),
         said(
+            "hank-ai's Darknet trained this network and shrinks pictures with OpenCV, as the numbers here "
+            "do; this one shrinks them in its own way. hank-ai's would count what stands here."
+        ),
+        said(
+            "pjreddie's Darknet trained this network with pictures that keep their proportions, as the "
+            "numbers here do; hank-ai's stretches them."
+        ),
+        said(
             "With this Darknet the digits should be equal: a build with -Ofast or a graphics card (half "
             "precision) can move a box over a threshold."
         ),
@@ -72,8 +80,10 @@ def _counts() -> list[Pair]:
 def _two_runs() -> list[Pair]:
     """What a reader of two runs must know."""
     return [
+        said("{count} pictures are left out: one of the runs was trained on them, which would flatter it."),
         said(
-            "{count} test pictures are left out: one of the runs was trained on them, which would flatter it."
+            "These are validation pictures, by which the weights of both were chosen: both look a little "
+            "too good."
         ),
         said("Only one of the runs knows {names}: left out."),
         said("{count} pictures tell small differences from chance badly."),

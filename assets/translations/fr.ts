@@ -571,6 +571,10 @@ Compté tableau par tableau d’après le code de Darknet, non mesuré sur votre
         <translation>En gras : changé par vous. Un champ vide garde ce que dit le réseau.</translation>
     </message>
     <message>
+        <source>Both make as many mistakes on each picture.</source>
+        <translation>Les deux font autant d’erreurs sur chaque image.</translation>
+    </message>
+    <message>
         <source>Both pictures with their boxes</source>
         <translation>Les deux images avec leurs boîtes</translation>
     </message>
@@ -1386,6 +1390,10 @@ Compté tableau par tableau d’après le code de Darknet, non mesuré sur votre
         <translation>Entrée</translation>
     </message>
     <message>
+        <source>Enter or a double click: to this picture's labels</source>
+        <translation>Entrée ou double clic : aux étiquettes de cette image</translation>
+    </message>
+    <message>
         <source>Enter renames the class of {amount}.</source>
         <translation>Entrée renomme la classe de {amount}.</translation>
     </message>
@@ -1400,6 +1408,10 @@ Compté tableau par tableau d’après le code de Darknet, non mesuré sur votre
     <message>
         <source>Evaluate</source>
         <translation>Évaluer</translation>
+    </message>
+    <message>
+        <source>Evaluate and compare</source>
+        <translation>Évaluer et comparer</translation>
     </message>
     <message>
         <source>Evaluate measures every saved weights file of this run on validation, takes the best, and measures that one on test.</source>
@@ -2598,6 +2610,10 @@ boîtes (images)</translation>
         <translation>Non contrôlé.</translation>
     </message>
     <message>
+        <source>Not evaluated yet: {names}.</source>
+        <translation>Pas encore évalué : {names}.</translation>
+    </message>
+    <message>
         <source>Not labelled yet</source>
         <translation>Pas encore étiquetée</translation>
     </message>
@@ -2726,6 +2742,13 @@ boîtes (images)</translation>
         <translation>
             <numerusform>Sur {n} image de test des deux, en pour cent; les étiquettes sont celles d’aujourd’hui.</numerusform>
             <numerusform>Sur {n} images de test des deux, en pour cent; les étiquettes sont celles d’aujourd’hui.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>On {n} validation pictures of both, in percent; the labels are those of now.</source>
+        <translation>
+            <numerusform>Sur {n} image de validation des deux, en pour cent ; les étiquettes sont les actuelles.</numerusform>
+            <numerusform>Sur {n} images de validation des deux, en pour cent ; les étiquettes sont les actuelles.</numerusform>
         </translation>
     </message>
     <message>
@@ -3544,6 +3567,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Afficher ces images dans la liste de la page Étiquetage</translation>
     </message>
     <message>
+        <source>Side by side</source>
+        <translation>Côte à côte</translation>
+    </message>
+    <message>
         <source>Side by side…</source>
         <translation>Côte à côte…</translation>
     </message>
@@ -4074,6 +4101,10 @@ Mesurer aussi {chosen} sur le test ?</translation>
         <translation>Les images n’ont pas été comparées entre elles.</translation>
     </message>
     <message>
+        <source>The pictures on which one makes fewer mistakes, with what each of the two found</source>
+        <translation>Les images sur lesquelles l’un fait moins d’erreurs, avec ce que chacun des deux a trouvé</translation>
+    </message>
+    <message>
         <source>The plan lies in {path}; augment-cli {folder} --plan carries it out.</source>
         <translation>Le plan est dans {path}; augment-cli {folder} --plan l’exécute.</translation>
     </message>
@@ -4311,6 +4342,10 @@ Mesurer aussi {chosen} sur le test ?</translation>
     <message>
         <source>There is this class already: it is chosen.</source>
         <translation>Cette classe existe déjà : elle est choisie.</translation>
+    </message>
+    <message>
+        <source>These are validation pictures, by which the weights of both were chosen: both look a little too good.</source>
+        <translation>Ce sont des images de validation, d’après lesquelles les poids des deux ont été choisis : tous deux paraissent un peu trop bons.</translation>
     </message>
     <message>
         <source>These findings cannot be mended together in one way: choose one kind.</source>
@@ -4699,8 +4734,8 @@ le plan</translation>
         <translation>Avec une boîte de</translation>
     </message>
     <message>
-        <source>With other pictures of this kind it would be {low} to {high} % (bootstrap, 95 %).</source>
-        <translation>Avec d’autres images de ce genre, ce serait de {low} à {high} % (bootstrap, 95 %).</translation>
+        <source>With other pictures of this kind it would be {low} to {high} % (95 %).</source>
+        <translation>Avec d’autres images de ce genre, ce serait de {low} à {high} % (95 %).</translation>
     </message>
     <message>
         <source>With pasted boxes (boxes of a class cut out and pasted on copies) up to: {list}, each class by itself.</source>
@@ -5298,6 +5333,10 @@ le plan</translation>
         <translation>Le Darknet de hank-ai lit et redimensionne les images avec son propre OpenCV : une boîte proche d’un seuil peut passer de l’autre côté. Il cherche les étiquettes à côté du fichier vers lequel mène un lien, et letter_box=1 compte pour son entraînement, mais pas pour son mAP.</translation>
     </message>
     <message>
+        <source>hank-ai's Darknet trained this network and shrinks pictures with OpenCV, as the numbers here do; this one shrinks them in its own way. hank-ai's would count what stands here.</source>
+        <translation>Le Darknet de hank-ai a entraîné ce réseau et réduit les images avec OpenCV, comme les nombres d’ici ; celui-ci les réduit à sa manière. Celui de hank-ai compterait ce qui est ici.</translation>
+    </message>
+    <message>
         <source>has exactly the pixels of {name}.</source>
         <translation>a exactement les pixels de {name}.</translation>
     </message>
@@ -5825,6 +5864,10 @@ le plan</translation>
         <translation>pixels</translation>
     </message>
     <message>
+        <source>pjreddie's Darknet trained this network with pictures that keep their proportions, as the numbers here do; hank-ai's stretches them.</source>
+        <translation>Le Darknet de pjreddie a entraîné ce réseau avec des images qui gardent leurs proportions, comme les nombres d’ici ; celui de hank-ai les étire.</translation>
+    </message>
+    <message>
         <source>precision</source>
         <translation>précision</translation>
     </message>
@@ -6288,6 +6331,10 @@ le plan</translation>
         <translation>{all} : accepter toutes les nouvelles, {one} : celle sélectionnée</translation>
     </message>
     <message>
+        <source>{before} → {after}</source>
+        <translation>{before} → {after}</translation>
+    </message>
+    <message>
         <source>{boxes} go with them, and {size} are freed. This cannot be undone.</source>
         <translation>{boxes} s’en vont avec elles, et {size} sont libérés. C’est irréversible.</translation>
     </message>
@@ -6331,16 +6378,16 @@ le plan</translation>
         <translation>{count} autres classes sont sous leur cible.</translation>
     </message>
     <message>
+        <source>{count} pictures are left out: one of the runs was trained on them, which would flatter it.</source>
+        <translation>{count} images sont laissées de côté : l’un des entraînements les a apprises, ce qui le flatterait.</translation>
+    </message>
+    <message>
         <source>{count} pictures are missing: {names}.</source>
         <translation>il manque {count} images : {names}.</translation>
     </message>
     <message>
         <source>{count} pictures tell small differences from chance badly.</source>
         <translation>{count} images distinguent mal une petite différence du hasard.</translation>
-    </message>
-    <message>
-        <source>{count} test pictures are left out: one of the runs was trained on them, which would flatter it.</source>
-        <translation>{count} images de test sont laissées de côté : l’un des réseaux a été entraîné dessus, ce qui le flatterait.</translation>
     </message>
     <message>
         <source>{darknet} counts the same, to the last digit that it prints: {values}.</source>

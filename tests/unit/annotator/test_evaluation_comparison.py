@@ -12,7 +12,7 @@ import pytest
 
 from annotator.darknet import cli
 from annotator.darknet.cfg import parse_cfg
-from annotator.darknet.comparison import cfg_changes, compare_runs
+from annotator.darknet.comparison import cfg_changes, compare_runs, not_evaluated
 from annotator.darknet.data_record import DataRecord, read_record, record_of, render_record
 from annotator.darknet.dialect import Darknet, recognise
 from annotator.darknet.evaluate import evaluate_run
@@ -92,7 +92,7 @@ def test_pictures_that_one_was_trained_on_are_left_out(runs: tuple[RunFolder, Ru
 
 
 def test_what_cannot_be_compared_is_said(runs: tuple[RunFolder, RunFolder], tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no evaluation on test yet"):
+    with pytest.raises(DataError, match="no evaluation yet"):
         compare_runs(*runs)
     shutil.copytree(runs[0].work, tmp_path / "other")
     other = RunFolder.open(tmp_path / "other/runs" / runs[0].path.name)
@@ -180,3 +180,23 @@ def test_speed_of_a_real_darknet(runs: tuple[RunFolder, RunFolder]) -> None:
     assert [one["pictures"] for one in stored_speeds(runs[0])] == [3, 3]
     (runs[0].path / "speed.json").write_text("broken")
     assert stored_speeds(runs[0]) == []
+
+
+def test_without_test_pictures_those_of_validation_are_compared(tmp_path: Path) -> None:
+    pictures = {name: one for name, one in samples.PICTURES.items() if not name.startswith("test")}
+    first = samples.make_run(tmp_path / "work", pictures)
+    darknet = Darknet(Path("/usr/bin/darknet"), "pjreddie")
+    second = RunFolder.create(
+        WorkFolder(first.work), network="cells", cfg=samples.cell_cfg(), darknet=darknet
+    )
+    samples.add_weights(first, "net_final.weights", 200)
+    samples.add_weights(second, "net_final.weights", 200, swapped=True)
+    assert not_evaluated(first, second) == [first, second]
+    for each in (first, second):
+        evaluate_run(each)
+    assert not_evaluated(first, second) == []
+    found = compare_runs(first, second)
+    assert (found.split, found.pictures) == (Split.VAL, 3)
+    assert any("validation pictures" in note for note in found.notes)
+    assert [Path(one.image).stem for one, _ in found.pairs] == ["val0", "val1"]
+    assert "pairs" in found.as_dict() and found.as_dict()["pairs"] == ()

@@ -264,16 +264,22 @@ def test_two_runs_are_compared(qtbot, window, run):
     other = RunFolder.create(WorkFolder(run.work), network="cells", cfg=cfg, darknet=darknet)
     samples.add_weights(other, "net_100.weights", 100, swapped=True)
     page.refresh()
-    qtbot.waitUntil(lambda: "no evaluation on test" in page.two_runs.text.text(), timeout=LONG)
-    for each in (run, other):
-        evaluate_run(each)
-    page.two_runs.read()
+    qtbot.waitUntil(lambda: "Not evaluated yet" in page.two_runs.text.text(), timeout=LONG)
+    assert all(each.path.name in page.two_runs.text.text() for each in (run, other))
+    qtbot.mouseClick(page.two_runs.evaluate.button, Qt.LeftButton)
     qtbot.waitUntil(lambda: page.two_runs.comparison is not None, timeout=LONG)
     table = page.two_runs.table
     assert [table.item(0, at).text() for at in (0, 2, 3, 4)] == ["mAP", "0.00", "100.00", "+100.00"]
     assert table.item(0, 7).text() == "better"
     assert "[net] max_batches: 500 → 400" in page.two_runs.changes.text()
     assert not page.two_runs.worse.isEnabled()
+    side = page.two_runs.side
+    qtbot.mouseClick(page.two_runs.beside, Qt.LeftButton)
+    assert side.isVisible() and side.list.count() == 2
+    side.list.setCurrentRow(1)
+    assert [len(view.missed) for view in side.views] != [0, 0]
+    assert any(view.comparison.shown for view in side.views)
+    qtbot.waitUntil(lambda: all(view._image is not None for view in side.views), timeout=LONG)
     qtbot.mouseClick(page.two_runs.better, Qt.LeftButton)
     assert window.page_name == "label"
     assert set(window.label.images.view.rows.shown) == {"obj/test0", "obj/test1"}

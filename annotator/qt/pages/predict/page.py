@@ -174,7 +174,7 @@ class PredictPage(PlainPage):
         self.parts.addTab(self.numbers, tr("Numbers"))
         self.mistakes = MistakesTab(self.evaluated)
         self.parts.addTab(self.mistakes, tr("Mistakes"))
-        self.two_runs = TwoRunsTab(self.evaluated)
+        self.two_runs = TwoRunsTab(self.evaluated, self.loader)
         self.parts.addTab(self.two_runs, tr("Two runs"))
         self.any_pictures = AnyPicturesTab(self.used, self.loader)
         self.parts.addTab(self.any_pictures, tr("Other pictures"))
@@ -236,6 +236,7 @@ class PredictPage(PlainPage):
     def set_project(self, project: Project) -> None:
         """Show another project."""
         self.project = self.used.project = project
+        self.two_runs.colours = project.session.colours
         self._forget()
         self.refresh()
 
@@ -437,7 +438,14 @@ class PredictPage(PlainPage):
     def is_busy(self) -> bool:
         """Whether pictures are being predicted, or a run is measured."""
         numbers = self.numbers
-        rows = (self.predict, numbers.evaluate, numbers.speed, numbers.counting.count, self.video.save)
+        rows = (
+            self.predict,
+            self.two_runs.evaluate,
+            numbers.evaluate,
+            numbers.speed,
+            numbers.counting.count,
+            self.video.save,
+        )
         return self.any_pictures.is_busy or any(row.is_running for row in rows)
 
     def stop(self) -> None:

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PyQt5.QtCore import Qt, pyqtSignal
-from PyQt5.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PyQt5.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
-from annotator.darknet.comparison import Difference, RunComparison, compare_runs
+from annotator import messages
+from annotator.core.class_colours import ClassColours
+from annotator.darknet.comparison import Difference, RunComparison, compare_runs, not_evaluated
 from annotator.darknet.runs import RunFolder
 from annotator.qt.background import Task
-from annotator.qt.pages.predict.evaluated import Evaluated
+from annotator.qt.loader import ImageLoader
+from annotator.qt.pages.page import TaskRow
+from annotator.qt.pages.predict.evaluated import Evaluated, measure
+from annotator.qt.pages.predict.side_by_side import SideBySide
 from annotator.qt.pages.predict.tables import NumberTable
 from annotator.qt.said_below import known
 from annotator.qt.translation import tr, tr_n
+from converters.model import Split
 
 SHOWN = 12
 """Pictures and settings that are named; of more the number is said."""
@@ -29,9 +44,12 @@ class TwoRunsTab(QWidget):
 
     pictures_wanted = pyqtSignal(object, str)
 
-    def __init__(self, evaluated: Evaluated, parent: QWidget | None = None) -> None:
+    def __init__(self, evaluated: Evaluated, loader: ImageLoader, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.evaluated = evaluated
+        self.colours: ClassColours | None = None
+        self._loader = loader
+        self._missing: tuple[RunFolder, ...] = ()
         self.comparison: RunComparison | None = None
         self._runs: tuple[RunFolder, ...] = ()
         self._task: Task | None = None
@@ -41,6 +59,11 @@ class TwoRunsTab(QWidget):
         evaluated.changed.connect(self._run_changed)
         self.better.clicked.connect(lambda: self._want(better=True))
         self.worse.clicked.connect(lambda: self._want(better=False))
+        self.beside.toggled.connect(lambda on: self.stack.setCurrentIndex(int(on)))
+        self.side.label_wanted.connect(lambda entry: self.pictures_wanted.emit([entry], self.beside.text()))
+        self.evaluate.button.clicked.connect(self._evaluate)
+        self.evaluate.succeeded.connect(lambda _: self._evaluated())
+        self.evaluate.failed.connect(messages.error)
         self._say(tr("A second run is needed: train another one."))
 
     def _build(self) -> None:
@@ -56,6 +79,15 @@ class TwoRunsTab(QWidget):
         top.addWidget(QLabel(tr("compared with")))
         top.addWidget(self.other)
         top.addStretch()
+        self.beside = QPushButton(tr("Side by side"))
+        self.beside.setCheckable(True)
+        self.beside.setToolTip(
+            tr("The pictures on which one makes fewer mistakes, with what each of the two found")
+        )
+        self.side = SideBySide(self._loader)
+        self.evaluate = TaskRow("")
+        self.evaluate.hide()
+        top.addWidget(self.beside)
         top.addWidget(self.better)
         top.addWidget(self.worse)
         self.table = NumberTable()
@@ -66,7 +98,7 @@ class TwoRunsTab(QWidget):
         inner = QWidget()
         column = QVBoxLayout(inner)
         column.setContentsMargins(2, 4, 10, 8)
-        for widget in (self.text, self.table, self.changes):
+        for widget in (self.text, self.evaluate, self.table, self.changes):
             column.addWidget(widget)
         column.addStretch()
         area = QScrollArea()
@@ -75,8 +107,11 @@ class TwoRunsTab(QWidget):
         area.setWidget(inner)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 6, 0, 0)
+        self.stack = QStackedWidget()
+        self.stack.addWidget(area)
+        self.stack.addWidget(self.side)
         layout.addLayout(top)
-        layout.addWidget(area, 1)
+        layout.addWidget(self.stack, 1)
 
     def set_runs(self, runs: Sequence[RunFolder]) -> None:
         """The runs there are, newest first."""
@@ -91,13 +126,39 @@ class TwoRunsTab(QWidget):
         asked = (first.path, second.path)
         self._asked = asked
         self._say(tr("Comparing…"))
-        task = Task(lambda _: compare_runs(first, second), self)
-        task.succeeded.connect(lambda found: self._show(found) if self._asked == asked else None)
+        task = Task(lambda _: _compared(first, second), self)
+        task.succeeded.connect(lambda found: self._take(found) if self._asked == asked else None)
         task.failed.connect(lambda problem: self._say(known(problem)) if self._asked == asked else None)
         self._task = task.start()
 
+    def _take(self, found: RunComparison | list[RunFolder]) -> None:
+        """The comparison, or the runs that must be evaluated first."""
+        if isinstance(found, RunComparison):
+            self._show(found)
+            return
+        self._missing = tuple(found)
+        names = ", ".join(one.path.name for one in found)
+        self._say(tr("Not evaluated yet: {names}.", names=names))
+        self.evaluate.button.setText(tr("Evaluate and compare"))
+        self.evaluate.show()
+
+    def _evaluate(self) -> None:
+        """Evaluate what is missing."""
+        runs, stage = self._missing, self.evaluate.stage
+
+        def work(tell: Callable[[int, int], None]) -> None:
+            for run in runs:
+                measure(run, tell, stage)
+
+        self.evaluate.run(work)
+
+    def _evaluated(self) -> None:
+        self.evaluated.forget()
+        self.read()
+
     def stop(self) -> None:
         """Wait for what runs, before the window closes."""
+        self.evaluate.stop()
         if self._task is not None:
             self._task.wait()
 
@@ -119,18 +180,32 @@ class TwoRunsTab(QWidget):
     def _say(self, text: str) -> None:
         self.comparison = None
         self.text.setText(text)
-        for widget in (self.table, self.changes, self.better, self.worse):
+        self.beside.setChecked(False)
+        for widget in (self.table, self.changes, self.better, self.worse, self.beside):
             widget.hide()
+        if not self.evaluate.is_running:
+            self.evaluate.hide()
 
     def _show(self, found: RunComparison) -> None:
         self.comparison = found
+        test = found.split is Split.TEST
         self.text.setText(
             tr_n(
                 "On {n} test picture of both, in percent; the labels are those of now.",
                 "On {n} test pictures of both, in percent; the labels are those of now.",
                 found.pictures,
             )
+            if test
+            else tr_n(
+                "On {n} validation picture of both, in percent; the labels are those of now.",
+                "On {n} validation pictures of both, in percent; the labels are those of now.",
+                found.pictures,
+            )
         )
+        self.evaluate.hide()
+        run = self.evaluated.run
+        if run is not None:
+            self.side.show_comparison(run, found, run.info.class_names, self.colours)
         heads = ("", "IoU", found.first, found.second, tr("difference"), tr("95 % interval"), tr("boxes"), "")
         self.table.fill(heads, [_row(one) for one in found.differences])
         for row, one in enumerate(found.differences):
@@ -156,7 +231,7 @@ class TwoRunsTab(QWidget):
         lines = [title, *(f"• {line}" for line in changes or [tr("nothing that is known of")])]
         lines += ["", *(f"• {known(note)}" for note in found.notes)] if found.notes else []
         self.changes.setText("\n".join(lines))
-        for widget in (self.table, self.changes, self.better, self.worse):
+        for widget in (self.table, self.changes, self.better, self.worse, self.beside):
             widget.show()
 
     def _want(self, *, better: bool) -> None:
@@ -164,6 +239,11 @@ class TwoRunsTab(QWidget):
             entries = self.comparison.better_on if better else self.comparison.worse_on
             button = self.better if better else self.worse
             self.pictures_wanted.emit(list(entries), button.text())
+
+
+def _compared(first: RunFolder, second: RunFolder) -> RunComparison | list[RunFolder]:
+    """The comparison, or the runs that have no evaluation yet."""
+    return not_evaluated(first, second) or compare_runs(first, second)
 
 
 def _row(one: Difference) -> tuple[str, ...]:
