@@ -86,6 +86,7 @@ class TrainingModel:
         measured_pictures: How many pictures of how many were looked at for that.
         saved: Iteration of the newest saved weights, 0 where nothing was saved yet.
         message: Sentence to show when it ended.
+        waits: Why it stands still by itself (its disk is full), empty where it does not.
         notes: Warnings so far.
     """
 
@@ -106,6 +107,7 @@ class TrainingModel:
     measured_pictures: tuple[int, int] = (0, 0)
     saved: int = 0
     message: str = ""
+    waits: str = ""
     notes: list[str] = field(default_factory=list)
     _since: int = 0
     _paused_at: float = math.nan
@@ -148,9 +150,12 @@ class TrainingModel:
             case "continued":
                 stood = _number(event.get("time")) - self._paused_at
                 self._paused_for += stood if math.isfinite(stood) else 0.0
+                self.waits = ""
                 self._turn(State.RUNNING if self.iterations else State.STARTING)
             case "warning":
                 text = str(event.get("text", ""))
+                if event.get("code") == "no-room":
+                    self.waits = text
                 if text not in self.notes:
                     self.notes.append(text)
             case "finished":
@@ -161,7 +166,7 @@ class TrainingModel:
         self.run = Path(str(event.get("path", "")))
         self.max_batches = int(event.get("max_batches") or 0)
         self.state = State.STARTING
-        self.message = ""
+        self.message = self.waits = ""
         since = int(event.get("resumed_from") or 0)
         self.saved = since
         kept = sum(iteration <= since for iteration in self.iterations)
@@ -228,6 +233,7 @@ class TrainingModel:
 
     def _take_end(self, event: Mapping[str, Any]) -> None:
         self.measuring = 0
+        self.waits = ""
         status = str(event.get("status", "failed"))
         ends = {"finished": State.FINISHED, "stopped": State.STOPPED, "crashed_at_exit": State.FINISHED}
         self.state = ends.get(status, State.FAILED)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from annotator.darknet.launcher import STOP_SECONDS
+from annotator.darknet.room import require_room
 from annotator.darknet.runs import RunFolder, now, process_mark
 from converters.errors import UsageError
 
@@ -60,8 +61,10 @@ def continue_run(run: RunFolder) -> None:
     """End a pause.
 
     Raises:
-        UsageError: The run is not being trained.
+        UsageError: The run is not being trained, or waits for room on its disk, where there still is none.
     """
+    if run.info.lacks and run.is_looked_after():
+        require_room(run)
     _say_to(run, GO_ON, signal.SIGCONT)
 
 

@@ -23,6 +23,7 @@ from annotator.darknet.following import Follower, OnEvent, Stream
 from annotator.darknet.gpu import Gpu
 from annotator.darknet.outcome import Outcome, final_weights, judge, mark_of
 from annotator.darknet.parser import OutputParser
+from annotator.darknet.room import LOOK_SECONDS, RoomWatch
 from annotator.darknet.runs import RunFolder
 from converters.errors import DataError, UsageError
 from converters.model import Split
@@ -150,7 +151,7 @@ class Training:
         self._wake: socket.socket | None = None
         self._stopping = False
         self._owner = owner
-        self._wants_pause = self._paused = False
+        self._wants_pause = self._paused = self._goes_on = False
 
     def stop(self) -> None:
         """Ask the training to stop. Returns at once; safe from any thread and from a signal handler."""
@@ -165,6 +166,7 @@ class Training:
     def go_on(self) -> None:
         """End a pause. As safe as :meth:`stop`."""
         self._wants_pause = False
+        self._goes_on = True
         self._wake_up()
 
     def _wake_up(self) -> None:
@@ -195,6 +197,7 @@ class Training:
                     self._follow(process, streams, follower)
                 finally:
                     _end(process, streams, follower)
+                follower.ended()
             finally:
                 follower.close()
             outcome = judge(self.run_folder, follower, process.returncode, self._stopping, before)
@@ -255,6 +258,7 @@ class Training:
         """Read until the process has ended; on a stop, or when it does not end by itself, end it."""
         deadline: float | None = None
         self._paused = False
+        room = RoomWatch(self.run_folder, follower.size, follower.complain)
         ending = exited = False
         with selectors.PollSelector() as selector, _exit_of(process) as exit_fd, self._waker() as waker:
             for stream in streams:
@@ -275,7 +279,7 @@ class Training:
                     elif not _still_open(key.fd):
                         selector.unregister(key.fd)
                         self._stopping = True
-                self._keep_pace(process.pid, follower)
+                self._keep_pace(process.pid, follower, room)
                 if self._stopping and not ending:
                     if not follower.is_saving():
                         ending, deadline = True, time.monotonic() + STOP_SECONDS
@@ -288,19 +292,29 @@ class Training:
                     _signal_group(process.pid, signal.SIGKILL if ending else signal.SIGTERM)
                     ending, deadline = True, time.monotonic() + STOP_SECONDS
 
-    def _keep_pace(self, pid: int, follower: Follower) -> None:
-        """Begin or end a pause, where that was asked for."""
-        if self._wants_pause == self._paused or self._stopping:
+    def _keep_pace(self, pid: int, follower: Follower, room: RoomWatch) -> None:
+        """Begin or end a pause, where that was asked for or the disk has no room for the next weights."""
+        if self._stopping:
             return
-        self._paused = self._wants_pause
-        _signal_group(pid, signal.SIGSTOP if self._paused else signal.SIGCONT)
-        follower.tell((Paused if self._paused else Continued)(follower.iteration))
+        if self._goes_on:
+            self._goes_on = False
+            room.go_on()
+        saving = follower.is_saving()
+        room.look(follower.iteration, follower.seconds, follower.take_lost(), saving=saving)
+        stands = self._wants_pause or bool(room.why)
+        if stands == self._paused:
+            return
+        self._paused = stands
+        _signal_group(pid, signal.SIGSTOP if stands else signal.SIGCONT)
+        if not stands:
+            follower.room_again()
+        follower.tell((Paused if stands else Continued)(follower.iteration))
 
-    def _patience(self, deadline: float | None, ending: bool) -> float | None:
-        """Seconds to wait for news; None: for ever."""
+    def _patience(self, deadline: float | None, ending: bool) -> float:
+        """Seconds to wait for news."""
         if self._stopping and not ending:
             return _SAVING_LOOK_SECONDS
-        return None if deadline is None else max(0.0, deadline - time.monotonic())
+        return LOOK_SECONDS if deadline is None else min(LOOK_SECONDS, max(0.0, deadline - time.monotonic()))
 
     @contextmanager
     def _waker(self) -> Iterator[socket.socket]:

@@ -102,6 +102,7 @@ class RunInfo:
         started: When, ISO 8601.
         ended: When, or None.
         message: How it went, one sentence.
+        lacks: Bytes of the weights that it waits for room for (:mod:`annotator.darknet.room`), else 0.
         asked: The command line that made the run.
         versions: Of this program, Python, and the packages that make pictures; Darknet's is in ``darknet``.
         augmentation: Seed, policy and number of the augmented copies, None where there are none.
@@ -127,6 +128,7 @@ class RunInfo:
     started: str | None = None
     ended: str | None = None
     message: str = ""
+    lacks: int = 0
     owner: int | None = None
     owner_mark: str | None = None
     asked: tuple[str, ...] = ()
@@ -551,7 +553,7 @@ def _read_info(path: Path) -> RunInfo:
 
 
 def _check_types(info: RunInfo, path: Path) -> None:
-    for key in ("width", "height", "batch", "subdivisions", "max_batches", "iteration"):
+    for key in ("width", "height", "batch", "subdivisions", "max_batches", "iteration", "lacks"):
         if type(getattr(info, key)) is not int:
             raise FormatError(f"{key} is not a whole number.", path=path, code="bad-run")
     darknet = info.darknet

@@ -15,7 +15,7 @@ from pathlib import Path
 from annotator.darknet.outcome import FileMark, mark_of, previous_weights, reserve_of
 from annotator.darknet.runs import RunFolder
 
-_RESERVE_BYTES = 256 * 1024
+RESERVE_BYTES = 256 * 1024
 _WAIT_SECONDS = 20.0
 
 
@@ -30,7 +30,7 @@ class SafeCopies:
         self._previous = previous_weights(run)
         self._thread: threading.Thread | None = None
         with suppress(OSError):  # a full disk already: the training says so soon enough
-            reserve_of(run).write_bytes(bytes(_RESERVE_BYTES))
+            reserve_of(run).write_bytes(bytes(RESERVE_BYTES))
 
     def keep(self, path: Path, mark: FileMark) -> None:
         """Look after weights that are whole now; returns at once.
@@ -61,6 +61,22 @@ class SafeCopies:
                     part.replace(self._previous)
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def replace_by_copy(source: Path, target: Path) -> None:
+    """Put a copy in the place of a file that is of no use and only takes room.
+
+    Raises:
+        OSError: The disk is full.
+    """
+    part = target.with_suffix(".part")
+    try:
+        target.unlink(missing_ok=True)
+        shutil.copyfile(source, part)
+        _flush(part)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _flush(path: Path) -> None:

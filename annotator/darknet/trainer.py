@@ -206,6 +206,8 @@ class Trainer:
             self._watch = None
 
     def _tell(self, event: Event) -> None:
+        if isinstance(event, Problem | Paused | Continued):
+            self._keep_events_again()
         if self._log is not None:
             try:
                 self._log.write(event)
@@ -218,7 +220,7 @@ class Trainer:
         self._on_event(event)
 
     def _keep_events_again(self) -> None:
-        """Where the disk was full: at the end there is a little room."""
+        """Where the disk was full: what was kept free for it is room for saying so."""
         if self._log is None:
             with suppress(WriteError):
                 self._log = EventLog(self._run.events)

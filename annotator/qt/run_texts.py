@@ -25,6 +25,8 @@ def headline(model: TrainingModel) -> str:
             return tr("No training is running.")
         case State.STARTING:
             return tr("Darknet is starting…")
+        case State.PAUSED if model.waits:
+            return known(model.waits)
         case State.PAUSED:
             return tr("Paused at iteration {done} of {total}.", done=model.iteration, total=model.max_batches)
         case State.STOPPING:

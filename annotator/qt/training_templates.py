@@ -14,9 +14,37 @@ def templates() -> list[Pair]:
     """All of them."""
     parts = (
         _learning, _pictures, _boxes, _odd, _own, _machine, _weights, _fits, _set, _sheet, _classes,
-        _what_to_do,
+        _what_to_do, _room,
     )  # fmt: skip
     return [pair for part in parts for pair in part()]
+
+
+def _room() -> list[Pair]:
+    """A disk that gets full while a training runs."""
+    return [
+        said(
+            "{why} The training waits, so that nothing is lost. Free {size} on the disk of {folder}; it "
+            "then goes on by itself, or with Go on (train-cli continue {folder})."
+        ),
+        said(
+            "{why} The training waits, so that nothing is lost. Free {size} on the disk of {folder}; it "
+            "then goes on with Go on (train-cli continue {folder})."
+        ),
+        said("{why} Free {size} on the disk of {folder}, or it will wait there."),
+        said("Saving at iteration {iteration} needs {size}, and the disk has {free} left."),
+        said(
+            "{file} of iteration {iteration} could not be saved: the disk is full ({written} of {size} were "
+            "written; iteration {saved} is saved)."
+        ),
+        said(
+            "{file} of iteration {iteration} could not be saved: the disk is full ({written} of {size} were "
+            "written; nothing else is saved)."
+        ),
+        said("There is room on the disk again: the training goes on."),
+        said("{file} could not be saved: the disk was full."),
+        said("{file} could not be saved: the disk was full. {other} is the same, and was copied."),
+        said("{run}: still has no room for its next weights. Free {size} on the disk of {run}."),
+    ]
 
 
 def _learning() -> list[Pair]:

@@ -3419,6 +3419,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Enregistrer…</translation>
     </message>
     <message>
+        <source>Saving at iteration {iteration} needs {size}, and the disk has {free} left.</source>
+        <translation>L’enregistrement à l’itération {iteration} demande {size}, et il reste {free} sur le disque.</translation>
+    </message>
+    <message>
         <source>Scale the boxes</source>
         <translation>Ajuster les boîtes</translation>
     </message>
@@ -4338,6 +4342,10 @@ Mesurer aussi {chosen} sur le test ?</translation>
     <message>
         <source>There is nothing to check yet: it needs a training set and a Darknet.</source>
         <translation>Il n’y a encore rien à vérifier : il faut un jeu d’entraînement et un Darknet.</translation>
+    </message>
+    <message>
+        <source>There is room on the disk again: the training goes on.</source>
+        <translation>Il y a de nouveau de la place sur le disque : l’entraînement continue.</translation>
     </message>
     <message>
         <source>There is this class already: it is chosen.</source>
@@ -6438,6 +6446,22 @@ le plan</translation>
         <translation>{engine} : {ms} ms par image (médiane {median}, 95 % en {p95} au plus), {fps} par seconde, sur {device}</translation>
     </message>
     <message>
+        <source>{file} could not be saved: the disk was full.</source>
+        <translation>{file} n’a pas pu être enregistré : le disque était plein.</translation>
+    </message>
+    <message>
+        <source>{file} could not be saved: the disk was full. {other} is the same, and was copied.</source>
+        <translation>{file} n’a pas pu être enregistré : le disque était plein. {other} a le même contenu et a été copié.</translation>
+    </message>
+    <message>
+        <source>{file} of iteration {iteration} could not be saved: the disk is full ({written} of {size} were written; iteration {saved} is saved).</source>
+        <translation>{file} de l’itération {iteration} n’a pas pu être enregistré : le disque est plein ({written} écrits sur {size} ; l’itération {saved} est enregistrée).</translation>
+    </message>
+    <message>
+        <source>{file} of iteration {iteration} could not be saved: the disk is full ({written} of {size} were written; nothing else is saved).</source>
+        <translation>{file} de l’itération {iteration} n’a pas pu être enregistré : le disque est plein ({written} écrits sur {size} ; rien d’autre n’est enregistré).</translation>
+    </message>
+    <message>
         <source>{findings} selected.</source>
         <translation>{findings} sélectionnées.</translation>
     </message>
@@ -7295,6 +7319,10 @@ le plan</translation>
         <translation>{runs} dans {folder} : {size}, dont {weights} de poids.</translation>
     </message>
     <message>
+        <source>{run}: still has no room for its next weights. Free {size} on the disk of {run}.</source>
+        <translation>{run} : il n’y a toujours pas de place pour les prochains poids. Libérez {size} sur le disque de {run}.</translation>
+    </message>
+    <message>
         <source>{shared} of the {count} pictures of {split} are in the training list: the numbers are too good.</source>
         <translation>{shared} des {count} images de {split} sont dans la liste d’entraînement : les chiffres sont trop beaux.</translation>
     </message>
@@ -7403,6 +7431,18 @@ boîtes (images)</translation>
     <message>
         <source>{what}… about {time} left</source>
         <translation>{what}… encore environ {time}</translation>
+    </message>
+    <message>
+        <source>{why} Free {size} on the disk of {folder}, or it will wait there.</source>
+        <translation>{why} Libérez {size} sur le disque de {folder}, sinon l’entraînement y attendra.</translation>
+    </message>
+    <message>
+        <source>{why} The training waits, so that nothing is lost. Free {size} on the disk of {folder}; it then goes on by itself, or with Go on (train-cli continue {folder}).</source>
+        <translation>{why} L’entraînement attend, pour que rien ne soit perdu. Libérez {size} sur le disque de {folder} ; il continue alors de lui-même, ou avec Reprendre (train-cli continue {folder}).</translation>
+    </message>
+    <message>
+        <source>{why} The training waits, so that nothing is lost. Free {size} on the disk of {folder}; it then goes on with Go on (train-cli continue {folder}).</source>
+        <translation>{why} L’entraînement attend, pour que rien ne soit perdu. Libérez {size} sur le disque de {folder} ; il continue alors avec Reprendre (train-cli continue {folder}).</translation>
     </message>
     <message>
         <source>– leave these boxes out –</source>
