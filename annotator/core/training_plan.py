@@ -37,6 +37,7 @@ class TrainingPlan:
         anchors: What that came to, in pixels of the input; none: not known yet, or no better.
         weights: A file, the name of weights that can be fetched, or empty.
         steps: Iterations at which the learning rate falls; None: 80 and 90 % of all.
+        same_classes: The weights' classes are this set's, in this order, whatever they were called.
     """
 
     network: str
@@ -51,6 +52,7 @@ class TrainingPlan:
     anchors: tuple[tuple[float, float], ...] = ()
     weights: str = ""
     steps: tuple[int, int] | None = None
+    same_classes: bool = False
 
     def with_parts(
         self,
@@ -60,10 +62,17 @@ class TrainingPlan:
         auto_anchors: bool = False,
         anchors: tuple[tuple[float, float], ...] = (),
         weights: str = "",
+        same_classes: bool = False,
     ) -> TrainingPlan:
         """The same with other options, anchors and weights."""
         return replace(
-            self, options=options, steps=steps, auto_anchors=auto_anchors, anchors=anchors, weights=weights
+            self,
+            options=options,
+            steps=steps,
+            auto_anchors=auto_anchors,
+            anchors=anchors,
+            weights=weights,
+            same_classes=same_classes,
         )
 
     def arguments(self, work: Path) -> list[str]:
@@ -81,6 +90,8 @@ class TrainingPlan:
             found += ["--anchors", "auto"]
         if self.weights:
             found += ["--weights", self.weights]
+        if self.weights and self.same_classes:
+            found.append("--same-classes")
         if self.steps:
             found += ["--steps", ",".join(map(str, self.steps))]
         for key, text in self.options.items():

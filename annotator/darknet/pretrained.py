@@ -27,7 +27,7 @@ from annotator.darknet.networks import NETWORKS, build
 from annotator.darknet.weights import read_weights_header
 from assets import pretrained_path
 from converters.errors import DataError, FormatError, WriteError
-from converters.files import make_folder
+from converters.files import make_folder, write_atomic
 
 Progress = Callable[[int, int], None]
 """Told bytes so far and bytes in all (0: not known); may raise to cancel."""
@@ -83,6 +83,19 @@ def known_weights(own: Path | None = None) -> dict[str, Pretrained]:
     if own is not None and own.exists():
         entries |= _read(own)
     return entries
+
+
+def begin_own_table(path: Path) -> None:
+    """Make a person's own table where there is none, with an entry of ours as the example to change.
+
+    Raises:
+        WriteError: It cannot be written.
+    """
+    if path.exists():
+        return
+    first = json.loads(pretrained_path().read_text(encoding="utf-8"))[:1]
+    make_folder(path.parent)
+    write_atomic(path, json.dumps(first, indent=2) + "\n")
 
 
 def download(entry: Pretrained, folder: Path, on_progress: Progress | None = None) -> Path:

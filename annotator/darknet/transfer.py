@@ -131,7 +131,8 @@ def find_fit(weights: Path, cfg: Cfg, names: Sequence[str], trained: Sequence[st
         # Whole layers; a head among them (of yolov4-tiny for yolov4-tiny-3l) has as many classes as this one.
         beside = tuple(trained) if trained is not None else names_beside(weights, len(names)) or ()
         return Fit("first-layers", cfg, "", beside, tuple(names), sums.index(count) + 1, every)
-    for title, source in _sources(weights, cfg, count):
+    sources = _sources(weights, cfg, count)
+    for title, source in sources:
         classes = _classes(source)
         said = trained is not None and len(trained) == classes
         found = tuple(trained or ()) if said else names_beside(weights, classes) or ()
@@ -141,6 +142,14 @@ def find_fit(weights: Path, cfg: Cfg, names: Sequence[str], trained: Sequence[st
             return fit if fit.kept else replace(fit, kind="heads-new")
         if shared >= _FEWEST_LAYERS:
             return Fit("cut", source, title, found, tuple(names), shared, every)
+    others = [title for title, _ in sources if title in NETWORKS]
+    if others:
+        raise FormatError(
+            f"is of another network ({others[0]}), which shares no layers with this one.",
+            path=weights,
+            code="bad-weights",
+            hint=f"Choose {others[0]} as the network, or other weights.",
+        )
     raise FormatError(
         f"holds {count:,} weights, the network has {sums[-1]:,}: it is cut short, or of a network that "
         "shares no layers with this one.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,30 @@ from converters.errors import FormatError
 
 _VERSION = struct.Struct("<iii")
 _PAGE = 4096
+_LONGEST_MARK = 64
+_OTHERS: tuple[tuple[tuple[bytes, ...], str, str], ...] = (
+    (
+        (b"<!doctype", b"<html", b"<?xml", b"<head", b"<script"),
+        "a web page",
+        "The address led to a page that asks for something: open it in a browser, and fetch the file there.",
+    ),
+    (
+        (b"version https://git-lfs",),
+        "a pointer of Git LFS",
+        "The file itself was not fetched: run git lfs pull.",
+    ),
+    (
+        (b"pk\x03\x04", b"\x80\x02", b"\x89hdf", b"\x1f\x8b", b"bzh", b"7z\xbc\xaf"),
+        "an archive, or a model of another program",
+        "Unpack it, or take weights that a Darknet has saved.",
+    ),
+    (
+        (b"[net]", b"[network]", b"#", b"{"),
+        "a text",
+        "A cfg is chosen as the network; weights end in .weights, .backup or .conv.N.",
+    ),
+)
+"""How files begin that are no weights, what they are, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +66,13 @@ def read_weights_header(path: Path) -> WeightsHeader:
         FormatError: It is missing, empty, cut short within the header, or no weights file.
     """
     try:
-        size = path.stat().st_size
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):  # a pipe would never answer
+            what = "a folder" if stat.S_ISDIR(found.st_mode) else "no file"
+            raise FormatError(f"is {what}, not weights.", path=path, code="bad-weights", hint="Take a file.")
+        size = found.st_size
         with path.open("rb") as file:
-            raw = file.read(_VERSION.size + 8)
+            raw = file.read(_LONGEST_MARK)
     except OSError as error:
         raise FormatError(
             f"cannot be read: {error.strerror or error}.", path=path, code="bad-weights"
@@ -54,6 +83,7 @@ def read_weights_header(path: Path) -> WeightsHeader:
         raise FormatError(
             "the weights file is cut short.", path=path, code="bad-weights", hint="Take another."
         )
+    _refuse_others(raw, path)
     major, minor, revision = _VERSION.unpack_from(raw)
     if not (0 <= major < 1000 and 0 <= minor < 1000 and 0 <= revision < 1000):
         raise FormatError("is no Darknet weights file.", path=path, code="bad-weights")
@@ -65,6 +95,14 @@ def read_weights_header(path: Path) -> WeightsHeader:
         )
     (seen,) = struct.unpack_from("<Q" if wide else "<i", raw, _VERSION.size)
     return WeightsHeader((major, minor, revision), seen, (size - length) // 4)
+
+
+def _refuse_others(raw: bytes, path: Path) -> None:
+    """Files of other kinds that people take for weights, by how they begin."""
+    text = raw.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    for marks, what, hint in _OTHERS:
+        if text.startswith(marks):
+            raise FormatError(f"is {what}, not weights.", path=path, code="bad-weights", hint=hint)
 
 
 def all_finite(path: Path) -> bool:

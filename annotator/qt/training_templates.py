@@ -179,6 +179,29 @@ def _fits() -> list[Pair]:
             "holds {held} weights, the network has {wanted}: it is cut short, or of a network that shares no "
             "layers with this one."
         ),
+        said("is of another network ({network}), which shares no layers with this one."),
+        said("Choose {network} as the network, or other weights."),
+        said("is a folder, not weights."),
+        said("is no file, not weights."),
+        said("is a web page, not weights."),
+        said("is a pointer of Git LFS, not weights."),
+        said("is an archive, or a model of another program, not weights."),
+        said("is a text, not weights."),
+        said("A cfg is chosen as the network; weights end in .weights, .backup or .conv.N."),
+        said("Take a file."),
+        said("The file itself was not fetched: run git lfs pull."),
+        said("Unpack it, or take weights that a Darknet has saved."),
+        said(
+            "The address led to a page that asks for something: open it in a browser, and fetch the file "
+            "there."
+        ),
+        said("its values are no numbers (NaN): the training that saved it had diverged."),
+        said("Take weights from before that."),
+        said("its end was never written (the power failed, or a download stopped)."),
+        said("the weights file is empty."),
+        said("the weights file is cut short."),
+        said("is no Darknet weights file."),
+        said("Take another."),
         said("holds the first {some} of the network's {all} layers; the rest starts at random."),
         said(
             "is of another network ({network}): its first {some} layers are the same and are taken; the rest "

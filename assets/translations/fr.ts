@@ -147,6 +147,10 @@
         <translation>Une barre sur la ligne tiretée : parmi les prédictions de cette confiance, autant sont justes</translation>
     </message>
     <message>
+        <source>A cfg is chosen as the network; weights end in .weights, .backup or .conv.N.</source>
+        <translation>Un cfg se choisit comme réseau ; les poids se terminent par .weights, .backup ou .conv.N.</translation>
+    </message>
+    <message>
         <source>A file:</source>
         <translation>Un fichier :</translation>
     </message>
@@ -165,6 +169,10 @@
     <message>
         <source>A name needs at least one character that can be seen.</source>
         <translation>Un nom doit avoir au moins un caractère visible.</translation>
+    </message>
+    <message>
+        <source>A network that begins at random has to learn first what pictures look like: on few pictures that takes many times the iterations, hours more, and finds less in the end.</source>
+        <translation>Un réseau qui part du hasard doit d’abord apprendre à quoi ressemblent des images : avec peu d’images, cela demande bien plus d’itérations, des heures de plus, et il trouve moins à la fin.</translation>
     </message>
     <message>
         <source>A new folder for the set</source>
@@ -384,6 +392,18 @@ Compté tableau par tableau d’après le code de Darknet, non mesuré sur votre
     <message>
         <source>All these pictures in Label</source>
         <translation>Toutes à l’étiquetage</translation>
+    </message>
+    <message>
+        <source>All {all} layers are kept, with the classes renamed: {pairs}.</source>
+        <translation>Les {all} couches sont toutes gardées, les classes étant renommées : {pairs}.</translation>
+    </message>
+    <message>
+        <source>All {all} layers are kept. Nothing beside it says which classes it knows: they are taken for {names}, in this order.</source>
+        <translation>Les {all} couches sont toutes gardées. Rien à côté ne dit quelles classes il connaît : elles sont prises pour {names}, dans cet ordre.</translation>
+    </message>
+    <message>
+        <source>All {all} layers are kept: it goes on from what it knows.</source>
+        <translation>Les {all} couches sont toutes gardées : il continue à partir de ce qu’il sait.</translation>
     </message>
     <message>
         <source>All {what} with {name} has {count} copies, the most that is allowed.</source>
@@ -832,6 +852,10 @@ Compté tableau par tableau d’après le code de Darknet, non mesuré sur votre
     <message>
         <source>Choose weights</source>
         <translation>Choisir des poids</translation>
+    </message>
+    <message>
+        <source>Choose {network} as the network, or other weights.</source>
+        <translation>Choisissez {network} comme réseau, ou d’autres poids.</translation>
     </message>
     <message>
         <source>Choose…</source>
@@ -1463,6 +1487,14 @@ Compté tableau par tableau d’après le code de Darknet, non mesuré sur votre
     <message>
         <source>Fetch the chosen weights; what was begun earlier goes on where it stopped</source>
         <translation>Télécharger les poids choisis; ce qui a été commencé reprend où il s’était arrêté</translation>
+    </message>
+    <message>
+        <source>Fetch {name}, which fits</source>
+        <translation>Télécharger {name}, qui convient</translation>
+    </message>
+    <message>
+        <source>Fetch {name}, which fits ({size})</source>
+        <translation>Télécharger {name}, qui convient ({size})</translation>
     </message>
     <message>
         <source>Fetching {name}</source>
@@ -2167,6 +2199,10 @@ boîtes (images)</translation>
         <translation>Examen des entraînements</translation>
     </message>
     <message>
+        <source>Looking at the weights…</source>
+        <translation>Examen des poids…</translation>
+    </message>
+    <message>
         <source>Looking for Darknet…</source>
         <translation>Recherche de Darknet…</translation>
     </message>
@@ -2508,6 +2544,10 @@ boîtes (images)</translation>
     <message>
         <source>No copies yet.</source>
         <translation>Aucune copie encore.</translation>
+    </message>
+    <message>
+        <source>No editor opened it. The table is {path}</source>
+        <translation>Aucun éditeur ne l’a ouvert. La table est {path}</translation>
     </message>
     <message>
         <source>No file changes.</source>
@@ -2870,6 +2910,10 @@ boîtes (images)</translation>
     <message>
         <source>Open the text…</source>
         <translation>Ouvrir le texte…</translation>
+    </message>
+    <message>
+        <source>Open your own table of weights in an editor; what you save there is shown here at once</source>
+        <translation>Ouvrir votre propre table de poids dans un éditeur ; ce que vous y enregistrez apparaît aussitôt ici</translation>
     </message>
     <message>
         <source>Open zip…</source>
@@ -3797,8 +3841,16 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Tableaux : predictions.csv et predictions.json</translation>
     </message>
     <message>
+        <source>Take a file.</source>
+        <translation>Prenez un fichier.</translation>
+    </message>
+    <message>
         <source>Take a network of ours</source>
         <translation>Prendre un de nos réseaux</translation>
+    </message>
+    <message>
+        <source>Take another.</source>
+        <translation>Prenez-en un autre.</translation>
     </message>
     <message>
         <source>Take it out of one of the two in split.csv.</source>
@@ -3847,6 +3899,14 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     <message>
         <source>Take weights for this network (train-cli weights), or none.</source>
         <translation>Prenez des poids pour ce réseau (train-cli weights) ou aucun.</translation>
+    </message>
+    <message>
+        <source>Take weights from before that.</source>
+        <translation>Prenez des poids d’avant cela.</translation>
+    </message>
+    <message>
+        <source>Take {name}, which fits</source>
+        <translation>Prendre {name}, qui convient</translation>
     </message>
     <message>
         <source>Takes about {time} {where}.</source>
@@ -3948,6 +4008,10 @@ Mesurer aussi {chosen} sur le test ?</translation>
         <translation>La mémoire de la carte graphique est pleine : prenez plus de subdivisions (chacune est une plus petite partie du lot), une taille de réseau plus petite, ou un réseau « tiny ».</translation>
     </message>
     <message>
+        <source>The address led to a page that asks for something: open it in a browser, and fetch the file there.</source>
+        <translation>L’adresse menait à une page qui demande quelque chose : ouvrez-la dans un navigateur et téléchargez-y le fichier.</translation>
+    </message>
+    <message>
         <source>The best so far; these weights are kept</source>
         <translation>Les meilleurs jusqu’ici ; ces poids sont gardés</translation>
     </message>
@@ -3984,12 +4048,20 @@ Mesurer aussi {chosen} sur le test ?</translation>
         <translation>Le diagnostic est dans {path}.</translation>
     </message>
     <message>
+        <source>The file itself was not fetched: run git lfs pull.</source>
+        <translation>Le fichier lui-même n’a pas été téléchargé : lancez git lfs pull.</translation>
+    </message>
+    <message>
         <source>The file's encoding ({name}) has no {text}.</source>
         <translation>L’encodage du fichier ({name}) n’a pas {text}.</translation>
     </message>
     <message>
         <source>The files as they were are kept in .annotator/originals.</source>
         <translation>Les fichiers d’origine sont gardés dans .annotator/originals.</translation>
+    </message>
+    <message>
+        <source>The first class of the weights is taken for the first of this set, and so on</source>
+        <translation>La première classe des poids est prise pour la première de ce jeu, et ainsi de suite</translation>
     </message>
     <message>
         <source>The format never keeps: {what}.</source>
@@ -4360,6 +4432,10 @@ Mesurer aussi {chosen} sur le test ?</translation>
         <translation>Ces anomalies ne se corrigent pas ensemble d’une même façon : choisissez un genre.</translation>
     </message>
     <message>
+        <source>They are the same classes under other names</source>
+        <translation>Ce sont les mêmes classes sous d’autres noms</translation>
+    </message>
+    <message>
         <source>They are what the network finds with a confidence from {percent} % on. One undo takes all of them back. The pictures stay “not reviewed”: look at each of them.</source>
         <translation>C’est ce que le réseau trouve avec une confiance d’au moins {percent} %. Une seule annulation les retire toutes. Les images restent « non vérifiées » : regardez chacune d’elles.</translation>
     </message>
@@ -4556,6 +4632,10 @@ Mesurer aussi {chosen} sur le test ?</translation>
         <translation>Classe inconnue</translation>
     </message>
     <message>
+        <source>Unpack it, or take weights that a Darknet has saved.</source>
+        <translation>Décompressez-la, ou prenez des poids enregistrés par un Darknet.</translation>
+    </message>
+    <message>
         <source>Unreadable picture</source>
         <translation>Image illisible</translation>
     </message>
@@ -4638,6 +4718,10 @@ Mesurer aussi {chosen} sur le test ?</translation>
     <message>
         <source>Weights were saved at iteration {iteration}.</source>
         <translation>Des poids ont été enregistrés à l’itération {iteration}.</translation>
+    </message>
+    <message>
+        <source>Weights: none, {name} fits</source>
+        <translation>Poids : aucun, {name} convient</translation>
     </message>
     <message>
         <source>Weights: {name}</source>
@@ -4792,6 +4876,10 @@ le plan</translation>
     <message>
         <source>Your labels, as they are now</source>
         <translation>Vos étiquettes, telles qu’elles sont</translation>
+    </message>
+    <message>
+        <source>Your own addresses…</source>
+        <translation>Vos propres adresses…</translation>
     </message>
     <message>
         <source>Your own cfg…</source>
@@ -4965,6 +5053,10 @@ le plan</translation>
         <translation>avant la première itération</translation>
     </message>
     <message>
+        <source>begins at random: {names}</source>
+        <translation>part du hasard : {names}</translation>
+    </message>
+    <message>
         <source>below 50 %</source>
         <translation>moins de 50 %</translation>
     </message>
@@ -5063,6 +5155,10 @@ le plan</translation>
     <message>
         <source>class {name} is by its name no class but marks what is to be ignored.</source>
         <translation>la classe {name}, d’après son nom, n’en est pas une mais marque ce qui est à ignorer.</translation>
+    </message>
+    <message>
+        <source>classes {names}</source>
+        <translation>classes {names}</translation>
     </message>
     <message>
         <source>classes {names} differ only by case, blanks, - or _.</source>
@@ -5321,6 +5417,10 @@ le plan</translation>
         <translation>d’un fichier…</translation>
     </message>
     <message>
+        <source>goes on from what it knows: {names}</source>
+        <translation>continue à partir de ce qu’il sait : {names}</translation>
+    </message>
+    <message>
         <source>grid mask</source>
         <translation>masque en grille</translation>
     </message>
@@ -5351,6 +5451,10 @@ le plan</translation>
     <message>
         <source>has exactly what {name} shows, but {here} of {all} boxes here and {there} of {others} there have no counterpart.</source>
         <translation>montre exactement la même chose que {name}, mais {here} boîtes sur {all} ici et {there} sur {others} là n’ont pas de pendant.</translation>
+    </message>
+    <message>
+        <source>has no classes: it learns yours anew, on layers that know what pictures look like</source>
+        <translation>sans classes : il apprend les vôtres, sur des couches qui savent à quoi ressemblent des images</translation>
     </message>
     <message>
         <source>has no label file.</source>
@@ -5405,12 +5509,44 @@ le plan</translation>
         <translation>dans l’image</translation>
     </message>
     <message>
+        <source>is a folder, not weights.</source>
+        <translation>est un dossier, pas des poids.</translation>
+    </message>
+    <message>
+        <source>is a pointer of Git LFS, not weights.</source>
+        <translation>est un pointeur de Git LFS, pas des poids.</translation>
+    </message>
+    <message>
+        <source>is a text, not weights.</source>
+        <translation>est un texte, pas des poids.</translation>
+    </message>
+    <message>
+        <source>is a web page, not weights.</source>
+        <translation>est une page web, pas des poids.</translation>
+    </message>
+    <message>
+        <source>is an archive, or a model of another program, not weights.</source>
+        <translation>est une archive ou un modèle d’un autre programme, pas des poids.</translation>
+    </message>
+    <message>
         <source>is in no label file.</source>
         <translation>n’est dans aucun fichier d’étiquettes.</translation>
     </message>
     <message>
+        <source>is no Darknet weights file.</source>
+        <translation>n’est pas un fichier de poids de Darknet.</translation>
+    </message>
+    <message>
+        <source>is no file, not weights.</source>
+        <translation>n’est pas un fichier, donc pas des poids.</translation>
+    </message>
+    <message>
         <source>is of a kind that Darknet does not read.</source>
         <translation>est d’un genre que Darknet ne lit pas.</translation>
+    </message>
+    <message>
+        <source>is of another network ({network}), which shares no layers with this one.</source>
+        <translation>est d’un autre réseau ({network}), qui n’a aucune couche commune avec celui-ci.</translation>
     </message>
     <message>
         <source>is of another network ({network}): its first {some} layers are the same and are taken; the rest of the {all} starts at random.</source>
@@ -5423,6 +5559,10 @@ le plan</translation>
     <message>
         <source>iteration</source>
         <translation>itération</translation>
+    </message>
+    <message>
+        <source>iteration {count}</source>
+        <translation>itération {count}</translation>
     </message>
     <message>
         <source>iteration {iteration} ({kind})</source>
@@ -5441,8 +5581,20 @@ le plan</translation>
         <translation>itération {n} ({kind})</translation>
     </message>
     <message>
+        <source>its end was never written (the power failed, or a download stopped).</source>
+        <translation>sa fin n’a jamais été écrite (coupure de courant ou téléchargement interrompu).</translation>
+    </message>
+    <message>
+        <source>its values are no numbers (NaN): the training that saved it had diverged.</source>
+        <translation>ses valeurs ne sont pas des nombres (NaN) : l’entraînement qui l’a enregistré avait divergé.</translation>
+    </message>
+    <message>
         <source>jpeg</source>
         <translation>jpeg</translation>
+    </message>
+    <message>
+        <source>knows the 80 classes of COCO; its last layers begin at random where yours are others</source>
+        <translation>connaît les 80 classes de COCO ; ses dernières couches partent du hasard là où les vôtres sont autres</translation>
     </message>
     <message>
         <source>large (from 96² px)</source>
@@ -5475,6 +5627,10 @@ le plan</translation>
     <message>
         <source>left</source>
         <translation>gauche</translation>
+    </message>
+    <message>
+        <source>left out: {names}</source>
+        <translation>laissé de côté : {names}</translation>
     </message>
     <message>
         <source>looking…</source>
@@ -5809,6 +5965,10 @@ le plan</translation>
         <translation>sur validation</translation>
     </message>
     <message>
+        <source>only {free} are free in {folder}</source>
+        <translation>seuls {free} sont libres dans {folder}</translation>
+    </message>
+    <message>
         <source>only {name}</source>
         <translation>seulement {name}</translation>
     </message>
@@ -6124,8 +6284,16 @@ le plan</translation>
         <translation>les poids de l’entraînement demandent {needed} Go, et {free} Go sont libres.</translation>
     </message>
     <message>
+        <source>the weights file is cut short.</source>
+        <translation>le fichier de poids est tronqué.</translation>
+    </message>
+    <message>
         <source>the weights file is cut short: it holds no weights.</source>
         <translation>le fichier de poids est tronqué : il ne contient aucun poids.</translation>
+    </message>
+    <message>
+        <source>the weights file is empty.</source>
+        <translation>le fichier de poids est vide.</translation>
     </message>
     <message numerus="yes">
         <source>their label files have {n} boxes</source>
@@ -6199,8 +6367,16 @@ le plan</translation>
         <translation>à</translation>
     </message>
     <message>
+        <source>to be fetched</source>
+        <translation>à télécharger</translation>
+    </message>
+    <message>
         <source>to fetch</source>
         <translation>à télécharger</translation>
+    </message>
+    <message>
+        <source>trained on {count} pictures</source>
+        <translation>entraîné sur {count} images</translation>
     </message>
     <message>
         <source>training boxes</source>
@@ -6333,6 +6509,10 @@ le plan</translation>
     <message>
         <source>yolov4-tiny with a third detection layer for small objects; little slower</source>
         <translation>yolov4-tiny avec une troisième couche de détection pour les petits objets; à peine plus lent</translation>
+    </message>
+    <message>
+        <source>your own network</source>
+        <translation>votre propre réseau</translation>
     </message>
     <message>
         <source>{all}: accept all new ones, {one}: the selected one</source>
@@ -6498,6 +6678,10 @@ le plan</translation>
         <translation>{free} Go libres, jusqu’à {needed} Go nécessaires</translation>
     </message>
     <message>
+        <source>{free} free in {folder}</source>
+        <translation>{free} libres dans {folder}</translation>
+    </message>
+    <message>
         <source>{gone} shown here do not fit the filter any more, {new} others do now</source>
         <translation>{gone} affichées ici ne correspondent plus au filtre, {new} autres y correspondent</translation>
     </message>
@@ -6534,6 +6718,14 @@ le plan</translation>
         <translation>{layers} · {bflops:.2f} BFLOPs par image · {parameters:,} paramètres ({size:.0f} Mo)</translation>
     </message>
     <message>
+        <source>{layers}; the last ones begin at random, as it knows none of the classes.</source>
+        <translation>{layers} ; les dernières partent du hasard, car il ne connaît aucune des classes.</translation>
+    </message>
+    <message>
+        <source>{layers}; the rest begins at random: it learns the classes of this set anew.</source>
+        <translation>{layers} ; le reste part du hasard : il apprend à neuf les classes de ce jeu.</translation>
+    </message>
+    <message>
         <source>{load} % busy</source>
         <translation>occupée à {load} %</translation>
     </message>
@@ -6548,6 +6740,13 @@ le plan</translation>
     <message>
         <source>{more} and {fewer}: more or fewer predictions</source>
         <translation>{more} et {fewer} : plus ou moins de prédictions</translation>
+    </message>
+    <message numerus="yes">
+        <source>{names} and {n} more</source>
+        <translation>
+            <numerusform>{names} et {n} de plus</numerusform>
+            <numerusform>{names} et {n} de plus</numerusform>
+        </translation>
     </message>
     <message>
         <source>{names} differ only in case, blanks or hyphens: merge them?</source>
@@ -7339,6 +7538,10 @@ le plan</translation>
         <translation>{size} de poids superflus dans les entraînements choisis.</translation>
     </message>
     <message>
+        <source>{size} to fetch</source>
+        <translation>{size} à télécharger</translation>
+    </message>
+    <message>
         <source>{size} were deleted.</source>
         <translation>{size} ont été supprimés.</translation>
     </message>
@@ -7361,6 +7564,10 @@ le plan</translation>
     <message>
         <source>{some} of the {what} with {name} have {count} copies, the most that is allowed.</source>
         <translation>{some} des {what} avec {name} ont {count} copies, le maximum permis.</translation>
+    </message>
+    <message>
+        <source>{some} of {all} layers are kept</source>
+        <translation>{some} couches sur {all} sont gardées</translation>
     </message>
     <message>
         <source>{speed} pictures a second</source>

@@ -173,7 +173,7 @@ def test_a_server_that_does_not_say_how_long_it_is(server, tmp_path):
 
 def test_what_is_no_weights_file_is_not_kept(server, tmp_path, monkeypatch):
     monkeypatch.setitem(globals(), "CONTENT", b"<!DOCTYPE html><p>Sign in to go on")
-    with pytest.raises(DataError, match="no Darknet weights file"):
+    with pytest.raises(DataError, match="is a web page"):
         download(entry(server, bytes=None, sha256=None), tmp_path)
 
 

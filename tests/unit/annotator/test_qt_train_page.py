@@ -174,7 +174,7 @@ def test_known_weights_are_fetched_and_go_on_where_they_stopped(qtbot, tmp_path:
     (tmp_path / "weights" / "tiny.conv.9.part").write_bytes(_Server.body[:1000])
     panel = WeightsPanel()
     qtbot.addWidget(panel)
-    panel.show_network("yolov3-tiny")
+    panel.show_plan("yolov3-tiny", None, ())
     names = [entry.name for entry in panel.model.rows]
     panel.table.selectRow(names.index("tiny.conv.9"))
     assert panel.known.isChecked() and "fetch it first" in panel.problem()
@@ -401,3 +401,67 @@ def test_this_computer_is_measured_and_stands_above_the_machines_of_others(setup
     qtbot.waitUntil(lambda: panel.here is not None, timeout=30_000)
     assert "OpenCV" in panel.devices.item(0, 0).text() and panel.devices.item(0, 2).text() == "–"
     assert float(panel.devices.item(0, 1).text()) > 0
+
+
+def test_what_chosen_weights_are_and_what_becomes_of_them_is_said_at_once(
+    setup: Setup, tmp_path: Path, qtbot
+):
+    panel = setup.weights
+    numbers = {"width": 416, "height": 416, "batch": 64, "subdivisions": 16, "max_batches": 6000}
+    cfg = build("yolov3-tiny", classes=2, dialect="alexeyab", **numbers)
+    run = tmp_path / "run"
+    (run / "backup").mkdir(parents=True)
+    (run / "net.cfg").write_text(cfg.render())
+    (run / "obj.names").write_text("with_mask\nno_mask\n")
+    path = run / "backup/net_last.weights"
+    write_weights(path, 64 * 1200, parameter_count(cfg), value=0.5)
+    setup.basic.take("yolov3-tiny")
+    panel.use_file(path)
+    qtbot.waitUntil(lambda: "iteration 1,200" in panel.about.text())
+    said = panel.about.text()
+    assert "classes with_mask, no_mask" in said and "22 of 24 layers are kept" in said
+    assert "goes on from what it knows: no_mask; begins at random: mask; left out: with_mask." in said
+    assert "--same-classes" not in setup.plan().arguments(tmp_path)
+    assert panel.same.isVisibleTo(panel)
+    panel.same.click()
+    assert "with_mask → mask" in panel.about.text()
+    assert "--same-classes" in setup.plan().arguments(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is empty"),
+        (b"<!DOCTYPE html><p>Sign in</p>" + b" " * 99, "is a web page"),
+        (b"PK\x03\x04" + bytes(99), "is an archive"),
+        (b"[net]\nbatch=64\nsubdivisions=16\n", "is a text"),
+        (None, "is a folder"),
+    ],
+)
+def test_what_is_no_weights_file_is_said_at_once_and_forbids_to_start(
+    setup: Setup, tmp_path: Path, qtbot, content: bytes | None, said: str
+):
+    path = tmp_path / "some.weights"
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    setup.weights.use_file(path)
+    qtbot.waitUntil(lambda: said in setup.weights.about.text())
+    qtbot.waitUntil(lambda: not setup.is_possible and said in setup.problem)
+    setup.weights.use_none()
+    qtbot.waitUntil(lambda: setup.is_possible)
+
+
+def test_weights_of_another_network_say_which_and_those_that_fit_are_proposed(
+    setup: Setup, tmp_path: Path, qtbot
+):
+    numbers = {"width": 416, "height": 416, "batch": 64, "subdivisions": 16, "max_batches": 6000}
+    other = build("yolov4-tiny", classes=5, dialect="alexeyab", **numbers)
+    write_weights(tmp_path / "other.weights", 0, parameter_count(other), value=0.5)
+    setup.basic.take("yolov2")
+    setup.show_plan()
+    assert setup.weights.proposal is not None and setup.weights.proposal.name == "darknet19_448.conv.23"
+    assert "darknet19_448.conv.23" in setup.weights.propose.text()
+    setup.weights.use_file(tmp_path / "other.weights")
+    qtbot.waitUntil(lambda: "another network (yolov4-tiny)" in setup.weights.about.text())

@@ -164,6 +164,7 @@ class Setup(QWidget):
             auto_anchors=self.anchors.use.isChecked(),
             anchors=self.anchors.pairs,
             weights=self.weights.weights,
+            same_classes=self.weights.same_classes,
         )
 
     def set_work(self, work: WorkFolder | None, names: tuple[str, ...]) -> None:
@@ -198,7 +199,7 @@ class Setup(QWidget):
             self.problem = known(str(error))
             self.network_panel.show_problem(self.problem)
         self.time.show_plan(plan, self.classes, cfg, is_offered=self.is_untouched)
-        self.weights.show_network(plan.network)
+        self.weights.show_plan(plan.network, cfg, self.names)
         self._show_titles(plan)
         self._show_note(plan, hints)
         self.check.check(self._to_check(plan))
@@ -235,6 +236,8 @@ class Setup(QWidget):
         if len(name) > 24:
             name = f"{name[:12]}…{name[-10:]}"
         text = tr("Weights: {name}", name=name) if name else tr("Weights to start from")
+        if not name and self.weights.proposal is not None:
+            text = tr("Weights: none, {name} fits", name=self.weights.proposal.name)
         self.drawers.title(self.weights, text)
 
     def _show_note(self, plan: TrainingPlan, hints: list[str]) -> None:
