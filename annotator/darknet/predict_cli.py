@@ -57,7 +57,12 @@ def add_predict(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
     parser.add_argument(
         "--frames", type=int, default=0, metavar="N", help="end a video or camera after so many frames"
     )
-    parser.add_argument("--video", choices=("mp4", "avi"), default="mp4", help="what videos are saved as")
+    parser.add_argument(
+        "--video",
+        choices=("mp4", "webm", "avi"),
+        default="mp4",
+        help="what videos are saved as: mp4, webm (which browsers play as well), or avi",
+    )
     parser.add_argument(
         "--also",
         action="append",

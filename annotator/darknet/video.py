@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any, Self
 import numpy as np
 
 from annotator.darknet.cameras import Source, named, no_picture
+from annotator.darknet.encoders import encoder_for, quiet
 from annotator.darknet.engines import Engine
 from annotator.darknet.looking import Shown
 from annotator.darknet.pictures import draw_predictions
@@ -21,10 +23,11 @@ from converters.colours import Rgb
 from converters.errors import DataError, FormatError, UsageError, WriteError
 from converters.images import RgbImage
 from converters.model import Box
+from converters.words import counted
 
 SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".m4v", ".webm", ".mpg", ".mpeg", ".wmv", ".ts", ".flv")
-TARGETS = {".mp4": "mp4v", ".avi": "MJPG"}
-"""What a video can be saved as, with the encoder that every build of OpenCV has."""
+TARGETS = (".mp4", ".webm", ".avi")
+"""What a video can be saved as; :mod:`annotator.darknet.encoders` says what plays it."""
 _FALLBACK_FPS = 25.0
 _LOST = 0.02
 """Share of the announced frames that may be missing at the end: containers count roughly."""
@@ -104,6 +107,21 @@ class FrameSource:
             self.position += 1
         return grabbed
 
+    def seek(self, number: int) -> None:
+        """Go to a frame of a file: :meth:`read` gives it next. One behind the end is the last.
+
+        Args:
+            number: From 0.
+        """
+        import cv2
+
+        number = max(0, min(number, self.count - 1 if self.count else number))
+        with quiet():
+            self._capture.set(cv2.CAP_PROP_POS_FRAMES, number)
+        self._next = None
+        self.position = number
+        self.seconds = 0.0  # what is read next tells it anew
+
     def broke_off(self) -> str:
         """After the last frame: a sentence where the source ended too early, else empty."""
         if isinstance(self.source, int):
@@ -133,7 +151,7 @@ class FrameSource:
         import cv2
 
         try:
-            with _quiet():
+            with quiet():
                 there, frame = self._capture.read()
         except cv2.error:
             return None
@@ -164,7 +182,7 @@ class VideoFile:
     """A video that is written; it appears under its name when it is whole.
 
     Args:
-        target: ``.mp4`` or ``.avi``.
+        target: One of :data:`TARGETS`.
         size: (width, height) of the frames.
         fps: Frames a second.
 
@@ -176,18 +194,17 @@ class VideoFile:
     def __init__(self, target: Path, size: tuple[int, int], fps: float) -> None:
         import cv2
 
-        encoder = TARGETS.get(target.suffix.lower())
-        if encoder is None:
-            raise UsageError("a video can be saved as .mp4 or .avi.", path=target)
+        if target.suffix.lower() not in TARGETS:
+            raise UsageError(f"a video can be saved as {', '.join(TARGETS)}.", path=target)
+        encoder = encoder_for(target.suffix.lower())
         self.target = target
         self.size = size
         self.fps = _writable(fps)
         self.frames = 0
         self._last: RgbImage | None = None
         self._part = target.with_name(f".{target.stem}.part{target.suffix}")
-        fourcc = cv2.VideoWriter.fourcc(*encoder)
-        with _quiet():
-            self._writer = cv2.VideoWriter(str(self._part), fourcc, self.fps, size)
+        with quiet():
+            self._writer = cv2.VideoWriter(str(self._part), encoder.fourcc, self.fps, size)
         if not self._writer.isOpened():
             self.discard()
             raise WriteError(
@@ -217,8 +234,11 @@ class VideoFile:
             self.frames += 1
         self._last = frame
 
-    def finish(self) -> None:
+    def finish(self, whole: bool = True) -> None:
         """Close it and give it its name.
+
+        Args:
+            whole: Whether all is in it; a part replaces no other video, but gets a name of its own.
 
         Raises:
             WriteError: The disk is full, say.
@@ -232,6 +252,8 @@ class VideoFile:
                 raise WriteError("the video is empty: the disk may be full.", path=self.target)
             with self._part.open("rb") as file:
                 os.fsync(file.fileno())
+            if not whole and self.target.exists():
+                self.target = _free(self.target)
             self._part.replace(self.target)
         except OSError as error:
             raise WriteError.from_os_error(error, self.target) from error
@@ -249,11 +271,19 @@ class Watched:
 
     Attributes:
         frames: Number of frames that were looked at.
-        problem: A sentence where the source broke off; empty else.
+        problem: A sentence where the source broke off, or frames were lost; empty else.
+        stopped: Whether it was ended before its end.
+        target: The video that was written.
     """
 
     frames: int
     problem: str
+    stopped: bool = False
+    target: Path | None = None
+
+
+class _StoppedError(Exception):
+    """Nobody waits for more frames."""
 
 
 def watch(
@@ -265,7 +295,7 @@ def watch(
     colours: Mapping[str, Rgb] | None = None,
     most: int = 0,
     on_frame: FrameCallback | None = None,
-    tick: Callable[[], None] | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> Watched:
     """Let a network look at every frame, and save the video with its predictions drawn.
 
@@ -277,38 +307,61 @@ def watch(
         colours: Of the classes.
         most: End after so many frames (a camera never ends); 0: at the end.
         on_frame: Told of each frame.
-        tick: Called often; it may raise to end that.
+        stop: Asked often whether to end now; what was written until then is a whole video.
 
     Raises:
         WriteError: The video cannot be written.
-        UsageError: ``target`` ends in something else than .mp4 or .avi.
+        UsageError: ``target`` ends in something else, or Darknet breaks off at every frame.
     """
     video = VideoFile(target, source.size, source.fps) if target is not None else None
-    times: list[float] = []
-    number = 0
+    times: deque[float] = deque()
+    count = lost = 0
+    stopped = False
 
     def frames() -> Iterator[RgbImage]:
-        while not most or len(times) < most:
+        read = 0
+        while not most or read < most:
             frame = source.read()
             if frame is None:
                 return
+            read += 1
             times.append(source.seconds)
             yield frame
 
+    def tick() -> None:
+        if stop is not None and stop():
+            raise _StoppedError
+
+    def lose(_: DataError) -> None:
+        nonlocal lost
+        lost += 1
+        times.popleft()
+
     try:
-        for number, (frame, boxes) in enumerate(engine.look(frames(), tick=tick), 1):
-            kept = shown.of(boxes)
-            if video is not None:
-                video.write(draw_predictions(frame, kept, colours or {}), times[number - 1])
-            if on_frame is not None:
-                on_frame(number - 1, frame, kept)
-        if video is not None:
-            video.finish()
+        try:
+            for frame, boxes in engine.look(frames(), tick=tick, on_lost=lose):
+                at = times.popleft()
+                kept = shown.of(boxes)
+                if video is not None:
+                    video.write(draw_predictions(frame, kept, colours or {}), at)
+                count += 1
+                if on_frame is not None:
+                    on_frame(count + lost - 1, frame, kept)
+        except _StoppedError:
+            stopped = True
+        if video is not None and count:
+            video.finish(whole=not stopped)
+        elif video is not None:
+            video.discard()
     except BaseException:
         if video is not None:
             video.discard()
         raise
-    return Watched(number, source.broke_off() if not most or number < most else "")
+    problem = source.broke_off() if not stopped and (not most or count + lost < most) else ""
+    if lost:
+        frames_lost = counted(lost, "frame")
+        problem = f"{frames_lost} could not be looked at: {engine.title} stopped there. {problem}".strip()
+    return Watched(count, problem, stopped, video.target if video is not None and count else None)
 
 
 def source_stem(source: Source) -> str:
@@ -323,7 +376,7 @@ def source_stem(source: Source) -> str:
 def _opened(source: Source) -> Any:
     import cv2
 
-    with _quiet():
+    with quiet():
         if isinstance(source, str):
             patience = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _PATIENCE_MS]
             patience += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, _PATIENCE_MS]
@@ -331,21 +384,13 @@ def _opened(source: Source) -> Any:
         return cv2.VideoCapture(source if isinstance(source, int) else str(source))
 
 
+def _free(path: Path) -> Path:
+    number = 1
+    while (free := path.with_name(f"{path.stem}-part{number if number > 1 else ''}{path.suffix}")).exists():
+        number += 1
+    return free
+
+
 def _writable(fps: float) -> float:
     """Frames a second as the encoder of mp4 takes them: a fraction with at most 65,535 below."""
     return round(fps, 3 if fps < _WIDE_FPS else 2 if fps < _WHOLE_FPS else 0)
-
-
-class _quiet:  # noqa: N801 - used as a statement, like contextlib's
-    """OpenCV says what is wrong with a video on stderr; we say it in a sentence."""
-
-    def __enter__(self) -> None:
-        import cv2
-
-        self._level = cv2.utils.logging.getLogLevel()
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-
-    def __exit__(self, *_: object) -> None:
-        import cv2
-
-        cv2.utils.logging.setLogLevel(self._level)

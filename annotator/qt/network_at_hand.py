@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from PyQt5.QtCore import QObject, pyqtSignal
 
 from annotator import messages
+from annotator.core.class_answers import answers_for, keep_answers
 from annotator.core.networks_at_hand import LEAST, Network, networks_of
 from annotator.core.project import Project
 from annotator.core.session import Session
@@ -20,10 +21,6 @@ from annotator.qt.translation import tr
 
 if TYPE_CHECKING:
     from annotator.qt.main_window import MainWindow
-
-CLASSES = "suggestion_classes"
-"""Name of the setting: what the person said about a network's classes, by the set's folder."""
-MOST_SETS = 50
 
 
 class NetworkAtHand(QObject):
@@ -205,12 +202,9 @@ class NetworkAtHand(QObject):
             self.mapping = class_mapping(self.network.class_names, ours, self._answers())
 
     def _answers(self) -> dict[str, str]:
-        stored = self._window.settings.get(CLASSES, {})
-        found = stored.get(self._root(), {}) if isinstance(stored, dict) else {}
-        return {str(name): str(ours) for name, ours in found.items()} if isinstance(found, dict) else {}
-
-    def _root(self) -> str:
-        return str(self._project.session.root.resolve()) if self._project is not None else ""
+        if self._project is None:
+            return {}
+        return answers_for(self._window.settings, self._project.session.root)
 
     @property
     def unknown_classes(self) -> tuple[str, ...]:
@@ -238,10 +232,8 @@ class NetworkAtHand(QObject):
         dialog.open()
 
     def _answered(self, answers: dict[str, str]) -> None:
-        stored = self._window.settings.get(CLASSES, {})
-        others = {k: v for k, v in stored.items() if k != self._root()} if isinstance(stored, dict) else {}
-        kept = [*others.items(), (self._root(), {**self._answers(), **answers})][-MOST_SETS:]
-        self._window.settings.set(CLASSES, dict(kept))
+        if self._project is not None:
+            keep_answers(self._window.settings, self._project.session.root, answers)
         self._map()
         self.classes_changed.emit()
 

@@ -320,6 +320,10 @@ Compté tableau par tableau d’après le code de Darknet, non mesuré sur votre
         <translation>Les ajouter</translation>
     </message>
     <message>
+        <source>Add this frame to the open set, with the boxes that are shown to review (L)</source>
+        <translation>Ajouter cette image au jeu ouvert, avec les boîtes montrées, à vérifier (L)</translation>
+    </message>
+    <message>
         <source>Add to this set</source>
         <translation>Ajouter à ce jeu</translation>
     </message>
@@ -986,6 +990,10 @@ Compté tableau par tableau d’après le code de Darknet, non mesuré sur votre
         <translation>Cliquez dans un diagramme pour lire la confiance sur une courbe.</translation>
     </message>
     <message>
+        <source>Click or drag: go to that place of the video</source>
+        <translation>Cliquer ou glisser : aller à cet endroit de la vidéo</translation>
+    </message>
+    <message>
         <source>Click to see these pictures.</source>
         <translation>Cliquez pour voir ces images.</translation>
     </message>
@@ -1406,6 +1414,10 @@ Compté tableau par tableau d’après le code de Darknet, non mesuré sur votre
         <translation>Arrêtez ce qui y tourne d’autre (nvidia-smi le nomme) ou mettez l’entraînement en file.</translation>
     </message>
     <message>
+        <source>Ended after {frames}, saved as {name}</source>
+        <translation>Arrêté après {frames}, enregistré sous {name}</translation>
+    </message>
+    <message>
         <source>Ended after {pictures}; what was seen is kept.</source>
         <translation>Arrêté après {pictures} ; ce qui a été vu est gardé.</translation>
     </message>
@@ -1703,8 +1715,8 @@ Logiciel libre sous licence publique générale GNU, version 3 ou ultérieure; f
         <translation>Reprendre</translation>
     </message>
     <message>
-        <source>Go on or stay at this frame</source>
-        <translation>Continuer ou rester à cette trame</translation>
+        <source>Go on or stay at this frame (Space)</source>
+        <translation>Continuer ou rester à cette image (Espace)</translation>
     </message>
     <message>
         <source>Go there</source>
@@ -2023,6 +2035,10 @@ boîtes (images)</translation>
     <message>
         <source>Label them…</source>
         <translation>Les annoter…</translation>
+    </message>
+    <message>
+        <source>Label this frame</source>
+        <translation>Étiqueter cette image</translation>
     </message>
     <message>
         <source>Labelling</source>
@@ -2738,6 +2754,10 @@ boîtes (images)</translation>
         <translation>Rien n’est encore enregistré (Darknet enregistre toutes les 100 itérations) : il faudrait tout recommencer.</translation>
     </message>
     <message>
+        <source>Nothing was saved.</source>
+        <translation>Rien n’a été enregistré.</translation>
+    </message>
+    <message>
         <source>Notice of findings on the picture</source>
         <translation>Avis d’anomalies sur l’image</translation>
     </message>
@@ -2812,8 +2832,20 @@ boîtes (images)</translation>
         <translation>Un fichier XML : à importer dans CVAT (comme « CVAT for images »).</translation>
     </message>
     <message>
-        <source>One frame</source>
-        <translation>Une trame</translation>
+        <source>One frame back</source>
+        <translation>Une image en arrière</translation>
+    </message>
+    <message>
+        <source>One frame back (←; with Shift ten seconds)</source>
+        <translation>Une image en arrière (← ; avec Maj dix secondes)</translation>
+    </message>
+    <message>
+        <source>One frame on</source>
+        <translation>Une image en avant</translation>
+    </message>
+    <message>
+        <source>One frame on (→; with Shift ten seconds)</source>
+        <translation>Une image en avant (→ ; avec Maj dix secondes)</translation>
     </message>
     <message>
         <source>One moment</source>
@@ -4309,8 +4341,8 @@ Mesurer aussi {chosen} sur le test ?</translation>
         <translation>La molette agrandit (sur un axe : cet axe), un glissement déplace ; ce bouton ou un double clic revient à tout</translation>
     </message>
     <message>
-        <source>The whole video as mp4 or avi, with what is above the threshold drawn</source>
-        <translation>Toute la vidéo en mp4 ou avi, avec ce qui dépasse le seuil dessiné dessus</translation>
+        <source>The whole video with what is shown drawn; one that is cancelled is kept up to there</source>
+        <translation>La vidéo entière avec ce qui est montré dessiné ; annulée, elle est gardée jusque-là</translation>
     </message>
     <message>
         <source>The wider, at each end, of the bootstrap and Wilson's interval for so many boxes</source>
@@ -5397,6 +5429,14 @@ le plan</translation>
         <translation>trame %v sur %m</translation>
     </message>
     <message>
+        <source>frame {number}</source>
+        <translation>image {number}</translation>
+    </message>
+    <message>
+        <source>frame {number} of {count}</source>
+        <translation>image {number} sur {count}</translation>
+    </message>
+    <message>
         <source>from</source>
         <translation>dès</translation>
     </message>
@@ -6034,6 +6074,14 @@ le plan</translation>
     <message>
         <source>pjreddie's Darknet trained this network with pictures that keep their proportions, as the numbers here do; hank-ai's stretches them.</source>
         <translation>Le Darknet de pjreddie a entraîné ce réseau avec des images qui gardent leurs proportions, comme les nombres d’ici ; celui de hank-ai les étire.</translation>
+    </message>
+    <message>
+        <source>plays in VLC, not in browsers</source>
+        <translation>lu par VLC, pas par les navigateurs</translation>
+    </message>
+    <message>
+        <source>plays in browsers, Windows' player and VLC</source>
+        <translation>lu par les navigateurs, le lecteur de Windows et VLC</translation>
     </message>
     <message>
         <source>precision</source>
@@ -6849,6 +6897,10 @@ le plan</translation>
         <translation>{name} prise pour {other}</translation>
     </message>
     <message>
+        <source>{name} was added to the set, with {boxes} to review. Ctrl+Z takes it out again.</source>
+        <translation>{name} a été ajoutée au jeu, avec {boxes} à vérifier. Ctrl+Z la retire.</translation>
+    </message>
+    <message>
         <source>{name} was not opened; nothing in it was changed.</source>
         <translation>{name} n’a pas été ouvert; rien n’y a été changé.</translation>
     </message>
@@ -7129,6 +7181,13 @@ le plan</translation>
         <translation>
             <numerusform>{n} anomalie : ce qu’elle concerne a été laissé hors du jeu d’entraînement.</numerusform>
             <numerusform>{n} anomalies : ce qu’elles concernent a été laissé hors du jeu d’entraînement.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} frames</source>
+        <translation>
+            <numerusform>{n} image</numerusform>
+            <numerusform>{n} images</numerusform>
         </translation>
     </message>
     <message numerus="yes">

@@ -28,6 +28,13 @@ _ROWS = 8
 class NetworkClassesDialog(QDialog):
     """A row for each class of the network.
 
+    Args:
+        network: Whose classes.
+        session: The open set.
+        mapping: Our class by theirs, as far as it is known.
+        parent: The window.
+        may_add: Whether one may become a class of the set that it does not have yet.
+
     Signals:
         answered: Our class by theirs; an empty text: it is left out.
     """
@@ -40,6 +47,8 @@ class NetworkClassesDialog(QDialog):
         session: Session,
         mapping: Mapping[str, str | None],
         parent: QWidget | None = None,
+        *,
+        may_add: bool = False,
     ) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WA_DeleteOnClose)
@@ -59,6 +68,8 @@ class NetworkClassesDialog(QDialog):
         # Those that nothing is known of come first.
         for name in sorted(network.class_names, key=lambda name: mapping.get(name) is not None):
             self.choices[name] = self._choice(session, mapping.get(name))
+            if may_add and name not in session.class_names:
+                self.choices[name].insertItem(1, tr("Add it as a new class"), name)
             form.addRow(self._title(name), self.choices[name])
         area = QScrollArea()
         area.setWidget(inner)

@@ -14,7 +14,7 @@ from annotator.darknet import cli
 from annotator.darknet.engines import OpenCvEngine
 from annotator.darknet.predictor import open_run_predictor
 from annotator.darknet.runs import RunFolder
-from annotator.darknet.video import FrameSource, VideoFile, is_video, watch
+from annotator.darknet.video import FrameSource, VideoFile, Watched, is_video, watch
 from converters.errors import DataError, FormatError, UsageError, WriteError
 
 
@@ -45,7 +45,7 @@ def looker(run: RunFolder) -> OpenCvEngine:
 CELLS = ["r...............", "....g...........", "................", "r....g.........."]
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".avi"])
+@pytest.mark.parametrize("suffix", [".mp4", ".webm", ".avi"])
 def test_every_frame_is_looked_at_and_drawn(tmp_path: Path, run: RunFolder, suffix: str) -> None:
     path = make_video(tmp_path / f"film{suffix}", CELLS)
     assert is_video(path) and not is_video(Path("a.png"))
@@ -96,7 +96,7 @@ def test_what_is_no_video_is_said(tmp_path: Path) -> None:
 
 
 def test_a_video_that_cannot_be_written_leaves_nothing(tmp_path: Path, run: RunFolder) -> None:
-    with pytest.raises(UsageError, match=r"\.mp4 or \.avi"):
+    with pytest.raises(UsageError, match=r"\.mp4, \.webm, \.avi"):
         VideoFile(tmp_path / "film.gif", (64, 64), 10)
     with pytest.raises(WriteError):
         VideoFile(tmp_path / "nowhere" / "film.mp4", (64, 64), 10)
@@ -162,3 +162,66 @@ def test_the_command_says_what_is_wrong_with_a_video(
     assert cli.main(["predict", str(run.path), "--out", str(tmp_path / "out")]) == 2
     film = make_video(tmp_path / "film.mp4", CELLS)
     assert cli.main(["predict", str(run.path), str(film), "--out", str(tmp_path)]) == 2
+
+
+def test_one_that_is_stopped_is_a_whole_video_and_replaces_none(tmp_path: Path, run: RunFolder) -> None:
+    path = make_video(tmp_path / "film.mp4", CELLS * 3)
+    target = tmp_path / "seen.avi"
+    seen: list[int] = []
+
+    def look() -> Watched:
+        seen.clear()
+        with FrameSource(path) as source:
+            return watch(
+                looker(run),
+                source,
+                target=target,
+                on_frame=lambda number, *_: seen.append(number),
+                stop=lambda: len(seen) >= 5,
+            )
+
+    done = look()
+    assert (done.frames, done.stopped, done.problem, done.target) == (5, True, "", target)
+    with FrameSource(target) as written:
+        assert written.count == 5
+    before = target.read_bytes()
+    assert look().target == tmp_path / "seen-part.avi"
+    assert target.read_bytes() == before
+    assert not list(tmp_path.glob(".*part*"))
+
+
+def test_a_frame_is_gone_to(tmp_path: Path) -> None:
+    path = make_video(tmp_path / "film.avi", CELLS * 3)
+    with FrameSource(path) as source:
+        whole = []
+        while (frame := source.read()) is not None:
+            whole.append(frame)
+        for number in (7, 0, 11, 3):
+            source.seek(number)
+            assert np.array_equal(source.read(), whole[number])
+            assert source.position == number + 1
+        assert source.seconds == pytest.approx(0.3, abs=0.11)
+        source.seek(999)
+        assert np.array_equal(source.read(), whole[-1]) and source.read() is None
+
+
+class Stubborn:
+    """Stops at a frame, as a Darknet may."""
+
+    title, class_names = "Stubborn", ("mask",)
+
+    def look(self, pictures, *, tick=None, on_lost=None):
+        for number, rgb in enumerate(pictures):
+            if number == 1:
+                on_lost(DataError("stopped."))
+            else:
+                yield rgb, ()
+
+
+def test_a_frame_that_is_lost_is_said_and_the_time_goes_on(tmp_path: Path) -> None:
+    path = make_video(tmp_path / "film.avi", CELLS)
+    with FrameSource(path) as source:
+        done = watch(Stubborn(), source, target=tmp_path / "seen.avi")
+    assert done.frames == 3 and "1 frame could not be looked at: Stubborn stopped there" in done.problem
+    with FrameSource(tmp_path / "seen.avi") as written:
+        assert written.count == 4

@@ -39,21 +39,21 @@ def tab(qtbot, tmp_path: Path):
 
 
 def test_a_camera_is_watched_recorded_and_given_back(qtbot, tab, camera, tmp_path):
-    tab.camera_number.setEditText(camera.address)
-    qtbot.mouseClick(tab.camera, Qt.LeftButton)
+    tab.controls.camera_number.setEditText(camera.address)
+    qtbot.mouseClick(tab.controls.camera, Qt.LeftButton)
     qtbot.waitUntil(lambda: len(tab.view.shown()) == 2, timeout=LONG)
     player = tab.player
     tab.start_recording(tmp_path / "live.avi")
-    assert tab.record.text() == "Stop recording"
+    assert tab.controls.record.text() == "Stop recording"
     qtbot.waitUntil(lambda: player._video is not None, timeout=LONG)
     qtbot.waitUntil(lambda: "a second" in tab.said.text(), timeout=LONG)
     with qtbot.waitSignal(player.recorded, timeout=LONG) as written:
-        qtbot.mouseClick(tab.record, Qt.LeftButton)
+        qtbot.mouseClick(tab.controls.record, Qt.LeftButton)
     assert written.args == [tmp_path / "live.avi", ""]
     with FrameSource(tmp_path / "live.avi") as source:
         assert source.size == (128, 128)
     with qtbot.waitSignal(player.finished, timeout=LONG):
-        qtbot.mouseClick(tab.stop_button, Qt.LeftButton)
+        qtbot.mouseClick(tab.controls.stop_button, Qt.LeftButton)
     assert tab.player is None and tab.view.has_notice
 
 
@@ -63,8 +63,8 @@ def test_one_that_is_unplugged_or_missing_is_a_sentence(qtbot, tab, camera):
     with qtbot.waitSignal(tab.player.ended, timeout=LONG) as ended:
         camera.unplugged.set()
     assert "sends no more pictures" in ended.args[0]
-    tab.camera_number.setEditText("97")
-    qtbot.keyClick(tab.camera_number.lineEdit(), Qt.Key_Return)
+    tab.controls.camera_number.setEditText("97")
+    qtbot.keyClick(tab.controls.camera_number.lineEdit(), Qt.Key_Return)
     with qtbot.waitSignal(tab.player.ended, timeout=LONG) as ended:
         pass
     assert "there is no /dev/video97" in ended.args[0]

@@ -294,19 +294,36 @@ def test_a_video_is_watched_stepped_and_saved(qtbot, window, run, tmp_path):
     video.watch(film)
     qtbot.waitUntil(lambda: video.view.has_picture, timeout=LONG)
     video.player.pause()
-    with qtbot.waitSignal(video.player.shown, timeout=LONG):
-        qtbot.mouseClick(video.step, Qt.LeftButton)
-    assert video.play.text() == "Play"
+    bar, player = video.controls, video.player
+    with qtbot.waitSignal(player.shown, timeout=LONG):
+        qtbot.mouseClick(bar.step, Qt.LeftButton)
+    assert bar.play.text() == "Play"
     # What is kept is all that Darknet would keep; the slider only hides.
     qtbot.waitUntil(lambda: any((box.confidence or 0) > 0.9 for box in video.view.boxes)
                     or not video.view.boxes, timeout=LONG)  # fmt: skip
     video.threshold.setValue(1)
     assert len(video.view.shown()) == len([box for box in video.view.boxes if box.confidence >= 0.01])
-    player = video.player
-    with qtbot.waitSignal(player.ended, timeout=LONG) as ended:
-        qtbot.mouseClick(video.play, Qt.LeftButton)
-    assert ended.args == [""]
-    qtbot.waitUntil(lambda: video.player is None, timeout=LONG)
+    # Keys: on, back, far; the place in the video follows.
+    bar.place.wanted.emit(8)
+    qtbot.waitUntil(lambda: video.frame.number == 9, timeout=LONG)
+    for key, modifier, number in (
+        (Qt.Key_Right, Qt.NoModifier, 10),
+        (Qt.Key_Left, Qt.NoModifier, 9),
+        (Qt.Key_Right, Qt.ShiftModifier, 20),
+        (Qt.Key_Left, Qt.ShiftModifier, 1),
+    ):
+        qtbot.keyClick(video.view, key, modifier)
+        qtbot.waitUntil(lambda number=number: video.frame.number == number, timeout=LONG)
+    assert bar.place.value() == 0 and bar.time.text() == "0:00 / 0:02 · frame 1 of 20"
+    with qtbot.waitSignal(player.at_end, timeout=LONG) as ended:
+        qtbot.keyClick(video.view, Qt.Key_Space)
+    assert ended.args == [""] and video.frame.number == 20 and bar.play.text() == "Play"
+    video.go(-3)  # the end is no dead end
+    qtbot.waitUntil(lambda: video.frame.number == 17, timeout=LONG)
+    hidden = bar.classes.item(0)
+    hidden.setCheckState(Qt.Unchecked)
+    assert all(box.label != "mask" for box in video.view.shown())
+    hidden.setCheckState(Qt.Checked)
     video.threshold.setValue(25)
     with qtbot.waitSignal(video.save.succeeded, timeout=LONG):
         video.save_to(tmp_path / "seen.mp4")

@@ -24,14 +24,15 @@ from PyQt5.QtWidgets import (
 
 from annotator import messages
 from annotator.core.looked import Looked, LookedOrder, SaveRequest, make_set, save_seen
-from annotator.core.networks_at_hand import LEAST, Network
+from annotator.core.networks_at_hand import LEAST
+from annotator.darknet.engines import Engine
 from annotator.darknet.looking import Seen, Shown
 from annotator.qt import painting
 from annotator.qt.elided import ElidedLabel
 from annotator.qt.loader import ImageLoader
 from annotator.qt.pages.page import TaskRow
 from annotator.qt.pages.predict.looked_list import ClassTicks, LookedModel
-from annotator.qt.pages.predict.network_used import NetworkRow, NetworkUsed
+from annotator.qt.pages.predict.network_used import EngineChoice, NetworkRow, NetworkUsed
 from annotator.qt.painting import PaintContext
 from annotator.qt.picture_view import PictureView
 from annotator.qt.said_below import known, summary
@@ -43,7 +44,6 @@ from converters.report import Report
 
 _PAUSE = 0.15
 """Seconds between two reports of what was seen."""
-DARKNET_SETTING = "darknet"
 
 
 class SeenView(PictureView):
@@ -63,9 +63,7 @@ class _Ask:
 
     number: int
     sources: tuple[Path, ...]
-    network: Network
-    with_darknet: bool
-    darknet: str
+    open_engine: Callable[[], Engine]
 
 
 class AnyPicturesTab(QWidget):
@@ -100,12 +98,7 @@ class AnyPicturesTab(QWidget):
         self.choose.setToolTip(tr("Choose pictures to look at; or drop them here"))
         self.folder.setToolTip(tr("Look at all pictures of a folder and below; or drop it here"))
         self.look = TaskRow(tr("Look once more"))
-        self.engine = QComboBox()
-        self.engine.addItem(tr("with OpenCV"), False)
-        self.engine.addItem(tr("with Darknet"), True)
-        self.engine.setToolTip(
-            tr("Who looks: OpenCV in this program (faster on a processor), or Darknet itself; same boxes")
-        )
+        self.engine = EngineChoice()
         self.network = NetworkRow(self.used)
         top = QHBoxLayout()
         for widget in (self.choose, self.folder, self.engine):
@@ -241,9 +234,7 @@ class AnyPicturesTab(QWidget):
             self.look.cancel.click()
             return
         self._forget()
-        project = self.used.project
-        darknet = project.settings.get(DARKNET_SETTING, "") if project is not None else ""
-        ask = _Ask(self._number, self._sources, network, bool(self.engine.currentData()), str(darknet or ""))
+        ask = _Ask(self._number, self._sources, self.used.opener(self.engine.with_darknet))
         self._weights = network.weights
         self.looked = Looked(network.class_names)
         self._list_anew()
@@ -460,14 +451,11 @@ class AnyPicturesTab(QWidget):
 
 def look(ask: _Ask, tell: Callable[[int, int], None], found: Callable[[int, list[Seen]], None]) -> Report:
     """The thread's work: look at everything, and tell of it every now and then."""
-    from annotator.darknet.dialect import require_darknet
-    from annotator.darknet.engines import open_engine
     from annotator.darknet.looking import collect, look_at
 
     report = Report()
     pictures = collect(ask.sources, report, tick=lambda: tell(0, 0))
-    darknet = require_darknet(ask.darknet or None) if ask.with_darknet else None
-    engine = open_engine(ask.network.files(), LEAST, darknet)
+    engine = ask.open_engine()
     kept: list[Seen] = []
     done = 0
 

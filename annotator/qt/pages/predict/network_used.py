@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PyQt5.QtCore import QObject, pyqtSignal
-from PyQt5.QtWidgets import QHBoxLayout, QPushButton, QWidget
+from PyQt5.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QWidget
 
 from annotator import messages
-from annotator.core.networks_at_hand import Network
+from annotator.core.class_answers import answers_for, keep_answers
+from annotator.core.networks_at_hand import LEAST, Network
+from annotator.core.suggestions import class_mapping
 from annotator.qt.elided import ElidedLabel
 from annotator.qt.pages.predict.evaluated import Evaluated
 from annotator.qt.said_below import known
 from annotator.qt.translation import tr
-from converters.errors import DataError
+from converters.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from annotator.core.project import Project
+    from annotator.darknet.engines import Engine
     from annotator.settings import Settings
+
+
+DARKNET_SETTING = "darknet"
+"""Name of the setting: the Darknet that the person uses."""
+Mapping = dict[str, str | None]
+"""Our class by the network's; None: it is left out."""
 
 
 class NetworkUsed(QObject):
@@ -53,6 +63,55 @@ class NetworkUsed(QObject):
         dialog.chosen.connect(self.use)
         dialog.open()
 
+    def opener(self, with_darknet: bool) -> Callable[[], Engine]:
+        """What opens the one who looks, in a thread. Without a network that raises.
+
+        Args:
+            with_darknet: Whether Darknet looks; else OpenCV.
+        """
+        from annotator.darknet.dialect import require_darknet
+        from annotator.darknet.engines import open_engine
+
+        network = self.network
+        project = self.project
+        path = str(project.settings.get(DARKNET_SETTING, "") or "") if project is not None else ""
+
+        def opened() -> Engine:
+            if network is None:
+                raise UsageError("there is no network.")
+            darknet = require_darknet(path or None) if with_darknet else None
+            return open_engine(network.files(), LEAST, darknet)
+
+        return opened
+
+    def in_set(self, parent: QWidget, then: Callable[[Mapping], object]) -> None:
+        """Find out which class of the open set each class of the network is; ask where that is not known.
+
+        Args:
+            parent: Over what it is asked.
+            then: Told the answer; not where the person gave none.
+        """
+        from annotator.qt.dialogs.network_classes import NetworkClassesDialog
+
+        network, project = self.network, self.project
+        if network is None or project is None:
+            return
+        session, settings = project.session, _settings(parent)
+        answers = answers_for(settings, session.root)
+        mapping = class_mapping(network.class_names, session.class_names, answers)
+        if all(ours is not None or answers.get(name) == "" for name, ours in mapping.items()):
+            then(mapping)
+            return
+
+        def answered(said: dict[str, str]) -> None:
+            if project is self.project:
+                keep_answers(settings, session.root, said)
+                then({name: ours or None for name, ours in said.items()})
+
+        dialog = NetworkClassesDialog(network, session, mapping, parent, may_add=True)
+        dialog.answered.connect(answered)
+        dialog.open()
+
     def _run_changed(self) -> None:
         run = self.evaluated.run
         path = run.path if run is not None else None
@@ -67,6 +126,23 @@ class NetworkUsed(QObject):
         except DataError as error:
             messages.warning(known(str(error)))
             self.use(None)
+
+
+class EngineChoice(QComboBox):
+    """Who looks: OpenCV or a Darknet."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.addItem(tr("with OpenCV"), False)
+        self.addItem(tr("with Darknet"), True)
+        self.setToolTip(
+            tr("Who looks: OpenCV in this program (faster on a processor), or Darknet itself; same boxes")
+        )
+
+    @property
+    def with_darknet(self) -> bool:
+        """Whether Darknet looks."""
+        return bool(self.currentData())
 
 
 class NetworkRow(QWidget):

@@ -5,16 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PyQt5.QtCore import QObject, QThread, pyqtSignal
+from PyQt5.QtGui import QImage
 
-from annotator.core.networks_at_hand import Network
 from annotator.darknet.cameras import LiveFrames, Source
+from annotator.darknet.engines import Engine
 from annotator.darknet.looking import Shown
 from annotator.darknet.pictures import draw_predictions
-from annotator.darknet.predictor import Predictor
 from annotator.darknet.video import FrameSource, VideoFile
 from annotator.qt.loader import to_qimage
 from converters.colours import class_colours
@@ -26,32 +28,81 @@ _RECENT = 20
 """Frames over which the rate is measured."""
 
 
+_LONGEST_WAIT = 2.0
+"""Seconds that a frame stands at most while a file is played."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A frame that was looked at.
+
+    Attributes:
+        number: From 1.
+        seconds: When it is shown, from the first on.
+        rgb: Shape (height, width, 3), uint8.
+        picture: The same for painting.
+        boxes: Its predictions at the lowest threshold, the surest first.
+    """
+
+    number: int
+    seconds: float
+    rgb: RgbImage
+    picture: QImage
+    boxes: tuple[Box, ...]
+
+
+class _EndedError(Exception):
+    """Nobody waits for what is looked at."""
+
+
 class Player(QThread):
     """Reads frames and looks at them, one at a time: the next when the window has shown the last.
 
-    A file goes on as fast as it was filmed at most, a camera as fast as the network is: frames that come
-    meanwhile are left out, so that what is shown is what is before it now.
+    A file goes on as fast as it was filmed at most, and stays at its end until somebody goes back. A camera
+    goes on as fast as the network is: frames that come meanwhile are left out, so that what is shown is what
+    is before it now.
+
+    Args:
+        open_engine: Opens who looks; called in the thread.
+        source: What is watched.
+        start: Number of the frame, from 0, at which a file begins.
+        playing: Whether frames go on by themselves from there.
 
     Signals:
-        opened: Title and number of frames (0: not known).
-        shown: Number of the frame, the picture, its predictions at the lowest threshold.
-        ended: A sentence where the source broke off or cannot be used, else empty.
+        opened: Title, number of frames (0: not known) and frames a second.
+        shown: A Frame.
+        at_end: The file is at its end; a sentence where it broke off there, else empty.
+        ended: A sentence where the source cannot be used (any more), else empty.
         recorded: Path of a recording that is whole, or None, and a sentence where it could not be written.
     """
 
-    opened = pyqtSignal(str, int)
-    shown = pyqtSignal(int, object, object)
+    opened = pyqtSignal(str, int, float)
+    shown = pyqtSignal(object)
+    at_end = pyqtSignal(str)
     ended = pyqtSignal(str)
     recorded = pyqtSignal(object, str)
 
-    def __init__(self, network: Network, source: Source, parent: QObject | None = None) -> None:
+    def __init__(
+        self,
+        open_engine: Callable[[], Engine],
+        source: Source,
+        parent: QObject | None = None,
+        *,
+        start: int = 0,
+        playing: bool = True,
+    ) -> None:
         super().__init__(parent)
-        self._network, self._source = network, source
+        self._open, self._source = open_engine, source
+        self._class_names: tuple[str, ...] = ()
         self._allowed = threading.Semaphore(1)
         self._playing = threading.Event()
-        self._playing.set()
         self._steps = threading.Semaphore(0)
         self._stop = threading.Event()
+        self._wanted: int | None = start or None
+        if playing:
+            self._playing.set()
+        else:
+            self._steps.release()
         self._times: deque[float] = deque(maxlen=_RECENT)
         self._record_to: Path | None = None
         self._video: VideoFile | None = None
@@ -62,32 +113,48 @@ class Player(QThread):
         """The thread's work."""
         problem = ""
         try:
-            predictor = self._network.open()
+            engine = self._open()
+            self._class_names = engine.class_names
             source = FrameSource(self._source)
-            self.opened.emit(source.title, source.count)
+            self.opened.emit(source.title, source.count, source.fps)
             if source.is_live:
-                problem = self._watch_live(predictor, source)
+                problem = self._watch_live(engine, source)
             else:
                 with source:
-                    problem = self._watch_file(predictor, source)
+                    self._watch_file(engine, source)
+        except _EndedError:
+            pass
         except DataError as error:
             problem = str(error)
         finally:
             self._end_recording()
         self.ended.emit(problem)
 
-    def _watch_file(self, predictor: Predictor, source: FrameSource) -> str:
-        pace, due = 1 / source.fps, 0.0
+    def _watch_file(self, engine: Engine, source: FrameSource) -> None:
+        began: float | None = None
+        said = False
         while self._may_go_on():
-            self._stop.wait(max(0.0, due - time.monotonic()))
-            due = time.monotonic() + pace
+            wanted, self._wanted = self._wanted, None
+            if wanted is not None:
+                source.seek(wanted)
+                began = None
             frame = source.read()
             if frame is None:
-                return source.broke_off()
-            self._look(predictor, source.position, frame, source.seconds, source.fps)
-        return ""
+                self.pause()
+                self.at_end.emit("" if said or wanted is not None else source.broke_off())
+                said = True
+                self._allowed.release()
+                continue
+            now = time.monotonic()
+            early = began + source.seconds - now if began is not None and self.is_playing else 0.0
+            if began is None or not 0 <= early <= _LONGEST_WAIT:
+                # Where the network is slower than the film, nothing is made up for afterwards.
+                began = now - source.seconds
+                early = min(max(early, 0.0), _LONGEST_WAIT)
+            self._stop.wait(early)
+            self._look(engine, source.position, frame, source.seconds, source.fps)
 
-    def _watch_live(self, predictor: Predictor, source: FrameSource) -> str:
+    def _watch_live(self, engine: Engine, source: FrameSource) -> str:
         live = LiveFrames(source)
         number = 0
         try:
@@ -96,16 +163,22 @@ class Player(QThread):
                 if newest is None:
                     return "" if self._stop.is_set() else source.broke_off()
                 number += 1
-                self._look(predictor, number, newest[0], newest[1], source.fps)
+                self._look(engine, number, newest[0], newest[1], source.fps)
         finally:
             live.close()
         return ""
 
-    def _look(self, predictor: Predictor, number: int, frame: RgbImage, at: float, fps: float) -> None:
-        boxes = predictor.predict(frame)
+    def _look(self, engine: Engine, number: int, frame: RgbImage, at: float, fps: float) -> None:
+        boxes: tuple[Box, ...] = ()
+        for _, found in engine.look([frame], tick=self._go_on):
+            boxes = found
         self._times.append(time.monotonic())
         self._record(frame, boxes, at, fps)
-        self.shown.emit(number, to_qimage(np.ascontiguousarray(frame)), boxes)
+        self.shown.emit(Frame(number, at, frame, to_qimage(np.ascontiguousarray(frame)), boxes))
+
+    def _go_on(self) -> None:
+        if self._stop.is_set():
+            raise _EndedError
 
     @property
     def rate(self) -> float:
@@ -128,7 +201,7 @@ class Player(QThread):
             if self._video is None:
                 self._video = VideoFile(wanted, (frame.shape[1], frame.shape[0]), min(fps, 30.0))
                 self._video_start = at
-            colours = class_colours(self._network.class_names)
+            colours = class_colours(self._class_names)
             drawn = draw_predictions(frame, self.drawn.of(boxes), colours)
             self._video.write(drawn, at - self._video_start)
         except DataError as error:
@@ -171,6 +244,12 @@ class Player(QThread):
         """One frame more, then stay."""
         self.pause()
         self._steps.release()
+
+    def seek(self, number: int) -> None:
+        """Go to a frame of a file, counted from 0; where it stands it shows that one."""
+        self._wanted = max(0, number)
+        if not self.is_playing:
+            self._steps.release()
 
     def end(self) -> None:
         """End after the frame that is looked at."""

@@ -2,56 +2,69 @@
 
 from __future__ import annotations
 
+import threading
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from PyQt5.QtCore import Qt
-from PyQt5.QtGui import QHideEvent, QPainter
-from PyQt5.QtWidgets import (
-    QComboBox,
-    QFileDialog,
-    QHBoxLayout,
-    QLabel,
-    QProgressBar,
-    QPushButton,
-    QSlider,
-    QVBoxLayout,
-    QWidget,
-)
+from PyQt5.QtCore import QEvent, QObject, Qt
+from PyQt5.QtGui import QHideEvent, QKeyEvent, QPainter
+from PyQt5.QtWidgets import QAbstractButton, QComboBox, QFileDialog, QLineEdit, QVBoxLayout, QWidget
 
 from annotator import messages
-from annotator.core.networks_at_hand import LEAST
-from annotator.darknet.cameras import Source, cameras, read_source
-from annotator.darknet.engines import open_engine
+from annotator.core.suggestions import mapped
+from annotator.darknet.cameras import Source, read_source
 from annotator.darknet.looking import Shown
-from annotator.darknet.video import SUFFIXES, FrameSource, source_stem, watch
+from annotator.darknet.video import SUFFIXES, TARGETS, FrameSource, Watched, source_stem, watch
 from annotator.qt import painting
-from annotator.qt.elided import ElidedLabel
-from annotator.qt.pages.page import TaskRow
-from annotator.qt.pages.predict.network_used import NetworkRow, NetworkUsed
-from annotator.qt.pages.predict.player import Player
+from annotator.qt.background import CancelledError, Task
+from annotator.qt.pages.predict.network_used import Mapping, NetworkUsed
+from annotator.qt.pages.predict.player import Frame, Player
+from annotator.qt.pages.predict.video_controls import VideoControls, clock, place_text, save_filters
 from annotator.qt.painting import PaintContext
 from annotator.qt.picture_view import PictureView
 from annotator.qt.said_below import known
 from annotator.qt.translation import tr, tr_n
 from converters.colours import class_colours
+from converters.errors import DataError
 from converters.model import Box
+
+if TYPE_CHECKING:
+    from annotator.core.edits import RestoreImages
+    from annotator.core.session import Session
+
+_FAR = 10.0
+"""Seconds that an arrow with Shift goes."""
 
 
 class FrameView(PictureView):
-    """A frame with what was seen above the threshold."""
+    """A frame with what was seen and counts."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.boxes: tuple[Box, ...] = ()
-        self.threshold = 0.25
+        self.counts = Shown(0.25)
 
     def shown(self) -> tuple[Box, ...]:
         """The predictions that are drawn."""
-        return tuple(box for box in self.boxes if (box.confidence or 0.0) >= self.threshold)
+        return self.counts.of(self.boxes)
 
     def paint_layers(self, painter: QPainter, context: PaintContext) -> None:
         boxes = self.shown()
         painting.paint_predictions(painter, boxes, (True,) * len(boxes), context)
+
+
+@dataclass(frozen=True)
+class _Film:
+    """What is open.
+
+    Attributes:
+        count: Number of frames; 0: not known.
+        fps: Frames a second.
+    """
+
+    count: int = 0
+    fps: float = 25.0
 
 
 class VideoTab(QWidget):
@@ -61,77 +74,55 @@ class VideoTab(QWidget):
         super().__init__(parent)
         self.used = used
         self.player: Player | None = None
+        self.frame: Frame | None = None
         self._source: Source | None = None
+        self._film = _Film()
         self._recording = False
         self._ending: list[Player] = []
-        self._build()
-        self.open.clicked.connect(self._ask)
-        self.camera.clicked.connect(self._watch_camera)
-        self.play.clicked.connect(self._toggle)
-        self.step.clicked.connect(self._step)
-        self.threshold.valueChanged.connect(self._threshold_changed)
-        self.save.button.clicked.connect(self._ask_target)
-        self.save.succeeded.connect(self._saved)
-        self.save.failed.connect(messages.error)
-        self.record.clicked.connect(self._toggle_recording)
-        used.changed.connect(self._network_changed)
+        self._adding: Task | None = None
+        self.view = FrameView()
+        self.controls = VideoControls(used, self.view)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.controls)
+        self.save, self.place = self.controls.save, self.controls.place
+        self.threshold, self.said = self.controls.threshold, self.controls.said
+        self._connect()
         self._network_changed()
 
-    def _build(self) -> None:
-        self.open = QPushButton(tr("Open a video…"))
-        self.camera = QPushButton(tr("Camera"))
-        self.camera_number = QComboBox(editable=True)
-        for number, name in cameras() or [(0, "")]:
-            self.camera_number.addItem(f"{number}: {name}" if name else str(number))
-        self.camera_number.setMinimumContentsLength(9)
-        self.camera_number.setSizeAdjustPolicy(QComboBox.AdjustToMinimumContentsLengthWithIcon)
-        self.camera_number.setToolTip(
-            tr(
-                "Which camera: its number (the first has 0), or an address such as rtsp://name:password@10.0.0.7/"
-            )
-        )
-        self.camera_number.lineEdit().returnPressed.connect(self._watch_camera)
-        self.record = QPushButton(tr("Record"))
-        self.record.setToolTip(tr("Write what the camera shows, with the boxes, to a video"))
-        self.stop_button = QPushButton(tr("Close"))
-        self.stop_button.setToolTip(tr("Close the video, or give the camera back"))
-        self.stop_button.clicked.connect(self._close)
-        self.network = NetworkRow(self.used)
-        self.play, self.step = QPushButton(tr("Pause")), QPushButton(tr("One frame"))
-        self.play.setToolTip(tr("Go on or stay at this frame"))
-        self.save = TaskRow(tr("Save with boxes…"))
-        self.save.button.setToolTip(
-            tr("The whole video as mp4 or avi, with what is above the threshold drawn")
-        )
-        self.threshold = QSlider(Qt.Horizontal, minimum=round(100 * LEAST), maximum=99, value=25)
-        self.threshold.setMaximumWidth(220)
-        self.threshold_label = QLabel("25 %")
-        self.place = QProgressBar()
-        self.place.setTextVisible(True)
-        self.place.hide()  # until a video says how long it is
-        self.said = ElidedLabel()
-        self.view = FrameView()
-        top, middle = QHBoxLayout(), QHBoxLayout()
-        for widget in (
-            *(self.open, self.camera, self.camera_number, self.play, self.step, self.record),
-            self.stop_button,
-        ):
-            top.addWidget(widget)
-        top.addWidget(self.save, 2)
-        top.addWidget(self.network, 1)
-        for widget in (QLabel(tr("Confidence from")), self.threshold, self.threshold_label, self.place):
-            middle.addWidget(widget)
-        middle.addWidget(self.said, 1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 6, 0, 0)
-        layout.addLayout(top)
-        layout.addLayout(middle)
-        layout.addWidget(self.view, 1)
+    def _connect(self) -> None:
+        bar = self.controls
+        bar.open.clicked.connect(self._ask)
+        bar.camera.clicked.connect(self._watch_camera)
+        bar.camera_number.lineEdit().returnPressed.connect(self._watch_camera)
+        bar.stop_button.clicked.connect(self._close)
+        bar.play.clicked.connect(self._toggle)
+        bar.step.clicked.connect(lambda: self.go(1))
+        bar.back.clicked.connect(lambda: self.go(-1))
+        bar.place.wanted.connect(self._go_to)
+        bar.engine.currentIndexChanged.connect(lambda _: self._look_anew())
+        bar.threshold.valueChanged.connect(self._shown_changed)
+        bar.classes.changed.connect(self._shown_changed)
+        bar.label.clicked.connect(self.label_frame)
+        bar.save.button.clicked.connect(self._ask_target)
+        bar.save.succeeded.connect(self._saved)
+        bar.save.failed.connect(lambda problem: messages.error(known(problem)))
+        bar.record.clicked.connect(self._toggle_recording)
+        self.used.changed.connect(self._network_changed)
+        # Keys belong to the video wherever the focus is in this tab, but for what is typed into.
+        for widget in (self, *self.findChildren(QWidget)):
+            widget.installEventFilter(self)
 
     # Watching
 
-    def watch(self, source: Source) -> None:
-        """Watch a video file, or a camera by its number or address."""
+    def watch(self, source: Source, start: int = 0, playing: bool = True) -> None:
+        """Watch a video file, or a camera by its number or address.
+
+        Args:
+            source: What is watched.
+            start: Number of the frame, from 0, at which a file begins.
+            playing: Whether it goes on by itself.
+        """
         network = self.used.network
         if network is None:
             messages.info(tr("Choose a network first: the button “Network…”."))
@@ -139,61 +130,114 @@ class VideoTab(QWidget):
         self.stop_player()
         self._source = source
         self.view.class_names = network.class_names
+        self.controls.classes.show_classes(network.class_names)
         self.view.boxes = ()
-        self.view.show_notice(tr("Opening…"))
-        player = Player(network, source, self)
-        player.opened.connect(self._opened)
-        player.shown.connect(lambda *what: self._show(player, *what))
+        if not start:
+            self.frame = None
+            self.view.show_notice(tr("Opening…"))
+        engine = self.used.opener(self.controls.engine.with_darknet)
+        player = Player(engine, source, self, start=start, playing=playing)
+        player.opened.connect(lambda *what: self._opened(player, *what))
+        player.shown.connect(lambda frame: self._show(player, frame))
+        player.at_end.connect(lambda problem: self._at_end(player, problem))
         player.ended.connect(lambda problem: self._ended(player, problem))
         player.recorded.connect(self._recorded)
-        player.drawn = Shown(self.threshold.value() / 100)
+        player.drawn = self.view.counts
         self.player = player
         player.start()
         self._enable()
+        self.view.setFocus()
 
     def _watch_camera(self) -> None:
-        text = self.camera_number.currentText()
+        text = self.controls.camera_number.currentText()
         if text.strip():
             self.watch(read_source(text))
 
     def _close(self) -> None:
         self.stop_player()
-        self._source = None
-        self.place.hide()
+        self._source = self.frame = None
+        self._film = _Film()
         self.said.setText("")
         self._network_changed()
 
-    def _toggle_recording(self) -> None:
-        if self.player is None or self._source is None:
+    def _ask(self) -> None:
+        patterns = " ".join(f"*{suffix} *{suffix.upper()}" for suffix in SUFFIXES)
+        chosen, _ = QFileDialog.getOpenFileName(
+            self, tr("Open a video"), "", f"{tr('Videos')} ({patterns});;{tr('All files')} (*)"
+        )
+        if chosen:
+            self.watch(Path(chosen))
+
+    def _toggle(self) -> None:
+        player = self.player
+        if player is None:
+            if self._source is not None:
+                self.watch(self._source)
             return
-        if self._recording:
-            self._recording = False
-            self.player.record(None)
+        if player.is_playing:
+            player.pause()
         else:
-            proposed = Path.home() / f"{source_stem(self._source)}.mp4"
-            chosen, _ = QFileDialog.getSaveFileName(
-                self, tr("Save the video"), str(proposed), "mp4 (*.mp4);;avi (*.avi)"
-            )
-            if chosen and self.player is not None:
-                self.start_recording(Path(chosen))
+            if self.frame is not None and self._film.count and self.frame.number >= self._film.count:
+                player.seek(0)  # from the end to the beginning
+            player.play()
         self._enable()
 
-    def start_recording(self, target: Path) -> None:
-        """Write what is shown from now on to a video."""
-        if self.player is not None:
-            if target.suffix.lower() not in (".mp4", ".avi"):
-                target = target.with_name(f"{target.name}.mp4")
-            self._recording = True
-            self.player.record(target)
+    def go(self, frames: int) -> None:
+        """Go some frames on or back, and stay there."""
+        player = self.player
+        if player is None or (frames < 0 and self._is_live):
+            return
+        player.pause()
+        if frames == 1 or self._is_live:
+            player.step()
+        elif self.frame is not None:
+            self._go_to(self.frame.number - 1 + frames)
+        self._enable()
+
+    def _go_to(self, number: int) -> None:
+        if self.player is not None and not self._is_live:
+            last = self._film.count - 1 if self._film.count else number
+            self.player.seek(max(0, min(number, last)))
+
+    @property
+    def _is_live(self) -> bool:
+        return self._source is not None and not isinstance(self._source, Path)
+
+    def _opened(self, player: Player, title: str, count: int, fps: float) -> None:
+        if player is self.player:
+            self._film = _Film(count, fps)
+            self.place.setRange(0, max(0, count - 1))
+            self.said.setText(title)
             self._enable()
 
-    def _recorded(self, target: Path | None, problem: str) -> None:
-        self._recording = False
+    def _show(self, player: Player, frame: Frame) -> None:
+        if player is not self.player:
+            return  # of a video that was closed meanwhile
+        self.frame = frame
+        self.view.boxes = frame.boxes
+        self.view.show_image(frame.picture)
+        self.view.update()
+        if not self.place.isSliderDown():
+            self.place.setValue(min(frame.number - 1, self.place.maximum()))
+        film = self._film
+        self.controls.time.setText(place_text(frame.number, film.count, frame.seconds, film.fps))
+        self._say_seen()
+        player.was_shown()
+
+    def _at_end(self, player: Player, problem: str) -> None:
+        if player is self.player:
+            if problem:
+                messages.warning(known(problem))
+            self._enable()
+
+    def _ended(self, player: Player, problem: str) -> None:
+        if player is not self.player:
+            return
+        self.stop_player()
         if problem:
             messages.error(known(problem))
-        elif target is not None:
-            self.save.say(tr("Saved as {name}", name=target.name))
-            self.save.note.setToolTip(str(target))
+            if not self.view.has_picture:
+                self.view.show_notice(known(problem))
         self._enable()
 
     def stop_player(self) -> None:
@@ -218,6 +262,8 @@ class VideoTab(QWidget):
         for player in list(self._ending):
             player.wait()
         self.save.stop()
+        if self._adding is not None:
+            self._adding.wait()
 
     def hideEvent(self, event: QHideEvent) -> None:
         # Something else is looked at: no frames meanwhile.
@@ -225,75 +271,62 @@ class VideoTab(QWidget):
         if self.player is not None and self.player.is_playing:
             self._toggle()
 
-    def _ask(self) -> None:
-        patterns = " ".join(f"*{suffix} *{suffix.upper()}" for suffix in SUFFIXES)
-        chosen, _ = QFileDialog.getOpenFileName(
-            self, tr("Open a video"), "", f"{tr('Videos')} ({patterns});;{tr('All files')} (*)"
-        )
-        if chosen:
-            self.watch(Path(chosen))
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Keys of the video; a shortcut of the window with the same key waits."""
+        kind = event.type()
+        if kind not in (QEvent.ShortcutOverride, QEvent.KeyPress) or not isinstance(event, QKeyEvent):
+            return super().eventFilter(watched, event)
+        if isinstance(watched, QLineEdit | QComboBox) or self._source is None:
+            return False
+        if event.key() == Qt.Key_Space and isinstance(watched, QAbstractButton):
+            return False  # presses the button
+        if watched in (self.threshold, self.controls.classes) and event.key() != Qt.Key_L:
+            return False  # has arrows and Space of its own
+        shift = event.modifiers() == Qt.ShiftModifier
+        if event.modifiers() not in (Qt.NoModifier, Qt.ShiftModifier, Qt.KeypadModifier):
+            return False
+        far = round(_FAR * self._film.fps) if shift else 1
+        does = {
+            Qt.Key_Space: self._toggle,
+            Qt.Key_Left: lambda: self.go(-far),
+            Qt.Key_Right: lambda: self.go(far),
+            Qt.Key_L: self.label_frame,
+        }.get(event.key())
+        if does is None:
+            return False
+        event.accept()
+        if kind == QEvent.KeyPress:
+            does()
+        return True
 
-    def _toggle(self) -> None:
-        if self.player is None:
-            if self._source is not None:
-                self.watch(self._source)
-            return
-        if self.player.is_playing:
-            self.player.pause()
-        else:
-            self.player.play()
-        self._enable()
+    # What is shown
 
-    def _step(self) -> None:
+    def _shown_changed(self, *_: object) -> None:
+        value = self.threshold.value()
+        self.controls.threshold_label.setText(f"{value} %")
+        self.view.counts = Shown(value / 100, self.controls.classes.hidden)
         if self.player is not None:
-            self.player.step()
-            self._enable()
-
-    def _opened(self, title: str, count: int) -> None:
-        self.place.setRange(0, count)
-        self.place.setVisible(bool(count))
-        self.place.setFormat(tr("frame %v of %m") if count else "")
-        self.said.setText(title)
-
-    def _show(self, player: Player, number: int, picture: object, boxes: tuple[Box, ...]) -> None:
-        if player is not self.player:
-            return  # of a video that was closed meanwhile
-        self.view.boxes = boxes
-        self.view.show_image(picture)
-        self.view.update()
-        if self.place.maximum():
-            self.place.setValue(min(number, self.place.maximum()))
-        self._say_seen()
-        player.was_shown()
-
-    def _ended(self, player: Player, problem: str) -> None:
-        if player is not self.player:
-            return
-        self.stop_player()
-        if problem:
-            messages.error(known(problem))
-            if not self.view.has_picture:
-                self.view.show_notice(known(problem))
-        self._enable()
-
-    def _threshold_changed(self, value: int) -> None:
-        self.threshold_label.setText(f"{value} %")
-        self.view.threshold = value / 100
-        if self.player is not None:
-            self.player.drawn = Shown(value / 100)
+            self.player.drawn = self.view.counts
         self.view.update()
         self._say_seen()
 
     def _say_seen(self) -> None:
         if self.view.has_picture:
             text = tr_n("{n} box", "{n} boxes", len(self.view.shown()))
-            if self.player is not None and self.player.rate:
+            if self.player is not None and self.player.rate and self.player.is_playing:
                 text += " · " + tr("{rate} pictures a second", rate=f"{self.player.rate:.1f}")
             self.said.setText(text)
 
+    def _look_anew(self) -> None:
+        """The same frame, with another network or looked at by another."""
+        if self._source is None or self.used.network is None:
+            return
+        at = self.frame.number - 1 if self.frame is not None and not self._is_live else 0
+        self.watch(self._source, at, self.player is not None and self.player.is_playing)
+
     def _network_changed(self) -> None:
-        if self.player is not None and self._source is not None and self.used.network is not None:
-            self.watch(self._source)
+        if self.player is not None and self.used.network is not None:
+            self._look_anew()
             return
         self.stop_player()
         text = tr("Train a network on the Train page first, or choose one from elsewhere (Network…).")
@@ -304,60 +337,189 @@ class VideoTab(QWidget):
 
     def _enable(self) -> None:
         ready = self.used.network is not None
-        for widget in (self.open, self.camera, self.camera_number):
+        bar, live, there = self.controls, self._is_live, self.player is not None
+        for widget in (bar.open, bar.camera, bar.camera_number, bar.engine):
             widget.setEnabled(ready)
-        live = self._source is not None and not isinstance(self._source, Path)
-        self.play.setEnabled(self._source is not None)
-        self.step.setEnabled(self.player is not None)
-        self.stop_button.setEnabled(self.player is not None or self._source is not None)
-        self.record.setVisible(live)
-        self.record.setEnabled(self.player is not None)
-        self.record.setText(tr("Stop recording") if self._recording else tr("Record"))
+        bar.play.setEnabled(self._source is not None)
+        bar.step.setEnabled(there)
+        bar.back.setEnabled(there and not live)
+        for shown in (bar.place, bar.time, bar.back):
+            shown.setVisible(not live)
+        bar.place.setEnabled(there and self._film.count > 1)
+        if self._source is None:
+            bar.time.setText("")
+            bar.place.setValue(0)
+        bar.side.setVisible(ready and self._source is not None)
+        bar.stop_button.setEnabled(self._source is not None)
+        bar.record.setVisible(live)
+        bar.record.setEnabled(there)
+        bar.record.setText(tr("Stop recording") if self._recording else tr("Record"))
         playing = self.player is not None and self.player.is_playing
-        self.play.setText(tr("Pause") if playing else tr("Play"))
+        bar.play.setText(tr("Pause") if playing else tr("Play"))
+        bar.label.setVisible(self.used.project is not None)
+        bar.label.setEnabled(self._adding is None)
         self.save.button.setVisible(not live and not self.save.is_running)
         self.save.button.setEnabled(ready and isinstance(self._source, Path))
 
+    # A frame becomes a picture to label
+
+    def label_frame(self) -> None:
+        """Add the frame that is shown to the open set, with its boxes to review."""
+        frame, source, project = self.frame, self._source, self.used.project
+        if frame is None or source is None or project is None or self._adding is not None:
+            return
+        if self.player is not None and self.player.is_playing:
+            self._toggle()
+        boxes = self.view.shown()
+        stem = f"{source_stem(source)}-{frame.number:06d}"
+        if self._is_live:
+            stem = f"{source_stem(source)}-{clock(frame.seconds).replace(':', '-')}-{frame.number:06d}"
+        session = project.session
+        self.used.in_set(self.window(), lambda mapping: self._add(session, frame, stem, boxes, mapping))
+
+    def _add(
+        self, session: Session, frame: Frame, stem: str, boxes: tuple[Box, ...], mapping: Mapping
+    ) -> None:
+        from annotator.core.adding import new_classes
+        from annotator.core.frame_adding import stage_frame
+
+        found = mapped(boxes, mapping)
+        try:
+            classes = new_classes(session, {}, tuple(dict.fromkeys(box.label for box in found)))
+            if classes is not None:
+                session.apply(classes)
+            if errors := session.save():
+                raise errors[0]
+        except DataError as error:
+            messages.error(known(str(error)))
+            return
+        task = Task(lambda _: stage_frame(session, frame.rgb, stem, found), self)
+        task.succeeded.connect(lambda edit: self._let_in(session, edit, len(found)))
+        task.failed.connect(lambda problem: messages.error(known(problem)))
+        task.finished.connect(self._added)
+        self._adding = task.start()
+        self._enable()
+
+    def _let_in(self, session: Session, edit: RestoreImages, boxes: int) -> None:
+        from annotator.core.adding import discard
+
+        project = self.used.project
+        if project is None or project.session is not session:
+            return  # another set was opened meanwhile
+        try:
+            session.apply(edit)
+        except DataError as error:
+            discard(session, edit)
+            messages.error(known(str(error)))
+            return
+        said = tr_n("{n} box", "{n} boxes", boxes)
+        messages.info(
+            tr("{name} was added to the set, with {boxes} to review. Ctrl+Z takes it out again.",
+               name=edit.keys[0], boxes=said)
+        )  # fmt: skip
+
+    def _added(self) -> None:
+        task, self._adding = self._adding, None
+        if task is not None:
+            task.wait()
+            task.deleteLater()
+        self._enable()
+
     # Saving
 
-    def _ask_target(self) -> None:
-        if not isinstance(self._source, Path):
+    def _toggle_recording(self) -> None:
+        if self.player is None or self._source is None:
             return
-        proposed = self._source.with_name(f"{self._source.stem}-seen.mp4")
-        chosen, _ = QFileDialog.getSaveFileName(
-            self, tr("Save the video"), str(proposed), "mp4 (*.mp4);;avi (*.avi)"
-        )
-        if chosen:
-            self.save_to(Path(chosen))
+        if self._recording:
+            self._recording = False
+            self.player.record(None)
+        else:
+            chosen = self._target(Path.home() / f"{source_stem(self._source)}.mp4")
+            if chosen is not None and self.player is not None:
+                self.start_recording(chosen)
+        self._enable()
+
+    def start_recording(self, target: Path) -> None:
+        """Write what is shown from now on to a video."""
+        if self.player is not None:
+            self._recording = True
+            self.player.record(target)
+            self._enable()
+
+    def _recorded(self, target: Path | None, problem: str) -> None:
+        self._recording = False
+        if problem:
+            messages.error(known(problem))
+        elif target is not None:
+            self.save.say(tr("Saved as {name}", name=target.name))
+            self.save.note.setToolTip(str(target))
+        self._enable()
+
+    def _target(self, proposed: Path) -> Path | None:
+        """Where the person wants a video; None: nowhere."""
+        chosen, kind = QFileDialog.getSaveFileName(self, tr("Save the video"), str(proposed), save_filters())
+        if not chosen:
+            return None
+        target = Path(chosen)
+        if target.suffix.lower() not in TARGETS:
+            ending = next((suffix for suffix in TARGETS if f"*{suffix})" in kind), TARGETS[0])
+            target = target.with_name(f"{target.name}{ending}")
+        return target
+
+    def _ask_target(self) -> None:
+        if isinstance(self._source, Path):
+            chosen = self._target(self._source.with_name(f"{self._source.stem}-seen.mp4"))
+            if chosen is not None:
+                self.save_to(chosen)
 
     def save_to(self, target: Path) -> None:
-        """Save the whole video with its boxes drawn."""
+        """Save the whole video with what is shown drawn; where that is cancelled, up to there."""
         network, path = self.used.network, self._source
         if network is None or not isinstance(path, Path):
             return
-        if target.suffix.lower() not in (".mp4", ".avi"):
-            target = target.with_name(f"{target.name}.mp4")
         if target.resolve() == path.resolve():
             messages.error(tr("The video that is watched cannot be written over: choose another name."))
             return
-        threshold = self.threshold.value() / 100
+        shown, opener = self.view.counts, self.used.opener(self.controls.engine.with_darknet)
+        stopped = threading.Event()
 
-        def work(tell: object) -> tuple[Path, str]:
-            engine = open_engine(network.files(), threshold)
+        def work(tell: object) -> Watched:
+            at = 0
             with FrameSource(path) as source:
-                done = watch(
-                    engine,
+
+                def stop() -> bool:
+                    # What was written is kept, so the work ends by itself rather than by an exception.
+                    try:
+                        tell(at, max(source.count, at))
+                    except CancelledError:
+                        stopped.set()
+                    return stopped.is_set()
+
+                def on_frame(number: int, *_: object) -> None:
+                    nonlocal at
+                    at = number + 1
+
+                return watch(
+                    opener(),
                     source,
                     target=target,
+                    shown=shown,
                     colours=class_colours(network.class_names),
-                    on_frame=lambda number, *_: tell(number + 1, max(source.count, number + 1)),
+                    on_frame=on_frame,
+                    stop=stop,
                 )
-            return target, done.problem
 
         self.save.run(work, tr("frame %v of %m"))
 
-    def _saved(self, result: tuple[Path, str]) -> None:
-        target, problem = result
-        self.save.say(tr("Saved as {name}", name=target.name))
-        if problem:
-            messages.warning(known(problem))
+    def _saved(self, done: Watched) -> None:
+        if done.target is None:
+            self.save.say(tr("Nothing was saved."))
+        else:
+            text = tr("Saved as {name}", name=done.target.name)
+            if done.stopped:
+                frames = tr_n("{n} frame", "{n} frames", done.frames)
+                text = tr("Ended after {frames}, saved as {name}", frames=frames, name=done.target.name)
+            self.save.say(text)
+            self.save.note.setToolTip(str(done.target))
+        if done.problem:
+            messages.warning(known(done.problem))
