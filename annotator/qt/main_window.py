@@ -175,9 +175,14 @@ class MainWindow(QMainWindow):
         predict.label_wanted.connect(self.show_image_of)
         predict.any_pictures.set_wanted.connect(self.open_path)
 
+    def _predict_with(self, run: Path, iteration: int) -> None:
+        self.show_page("predict")
+        self.predict.look_with(run, iteration)
+
     def _connect_training(self, train: TrainPage) -> None:
         train.run_finished.connect(lambda *run: self.predict.choose_run(*run))
         train.page_wanted.connect(self.show_page)
+        train.predictions_wanted.connect(self._predict_with)
         train.label_wanted.connect(self.show_image_of)
         train.size_changed.connect(self.label.boxes.set_network_size)
         train.size_changed.connect(lambda *size: self.label.images.set_network(size))

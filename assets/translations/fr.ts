@@ -151,6 +151,10 @@
         <translation>Un cfg se choisit comme réseau ; les poids se terminent par .weights, .backup ou .conv.N.</translation>
     </message>
     <message>
+        <source>A double click, or Enter, shows it large</source>
+        <translation>Un double clic, ou Entrée, la montre en grand</translation>
+    </message>
+    <message>
         <source>A file:</source>
         <translation>Un fichier :</translation>
     </message>
@@ -396,6 +400,10 @@ Compté tableau par tableau d’après le code de Darknet, non mesuré sur votre
     <message>
         <source>All these pictures in Label</source>
         <translation>Toutes à l’étiquetage</translation>
+    </message>
+    <message>
+        <source>All validation pictures</source>
+        <translation>Toutes les images de validation</translation>
     </message>
     <message>
         <source>All {all} layers are kept, with the classes renamed: {pairs}.</source>
@@ -1064,6 +1072,10 @@ Compté tableau par tableau d’après le code de Darknet, non mesuré sur votre
     <message>
         <source>Confidence from</source>
         <translation>Confiance dès</translation>
+    </message>
+    <message>
+        <source>Confidence from {percent:.0f} %</source>
+        <translation>Confiance à partir de {percent:.0f} %</translation>
     </message>
     <message>
         <source>Copies</source>
@@ -2151,6 +2163,10 @@ boîtes (images)</translation>
         <translation>Étiqueter ce que le réseau a vu, en une modification qu’on peut annuler (K)</translation>
     </message>
     <message>
+        <source>Let these weights look at all validation pictures, on the Predictions page</source>
+        <translation>Faire regarder à ces poids toutes les images de validation, sur la page Prédictions</translation>
+    </message>
+    <message>
         <source>Licence</source>
         <translation>Licence</translation>
     </message>
@@ -2500,6 +2516,10 @@ boîtes (images)</translation>
     <message>
         <source>New training</source>
         <translation>Nouvel entraînement</translation>
+    </message>
+    <message>
+        <source>Next</source>
+        <translation>Suivante</translation>
     </message>
     <message>
         <source>Next box</source>
@@ -3220,6 +3240,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Appuyez maintenant sur la touche (Échap : aucune)</translation>
     </message>
     <message>
+        <source>Previous</source>
+        <translation>Précédente</translation>
+    </message>
+    <message>
         <source>Previous box</source>
         <translation>Boîte précédente</translation>
     </message>
@@ -3521,6 +3545,14 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     <message>
         <source>Seed</source>
         <translation>Graine</translation>
+    </message>
+    <message>
+        <source>Seen at iteration {iteration}</source>
+        <translation>Vu à l’itération {iteration}</translation>
+    </message>
+    <message>
+        <source>Seen at iteration {iteration}, the newest</source>
+        <translation>Vu à l’itération {iteration}, la plus récente</translation>
     </message>
     <message>
         <source>Select a box; again: the one under it</source>
@@ -4060,6 +4092,10 @@ Mesurer aussi {chosen} sur le test ?</translation>
         <translation>Le graphique (*.png)</translation>
     </message>
     <message>
+        <source>The checkpoints that were measured (Page Up, Page Down)</source>
+        <translation>Les poids enregistrés qui ont été mesurés (Page préc., Page suiv.)</translation>
+    </message>
+    <message>
         <source>The chosen run is done (raise Iterations to go on)</source>
         <translation>L’entraînement choisi est fini (augmentez Itérations pour continuer)</translation>
     </message>
@@ -4191,6 +4227,14 @@ Mesurer aussi {chosen} sur le test ?</translation>
     <message>
         <source>The originals are in {folder}. Edit › Bring back the label files mended last undoes it.</source>
         <translation>Les originaux sont dans {folder}. Édition › Restaurer les derniers fichiers corrigés les ramène.</translation>
+    </message>
+    <message>
+        <source>The picture after this one (Right)</source>
+        <translation>L’image après celle-ci (Droite)</translation>
+    </message>
+    <message>
+        <source>The picture before this one (Left)</source>
+        <translation>L’image avant celle-ci (Gauche)</translation>
     </message>
     <message>
         <source>The picture from the clipboard was added as {name}.</source>
@@ -4331,6 +4375,10 @@ Mesurer aussi {chosen} sur le test ?</translation>
     <message>
         <source>The weights of iteration {iteration} are kept, and it can be resumed from there.</source>
         <translation>Les poids de l’itération {iteration} sont gardés, et on peut reprendre de là.</translation>
+    </message>
+    <message>
+        <source>The weights of iteration {iteration} are there no more.</source>
+        <translation>Les poids de l’itération {iteration} n’existent plus.</translation>
     </message>
     <message>
         <source>The weights that are measured on test</source>
@@ -4772,6 +4820,10 @@ Mesurer aussi {chosen} sur le test ?</translation>
         <translation>Que signifient les numéros de classe?</translation>
     </message>
     <message>
+        <source>What each of the saved weights sees on a few validation pictures</source>
+        <translation>Ce que chacun des poids enregistrés voit sur quelques images de validation</translation>
+    </message>
+    <message>
         <source>What is taken for what, at confidence {threshold} and IoU 0.50: click a number to see its pictures</source>
         <translation>Ce qui est pris pour quoi, à la confiance {threshold} et à IoU 0.50 : cliquez sur un nombre pour voir ses images</translation>
     </message>
@@ -4784,12 +4836,32 @@ Mesurer aussi {chosen} sur le test ?</translation>
         <translation>De quoi le réseau est fait, la mémoire qu’il demande et sa vitesse</translation>
     </message>
     <message>
+        <source>What the network sees is shown here when saved weights were measured.</source>
+        <translation>Ce que le réseau voit apparaît ici dès que des poids enregistrés ont été mesurés.</translation>
+    </message>
+    <message>
+        <source>What the network sees on validation pictures</source>
+        <translation>Ce que le réseau voit sur des images de validation</translation>
+    </message>
+    <message>
+        <source>What the network sees: {name}</source>
+        <translation>Ce que le réseau voit : {name}</translation>
+    </message>
+    <message>
         <source>What the training says appears here.</source>
         <translation>Ce que dit l’entraînement apparaît ici.</translation>
     </message>
     <message>
         <source>What the training set shall be like</source>
         <translation>Ce que doit devenir le jeu d’entraînement</translation>
+    </message>
+    <message>
+        <source>What the weights saved after these saw (Page Down)</source>
+        <translation>Ce que voyaient les poids enregistrés après ceux-ci (Page suiv.)</translation>
+    </message>
+    <message>
+        <source>What the weights saved before these saw (Page Up)</source>
+        <translation>Ce que voyaient les poids enregistrés avant ceux-ci (Page préc.)</translation>
     </message>
     <message>
         <source>What was changed from the one to the other</source>
@@ -5603,6 +5675,10 @@ le plan</translation>
     <message>
         <source>iteration {count}</source>
         <translation>itération {count}</translation>
+    </message>
+    <message>
+        <source>iteration {iteration}</source>
+        <translation>itération {iteration}</translation>
     </message>
     <message>
         <source>iteration {iteration} ({kind})</source>

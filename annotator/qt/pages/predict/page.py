@@ -275,6 +275,19 @@ class PredictPage(PlainPage):
             if self.run.itemData(index).path == path:
                 self.run.setCurrentIndex(index)
 
+    def look_with(self, path: Path, iteration: int) -> None:
+        """Let weights of a run look at the validation pictures: a training that goes on has saved them."""
+        self.choose_run(path)
+        listed = [self.weights.itemData(row) for row in range(self.weights.count())]
+        row = next((row for row, one in enumerate(listed) if one.iteration == iteration), None)
+        if row is None or not _same(self.run.currentData(), RunFolder.open(path)):
+            messages.info(tr("The weights of iteration {iteration} are there no more.", iteration=iteration))
+            return
+        self.weights.setCurrentIndex(row)
+        self.split.setCurrentIndex(self.split.findData(Split.VAL))
+        self.parts.setCurrentWidget(self.pictures)
+        self.start()
+
     def _run_changed(self) -> None:
         before: SavedWeights | None = self.weights.currentData()
         self.weights.blockSignals(True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PyQt5.QtCore import Qt
+from PyQt5.QtCore import Qt, pyqtSignal
 from PyQt5.QtGui import QFont
 from PyQt5.QtWidgets import QAbstractItemView, QTableWidget, QTableWidgetItem, QWidget
 
@@ -13,7 +13,15 @@ from annotator.qt.translation import tr, tr_n
 
 
 class CheckpointTable(QTableWidget):
-    """Iterations downwards; mAP and the AP of each class to the right, at both IoU thresholds."""
+    """Iterations downwards; mAP and the AP of each class to the right, at both IoU thresholds.
+
+    Signals:
+        iteration_chosen: A row was chosen by the person.
+        opened: A row was double-clicked, or Enter pressed on it.
+    """
+
+    iteration_chosen = pyqtSignal(int)
+    opened = pyqtSignal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -27,6 +35,24 @@ class CheckpointTable(QTableWidget):
         self.setTabKeyNavigation(False)
         self.verticalHeader().hide()
         self.horizontalHeader().setHighlightSections(False)
+        self.setSelectionMode(QAbstractItemView.SingleSelection)
+        self.itemSelectionChanged.connect(self._tell)
+        self.itemActivated.connect(lambda item: self.opened.emit(self._shown[item.row()].iteration))
+
+    def choose(self, iteration: int) -> None:
+        """Mark a row; 0: none."""
+        rows = [row for row, one in enumerate(self._shown) if one.iteration == iteration]
+        self.blockSignals(True)
+        self.clearSelection()
+        if rows:
+            self.selectRow(rows[0])
+        self.blockSignals(False)
+
+    def _tell(self) -> None:
+        rows = {index.row() for index in self.selectedIndexes()}
+        for row in rows:
+            if row < len(self._shown):
+                self.iteration_chosen.emit(self._shown[row].iteration)
 
     def show_checkpoints(self, checkpoints: Sequence[CheckpointMeasured]) -> None:
         """Show these, by iteration; the best is bold. One that looks at the newest row goes on doing so."""

@@ -34,6 +34,7 @@ from annotator.qt.background import Task
 from annotator.qt.pages.train.chart import AccuracyChart, LossChart, accuracy_text, measured_text
 from annotator.qt.pages.train.checkpoint_table import CheckpointTable
 from annotator.qt.pages.train.gpu_watch import GpuWatch
+from annotator.qt.pages.train.seen_pictures import SeenPictures
 from annotator.qt.pages.train.watcher import Watcher
 from annotator.qt.process import Process, ProcessOutcome
 from annotator.qt.run_texts import headline
@@ -57,12 +58,14 @@ class Live(QWidget):
         moved: The training has gone on.
         saved: Weights were saved.
         ended: The run folder of a training that is over.
+        predictions_wanted: A run folder, and the iteration whose weights shall look at its pictures.
     """
 
     changed = pyqtSignal()
     moved = pyqtSignal()
     saved = pyqtSignal()
     ended = pyqtSignal(object)
+    predictions_wanted = pyqtSignal(object, int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -125,9 +128,16 @@ class Live(QWidget):
         self.tabs.setDocumentMode(True)
         self.tabs.addTab(self.chart, tr("Loss"))
         self.tabs.addTab(accuracy, tr("Accuracy"))
+        self.seen = SeenPictures()
+        self.seen.opened.connect(self._open_picture)
+        self.tabs.addTab(self.seen, tr("Pictures"))
+        self.tabs.setTabToolTip(2, tr("What each of the saved weights sees on a few validation pictures"))
         self.checkpoints = CheckpointTable()
+        self.checkpoints.iteration_chosen.connect(self.seen.show_iteration)
+        self.seen.chosen.connect(self.checkpoints.choose)
+        self.checkpoints.opened.connect(self._open_checkpoint)
         self.tabs.addTab(self.checkpoints, tr("Table"))
-        self.tabs.setTabToolTip(2, tr("Each of the saved weights as measured on the validation pictures"))
+        self.tabs.setTabToolTip(3, tr("Each of the saved weights as measured on the validation pictures"))
         self.tabs.addTab(self.log, tr("Log"))
         self.log_axis = QCheckBox("log")
         self.log_axis.setAccessibleName(tr("Log axis"))
@@ -216,6 +226,7 @@ class Live(QWidget):
         self._begin()
         self.model.become(model)
         self.boxes = boxes
+        self.seen.show_run(run)
         self.log.setPlainText("\n".join(known(note) for note in model.notes))
         self._state_changed()
 
@@ -223,6 +234,7 @@ class Live(QWidget):
         self._leave()
         self.model.begin()
         self.boxes = {}
+        self.seen.show_run(None)
         self.log.clear()
         self.show_model()
 
@@ -250,6 +262,7 @@ class Live(QWidget):
         task = Task(lambda tell: boxes_of(run), self)
         task.succeeded.connect(self._counted)
         self._keep(task)
+        self.seen.show_run(run)
         self.watcher = Watcher(path, self)
         self.watcher.said.connect(self._take)
         self.watcher.ended.connect(self._ended)
@@ -290,6 +303,8 @@ class Live(QWidget):
             self.model.state = State.STOPPING
         if any(event.get("event") in ("run", "saved") for event in events):
             self.saved.emit()
+        if any(event.get("event") == "measured" for event in events):
+            self.seen.look_again()
         if not self._draw.isActive():
             self._draw.start()
 
@@ -394,6 +409,23 @@ class Live(QWidget):
             return tr("Each of the saved weights is measured on the validation pictures; the first soon.")
         return tr("Nothing was measured while this run was trained: evaluate it on the next page.")
 
+    def _open_checkpoint(self, iteration: int) -> None:
+        self.seen.show_iteration(iteration)
+        self._open_picture(0)
+
+    def _open_picture(self, place: int) -> None:
+        """Show a picture large, with what the weights of each checkpoint see on it."""
+        from annotator.qt.pages.train.seen_large import SeenLarge
+
+        run = self.seen.run
+        if run is None or not self.seen.seen:
+            return
+        names = run.info.class_names
+        colours = self.seen.colours(names) if self.seen.colours is not None else None
+        large = SeenLarge(self.seen, place, colours, self.window())
+        large.predictions_wanted.connect(lambda iteration: self.predictions_wanted.emit(run.path, iteration))
+        large.show()
+
     # Steering
 
     def request_stop(self) -> None:
@@ -464,6 +496,7 @@ class Live(QWidget):
         self._leave()
         self.model.begin()
         self.model.state = State.IDLE
+        self.seen.show_run(None)
         self.log.clear()
         self._state_changed()
 
@@ -473,6 +506,7 @@ class Live(QWidget):
             self.process.wait(30_000)  # it has a run folder to make; then it ends by itself
         self._leave()
         self.gpu.stop()
+        self.seen.stop()
         for task in self._tasks:
             task.wait()
 

@@ -50,6 +50,7 @@ class TrainPage(Page):
         size_changed: Width and height of the network's input.
         page_wanted: Name of another page, where something can be mended.
         label_wanted: Key of a picture to label.
+        predictions_wanted: A run folder, and the iteration whose weights shall look at its pictures.
     """
 
     run_finished = pyqtSignal(object)
@@ -57,6 +58,7 @@ class TrainPage(Page):
     size_changed = pyqtSignal(int, int)
     page_wanted = pyqtSignal(str)
     label_wanted = pyqtSignal(str)
+    predictions_wanted = pyqtSignal(object, int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(tr("Train"), "", parent)
@@ -112,6 +114,7 @@ class TrainPage(Page):
         self.live.moved.connect(self._show_iteration)
         self.live.saved.connect(self._list_runs)
         self.live.ended.connect(self._ended)
+        self.live.predictions_wanted.connect(self.predictions_wanted)
         self.column.addWidget(self.live)
         self.runs = RunsTable()
         self.runs.itemSelectionChanged.connect(self._run_chosen)
@@ -164,6 +167,7 @@ class TrainPage(Page):
             self.live.forget()
         super().set_project(project)
         work = project.work
+        self.live.seen.set_colours(project.session.colours.on)
         self.queue.set_work(work)
         if work is not None:
             anew = self.setup.work is None or self.setup.work.root != work.root
