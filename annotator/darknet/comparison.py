@@ -12,6 +12,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from annotator.darknet.data_record import DataRecord, read_record
 from annotator.darknet.evaluate import read_splits
 from annotator.darknet.evaluation import IOU, STRICT_IOU, ImageResult, load_predictions, load_stored
 from annotator.darknet.metrics import Interval, evaluate_detections, match_image, resample
-from annotator.darknet.runs import RunFolder
+from annotator.darknet.runs import RunFolder, RunInfo
 from converters.errors import DataError
 from converters.model import Box, Split
 from converters.report import Report
@@ -98,7 +99,8 @@ class RunComparison:
         left_out: Those of either that the other one was trained on: they would flatter it.
         differences: mAP and AP of each class, at IoU 0.50 and 0.75.
         data: What was changed between their data.
-        settings: Options of the cfg that differ: (section and option, first, second); empty: not there.
+        settings: Options of the cfg that differ: (section and option, first, second), and what
+            :func:`run_changes` gives before them; empty: not there.
         better_on: Pictures (list entries) on which the second makes fewer mistakes.
         worse_on: Those on which it makes more.
         pairs: What both found on the pictures on which they differ, those that differ most first.
@@ -167,7 +169,7 @@ def compare_runs(first: RunFolder, second: RunFolder, *, resamples: int = RESAMP
         len(shared) - len(kept),
         tuple(_differences(results[0], results[1], names, resamples)),
         data_change(first, second),
-        tuple(cfg_changes(first.read_cfg(), second.read_cfg())),
+        (*run_changes(first.info, second.info), *cfg_changes(first.read_cfg(), second.read_cfg())),
         tuple(entry for entry, before, after in pairs if after < before),
         tuple(entry for entry, before, after in pairs if after > before),
         _pairs_apart(*results),
@@ -200,6 +202,23 @@ def data_change(first: RunFolder, second: RunFolder) -> DataChange:
         tuple(settings),
         (copies[0], copies[1]),
     )
+
+
+def run_changes(first: RunInfo, second: RunInfo) -> Iterator[tuple[str, str, str]]:
+    """What differs of two runs beside cfg and data: ``seed``, ``weights to start from``, ``Darknet``."""
+
+    def facts(info: RunInfo) -> dict[str, str]:
+        darknet = f"{info.darknet['dialect']} {info.darknet.get('version', '')}".strip()
+        return {
+            "seed": "" if info.seed is None else str(info.seed),
+            "weights to start from": PurePath(info.weights).name if info.weights else "",
+            "Darknet": darknet,
+        }
+
+    before, after = facts(first), facts(second)
+    for what in before:
+        if before[what] != after[what]:
+            yield what, before[what], after[what]
 
 
 def cfg_changes(first: Cfg, second: Cfg) -> Iterator[tuple[str, str, str]]:

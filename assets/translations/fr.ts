@@ -5314,7 +5314,7 @@ le plan</translation>
     </message>
     <message>
         <source>costliest first</source>
-        <translation>les plus coûteuses d’abord</translation>
+        <translation>coûteuses d’abord</translation>
     </message>
     <message>
         <source>counters_per_class has {count} numbers for {classes} classes.</source>
@@ -6569,6 +6569,10 @@ le plan</translation>
     <message>
         <source>weights</source>
         <translation>poids</translation>
+    </message>
+    <message>
+        <source>weights to start from</source>
+        <translation>poids de départ</translation>
     </message>
     <message>
         <source>width of a box, in pixels of the network</source>

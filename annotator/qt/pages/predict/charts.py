@@ -32,8 +32,9 @@ class ShareChart(pg.PlotWidget):
         item.vb.setDefaultPadding(0.0)
         self.setLabel("bottom", across)
         self.setLabel("left", up)
-        self.setXRange(-0.005, 1.01, padding=0)
-        self.setYRange(-0.005, 1.02, padding=0)
+        # With room behind 100 %, or its label is left out.
+        self.setXRange(-0.005, 1.04, padding=0)
+        self.setYRange(-0.005, 1.07, padding=0)
         self.getAxis("left").setTicks([_TICKS, []])
         for side in ("left", "bottom"):
             self.getAxis(side).setStyle(hideOverlappingLabels=False)
@@ -273,7 +274,10 @@ def _add_spans(chart: ShareChart, places: Sequence[float], spans: Sequence[tuple
     if places:
         x = np.repeat(np.array(places, dtype=float), 2)
         y = np.array(spans, dtype=float).ravel()
-        chart.plot(x, y, pen=pg.mkPen(chart.text_colour(), width=1), connect="pairs")
+        # A rim in the colour of the page: the line is seen on a bar of any colour.
+        rim = pg.mkPen(chart.palette().color(QPalette.Base), width=4)
+        chart.plot(x, y, pen=rim, connect="pairs")
+        chart.plot(x, y, pen=pg.mkPen(chart.text_colour(), width=2), connect="pairs")
 
 
 def _short(name: str) -> str:

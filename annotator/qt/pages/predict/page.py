@@ -519,6 +519,8 @@ def predict_split(
 def _named(weights: SavedWeights) -> str:
     """Weights as the list of them says it."""
     kinds = {"final": tr("final"), "best": tr("best"), "last": tr("last"), "backup": tr("backup")}
+    if weights.kind == "numbered":
+        return tr("iteration {iteration}", iteration=weights.iteration)
     kind = kinds.get(str(weights.kind), str(weights.kind))
     return tr("iteration {iteration} ({kind})", iteration=weights.iteration, kind=kind)
 

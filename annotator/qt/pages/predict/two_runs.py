@@ -284,7 +284,8 @@ def _changes(found: RunComparison) -> list[str]:
     settings = [f"{what}: {one or '–'} → {two or '–'}" for what, one, two in data.augmentation]
     if settings:
         lines.append(tr("Augmentation: {some}", some=_some(settings)))
-    options = [f"{what}: {one or '–'} → {two or '–'}" for what, one, two in found.settings]
+    named = {"seed": tr("seed"), "weights to start from": tr("weights to start from")}
+    options = [f"{named.get(what, what)}: {one or '–'} → {two or '–'}" for what, one, two in found.settings]
     if options:
         lines.append(tr("Network and training: {some}", some=_some(options)))
     return lines
