@@ -13,8 +13,8 @@ def said(text: str) -> Pair:
 def templates() -> list[Pair]:
     """All of them."""
     parts = (
-        _learning, _pictures, _boxes, _odd, _own, _machine, _weights, _fits, _set, _sheet, _classes,
-        _what_to_do, _room,
+        _learning, _pictures, _boxes, _odd, _own, _machine, _weights, _fits, _devices, _set, _sheet,
+        _classes, _what_to_do, _room,
     )  # fmt: skip
     return [pair for part in parts for pair in part()]
 
@@ -302,4 +302,32 @@ def _what_to_do() -> list[Pair]:
         said("Label some, or take the class out of the set."),
         said("Label more of them, or balance the set with copies."),
         said("Split the set anew, or label more of them."),
+    ]
+
+
+def _devices() -> list[Pair]:
+    """Machines, and where their speeds are from."""
+    return [
+        said("This computer, OpenCV"),
+        said("{network} at {side} px: {time} ms a picture, measured just now"),
+        said("Jetson Nano, by peak figures"),
+        said("Jetson Nano, as reported"),
+        said("Laptop, Core i7-7700HQ, OpenCV"),
+        said("Laptop, Core i7-7700HQ, Darknet"),
+        said(
+            "yolov4 at 320, 416, 512 and 608 px: 123, 96, 83 and 62 pictures a second (its authors)",
+        ),
+        said(
+            "yolov4 at 320, 416, 512 and 608 px: 100, 82, 69 and 53 pictures a second, yolov4-tiny 443 "
+            "(AlexeyAB's table)"
+        ),
+        said("yolov4 at 320, 416, 512 and 608 px: 63, 55, 45 and 34 pictures a second (AlexeyAB's table)"),
+        said("yolov4 at 416 px: 33 ms (the study)"),
+        said(
+            "yolov4 at 416 px: 5.2 pictures a second, reckoned by the study from the K80's speed and both "
+            "peaks"
+        ),
+        said("yolov4-tiny at 416 px: 25 pictures a second (a report that the study quotes)"),
+        said("yolov4-tiny at 416 px: 42 pictures a second on 4 cores (AlexeyAB's table)"),
+        said("yolov4-tiny at 416 px: 3.4 pictures a second on 4 cores (AlexeyAB's table)"),
     ]

@@ -1957,6 +1957,14 @@ boîtes (images)</translation>
         <translation>Son propre detector map sur les mêmes images avec les mêmes poids : les chiffres devraient être les nôtres</translation>
     </message>
     <message>
+        <source>Jetson Nano, as reported</source>
+        <translation>Jetson Nano, d’après un rapport</translation>
+    </message>
+    <message>
+        <source>Jetson Nano, by peak figures</source>
+        <translation>Jetson Nano, d’après les valeurs de pointe</translation>
+    </message>
+    <message>
         <source>Keep both, with these boxes</source>
         <translation>Garder les deux, avec ces boîtes</translation>
     </message>
@@ -2079,6 +2087,14 @@ boîtes (images)</translation>
     <message>
         <source>Language:</source>
         <translation>Langue :</translation>
+    </message>
+    <message>
+        <source>Laptop, Core i7-7700HQ, Darknet</source>
+        <translation>Portable, Core i7-7700HQ, Darknet</translation>
+    </message>
+    <message>
+        <source>Laptop, Core i7-7700HQ, OpenCV</source>
+        <translation>Portable, Core i7-7700HQ, OpenCV</translation>
     </message>
     <message>
         <source>Large
@@ -6635,6 +6651,38 @@ le plan</translation>
         <translation>yolov4 comme l’étude l’a entraîné : 416 px, lot de 64 en 16, 6400 itérations, paliers à 4800 et 5400</translation>
     </message>
     <message>
+        <source>yolov4 at 320, 416, 512 and 608 px: 100, 82, 69 and 53 pictures a second, yolov4-tiny 443 (AlexeyAB's table)</source>
+        <translation>yolov4 à 320, 416, 512 et 608 px : 100, 82, 69 et 53 images par seconde, yolov4-tiny 443 (tableau d’AlexeyAB)</translation>
+    </message>
+    <message>
+        <source>yolov4 at 320, 416, 512 and 608 px: 123, 96, 83 and 62 pictures a second (its authors)</source>
+        <translation>yolov4 à 320, 416, 512 et 608 px : 123, 96, 83 et 62 images par seconde (ses auteurs)</translation>
+    </message>
+    <message>
+        <source>yolov4 at 320, 416, 512 and 608 px: 63, 55, 45 and 34 pictures a second (AlexeyAB's table)</source>
+        <translation>yolov4 à 320, 416, 512 et 608 px : 63, 55, 45 et 34 images par seconde (tableau d’AlexeyAB)</translation>
+    </message>
+    <message>
+        <source>yolov4 at 416 px: 33 ms (the study)</source>
+        <translation>yolov4 à 416 px : 33 ms (l’étude)</translation>
+    </message>
+    <message>
+        <source>yolov4 at 416 px: 5.2 pictures a second, reckoned by the study from the K80's speed and both peaks</source>
+        <translation>yolov4 à 416 px : 5,2 images par seconde, calculé par l’étude d’après la vitesse de la K80 et les deux valeurs de pointe</translation>
+    </message>
+    <message>
+        <source>yolov4-tiny at 416 px: 25 pictures a second (a report that the study quotes)</source>
+        <translation>yolov4-tiny à 416 px : 25 images par seconde (un rapport que l’étude cite)</translation>
+    </message>
+    <message>
+        <source>yolov4-tiny at 416 px: 3.4 pictures a second on 4 cores (AlexeyAB's table)</source>
+        <translation>yolov4-tiny à 416 px : 3,4 images par seconde sur 4 cœurs (tableau d’AlexeyAB)</translation>
+    </message>
+    <message>
+        <source>yolov4-tiny at 416 px: 42 pictures a second on 4 cores (AlexeyAB's table)</source>
+        <translation>yolov4-tiny à 416 px : 42 images par seconde sur 4 cœurs (tableau d’AlexeyAB)</translation>
+    </message>
+    <message>
         <source>yolov4-tiny with a third detection layer for small objects; little slower</source>
         <translation>yolov4-tiny avec une troisième couche de détection pour les petits objets; à peine plus lent</translation>
     </message>
@@ -7019,6 +7067,10 @@ le plan</translation>
     <message>
         <source>{name}: {what}</source>
         <translation>{name} : {what}</translation>
+    </message>
+    <message>
+        <source>{network} at {side} px: {time} ms a picture, measured just now</source>
+        <translation>{network} à {side} px : {time} ms par image, mesuré à l’instant</translation>
     </message>
     <message>
         <source>{network}, {weights}</source>

@@ -33,6 +33,7 @@ from annotator.darknet.costs import (
 )
 from annotator.qt.background import Task
 from annotator.qt.dialogs.rows import Column, RowsModel, RowsView
+from annotator.qt.said_below import known
 from annotator.qt.translation import numbers, tr, tr_n
 
 CARDS = (4, 6, 8, 11, 12, 16, 24)
@@ -139,7 +140,7 @@ class NetworkPanel(QWidget):
             speed = 1 / seconds if seconds else 0.0
             # OpenCV predicts, it does not train.
             whole = "–" if device.name.endswith("OpenCV") else seconds_text(training_seconds(cfg, device))
-            name = tr("This computer, OpenCV") if device is self.here else device.name
+            name = known(device.name)
             texts = (name, f"{speed:.1f}" if speed < 100 else f"{speed:.0f}", whole)
             for column, text in enumerate(texts):
                 item = QTableWidgetItem(text)
@@ -147,7 +148,7 @@ class NetworkPanel(QWidget):
                     f"{name}\n"
                     + tr(
                         "From: {source}. A picture trained on is taken to cost {passes} predictions.",
-                        source=device.source,
+                        source=known(device.source),
                         passes=TRAINING_PASSES,
                     )
                 )
