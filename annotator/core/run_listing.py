@@ -13,7 +13,8 @@ from pathlib import Path
 from annotator.core.amounts import freed_by, freed_by_folder, size_of_file
 from annotator.core.system_trash import move_to_trash
 from annotator.darknet.evaluation import load_stored
-from annotator.darknet.runs import RunFolder, SavedWeights, list_runs
+from annotator.darknet.runs import RunFolder, list_runs
+from annotator.darknet.spare_weights import best_measured, sorted_out
 from converters.errors import DataError, WriteError
 from converters.formats.base import ProgressCallback
 
@@ -59,7 +60,7 @@ def rows_of(work: Path, on_progress: ProgressCallback | None = None) -> list[Run
 def row_of(run: RunFolder) -> RunRow:
     """What there is to say of one training."""
     files = [path for path in run.backup.glob("*") if path.suffix in (".weights", ".backup")]
-    kept, spare = _sorted_out(run)
+    kept, spare = sorted_out(run)
     sizes = sum(map(size_of_file, files))
     return RunRow(
         run,
@@ -102,7 +103,7 @@ def delete_spare_weights(
 
     def thin_out(row: RunRow) -> int:
         # What is spare is looked up again: the list may be from before a training went on.
-        _, spare = _sorted_out(row.run)
+        _, spare = sorted_out(row.run)
         total = 0
         for path in spare:
             size = size_of_file(path)
@@ -146,35 +147,14 @@ def _remove(path: Path, *, to_trash: bool) -> None:
         raise WriteError.from_os_error(error, path) from error
 
 
-def _sorted_out(run: RunFolder) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
-    """The weights that are kept, and the spare ones."""
-    try:
-        saved = run.weights()
-    except DataError:
-        return (), ()  # without its network nobody knows which of them are whole
-    if not saved:
-        return (), ()
-    try:
-        stored = load_stored(run)
-    except DataError:
-        return tuple(one.path for one in saved), ()  # nobody knows which of them an evaluation chose
-    chosen = {Path(stored.chosen).name} if stored is not None else set()
-    # Kinds other than numbered are written over by Darknet itself: there is one of each.
-    spare = [one for one in saved if _is_spare(one, saved[-1], chosen)]
-    kept = tuple(one.path for one in saved if one not in spare)
-    return kept, tuple(one.path for one in spare)
-
-
-def _is_spare(one: SavedWeights, last: SavedWeights, chosen: set[str]) -> bool:
-    return one.kind in ("numbered", "previous") and one.path != last.path and one.path.name not in chosen
-
-
 def _best_map(run: RunFolder) -> float | None:
     found: list[float] = []
     with suppress(DataError):
         stored = load_stored(run)
         if stored is not None:
             found += [one.metrics.mean_ap for one in stored.checkpoints if one.metrics is not None]
+    if not found and (measured := best_measured(run)) is not None:
+        found.append(measured)
     if not found:
         with suppress(OSError), run.log.open("rb") as file:
             for line in file:

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from annotator.darknet.amounts import size_text
 from annotator.darknet.control import continue_run, pause_run, stop_run
 from annotator.darknet.dialect import MISSING, find_darknet
 from annotator.darknet.event_log import follow
@@ -13,6 +14,7 @@ from annotator.darknet.events import event_of
 from annotator.darknet.networks import NETWORKS
 from annotator.darknet.run_notes import note_of, set_note
 from annotator.darknet.runs import RunFolder, list_runs
+from annotator.darknet.spare_weights import sorted_out, thin_out
 from annotator.darknet.talk import EventLines, Talk
 from converters.commands import ExitStatus, print_json, say
 from converters.work import open_work
@@ -52,7 +54,13 @@ def _add_steering(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         "note", help="note something of a training", description="Note something of a training; none: say it."
     )
     note.set_defaults(body=_note)
-    for command in (watch, pause, go_on, stop, note):
+    thin = commands.add_parser(
+        "thin",
+        help="delete the weights between the best and the last",
+        description="Keep the best and the last weights, delete the others; also while it is trained.",
+    )
+    thin.set_defaults(body=_thin)
+    for command in (watch, pause, go_on, stop, note, thin):
         command.add_argument("run", type=Path, metavar="RUN", help="the run folder")
     note.add_argument("text", nargs="?", metavar="TEXT", help="the note; '' takes it away")
 
@@ -102,6 +110,15 @@ def _continue(args: argparse.Namespace) -> int:
 def _stop(args: argparse.Namespace) -> int:
     run = stop_run(RunFolder.open(args.run))
     say(run.info.message)
+    return ExitStatus.OK
+
+
+def _thin(args: argparse.Namespace) -> int:
+    run = RunFolder.open(args.run)
+    freed = thin_out(run)
+    for path in sorted_out(run)[0]:
+        print(path)
+    say(f"{size_text(freed)} freed; these weights are kept")
     return ExitStatus.OK
 
 

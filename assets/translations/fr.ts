@@ -1237,6 +1237,10 @@ Compté tableau par tableau d’après le code de Darknet, non mesuré sur votre
         <translation>Supprimer les poids superflus…</translation>
     </message>
     <message>
+        <source>Delete spare weights ({size})…</source>
+        <translation>Supprimer les poids superflus ({size})…</translation>
+    </message>
+    <message>
         <source>Delete the box</source>
         <translation>Supprimer la boîte</translation>
     </message>
@@ -4806,6 +4810,10 @@ Mesurer aussi {chosen} sur le test ?</translation>
     <message>
         <source>Weights (*.weights *.backup);;All files (*)</source>
         <translation>Poids (*.weights *.backup);;Tous les fichiers (*)</translation>
+    </message>
+    <message>
+        <source>Weights of this run that are neither the best nor the newest</source>
+        <translation>Poids de cet entraînement qui ne sont ni les meilleurs ni les plus récents</translation>
     </message>
     <message>
         <source>Weights to start from</source>

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -10,9 +11,12 @@ from annotator.core.run_listing import delete_runs, delete_spare_weights, row_of
 from annotator.core.system_trash import has_trash, move_to_trash
 from annotator.darknet.blocks import parameter_count
 from annotator.darknet.cfg import parse_cfg
+from annotator.darknet.checkpoints import MeasuredCheckpoint, add_measured
+from annotator.darknet.cli import main
 from annotator.darknet.dialect import Darknet
-from annotator.darknet.evaluation import EVALUATION_VERSION
-from annotator.darknet.runs import RunFolder
+from annotator.darknet.evaluation import EVALUATION_VERSION, Checkpoint
+from annotator.darknet.metrics import Metrics
+from annotator.darknet.runs import RunFolder, process_mark
 from converters.errors import UsageError
 
 NET = parse_cfg(
@@ -132,3 +136,33 @@ def test_a_running_training_is_never_deleted(run: RunFolder):
     assert run.path.exists() and len(row_of(run).spare) >= 2
     delete_runs([row_of(run)], to_trash=False)
     assert not run.path.exists() and rows_of(run.work) == []
+
+
+def measured(run: RunFolder, name: str, mean: float) -> None:
+    one = {"name": "mask", "ap": mean, "interval": [0.0, 1.0], "truths": 9, "difficult": 0}
+    one |= {"tp": 1, "fp": 1, "iou_sum": 1.0, "curve": []}
+    metrics = {"classes": [one], "iou_threshold": 0.5, "conf_threshold": 0.25, "points": 0, "images": 1}
+    point = Metrics.from_dict(metrics | {"detections": 2})
+    checkpoint = Checkpoint(f"net_{name}.weights", name, int(name), "numbered", point, point)
+    add_measured(run, MeasuredCheckpoint(checkpoint, "x", "2026-01-14", 1.0))
+
+
+def test_the_best_that_was_measured_while_it_trained_is_no_spare(run: RunFolder):
+    for name, mean in (("100", 0.2), ("200", 0.7), ("300", 0.5)):
+        measured(run, name, mean)
+    row = row_of(run)
+    assert "net_200.weights" in names(row.kept)
+    assert names(row.spare) == {"net_100.weights"}
+    assert row.best_map == pytest.approx(0.7)
+
+
+def test_spare_weights_go_by_command_also_while_it_trains(run: RunFolder, capsys):
+    run.update(status="running", owner=os.getpid(), owner_mark=process_mark(os.getpid()))
+    lock = run.lock()
+    assert main(["thin", str(run.path)]) == 0
+    os.close(lock)
+    said = capsys.readouterr()
+    assert "net_last.weights" in said.out
+    assert "freed; these weights are kept" in said.err
+    assert not (run.backup / "net_100.weights").exists()
+    assert (run.backup / "net_best.weights").exists()

@@ -33,6 +33,7 @@ from annotator.darknet.runs import RunFolder
 from annotator.qt.background import Task
 from annotator.qt.pages.train.chart import AccuracyChart, LossChart, accuracy_text, measured_text
 from annotator.qt.pages.train.checkpoint_table import CheckpointTable
+from annotator.qt.pages.train.free_room import FreeRoom
 from annotator.qt.pages.train.gpu_watch import GpuWatch
 from annotator.qt.pages.train.seen_pictures import SeenPictures
 from annotator.qt.pages.train.watcher import Watcher
@@ -103,7 +104,9 @@ class Live(QWidget):
         self.pause_button.clicked.connect(self.toggle_pause)
         self.stop_button.clicked.connect(self.request_stop)
         row = QHBoxLayout()
+        self.free_room = FreeRoom()
         row.addWidget(self.headline, 1)
+        row.addWidget(self.free_room)
         row.addWidget(self.pause_button)
         row.addWidget(self.stop_button)
         self._column = QVBoxLayout(self)
@@ -347,6 +350,7 @@ class Live(QWidget):
         model = self.model
         self.gpu.set_on(model.is_busy)
         self.headline.setText(headline(model))
+        self.free_room.offer(model.run if model.waits and model.state is State.PAUSED else None)
         facts = [*self._facts(), accuracy_text(model, self.boxes)]
         self.facts.setText(" · ".join(filter(None, facts)))
         self.facts.setVisible(bool(self.facts.text()))
@@ -507,6 +511,7 @@ class Live(QWidget):
         self._leave()
         self.gpu.stop()
         self.seen.stop()
+        self.free_room.wait()
         for task in self._tasks:
             task.wait()
 
