@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -73,6 +74,7 @@ class Drift:
         classes: Classes that the data set does not know.
         labels: What the label file of each of ``changed`` and ``missing`` should say.
         lost: Pictures whose own file is missing in the data set, with that in the set.
+        when: When the set was read for this, in seconds since 1970.
     """
 
     source: Path
@@ -83,6 +85,7 @@ class Drift:
     classes: tuple[str, ...] = ()
     labels: dict[str, bytes] = field(default_factory=dict, repr=False)
     lost: dict[str, Path] = field(default_factory=dict)
+    when: float = 0.0
 
 
 def record_path(work: WorkFolder) -> Path:
@@ -162,6 +165,7 @@ def compare(work: WorkFolder, made: MadeFrom, on_progress: ProgressCallback | No
     """
     from converters.adding import is_added  # it needs what converting needs
 
+    when = time.time()
     names = read_names(work.names)
     rows = [row for row in read_split(work) if row.source and not is_added(row)]
     options = replace(made.options, splits={})
@@ -192,7 +196,15 @@ def compare(work: WorkFolder, made: MadeFrom, on_progress: ProgressCallback | No
             continue
         labels[row.image] = wanted
     return Drift(
-        made.source, tuple(changed), tuple(missing), tuple(images), tuple(gone), tuple(unknown), labels, lost
+        made.source,
+        tuple(changed),
+        tuple(missing),
+        tuple(images),
+        tuple(gone),
+        tuple(unknown),
+        labels,
+        lost,
+        when,
     )
 
 
@@ -247,6 +259,9 @@ def bring_over(work: WorkFolder, drift: Drift) -> tuple[str, ...]:
             _bring_picture(path, work.root / image)
         for image, label in drift.labels.items():
             write_if_changed((work.root / image).with_suffix(".txt"), label)
+        if not (drift.added or drift.gone or drift.classes):
+            with suppress(OSError):  # nothing is left that differs: it need not be read again soon
+                os.utime(record_path(work), (drift.when, drift.when))
     changed = set(drift.changed)
     sources = sources_of_copies(work, copies_in(work))
     return tuple(copy for copy, source in sources.items() if source in changed)

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from annotator.core.session import Session
 from annotator.settings import Settings
 from converters.errors import DataError
+from converters.made import record_path
 from converters.model import Split
 from converters.work import WorkFolder, read_split
 
@@ -96,7 +97,7 @@ class Project:
         work = self.work
         if work is None or self.is_work_itself:
             return False
-        made = _mtime(work.split_csv)
+        made = max(_mtime(work.split_csv), _mtime(record_path(work)))
         labels = (self.session.image(key).annotation for key in self.session.keys)
         return any(_mtime(path) > made for path in labels if path is not None)
 

@@ -63,6 +63,7 @@ FIXES: dict[str, str] = {
     "labels-changed": "bring-labels",
     "twice-in-list": "split",
     "unsafe-name": "make-set",
+    "long-path": "make-set",
     "bad-suffix": "make-set",
     "label-not-found": "make-set",
     "label-missing": "show-picture",

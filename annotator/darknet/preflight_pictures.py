@@ -28,6 +28,7 @@ _JPEG_END = b"\xff\xd9"
 _END_BYTES = 65536
 _SAMPLE_BYTES = 4096
 _TELL_EVERY = 200
+_LONGEST_PATH = 255  # fgets(input, 256, stdin) of detector test
 FEW_BOXES = 30
 """Fewer boxes of a class say little: of 30, its AP is known within some 18 points."""
 
@@ -69,6 +70,16 @@ def check_lists(
                     key=entry,
                     hint="Rename the picture: letters, digits, and . _ - are fine.",
                 )
+            elif len(entry.encode()) > _LONGEST_PATH:
+                report.warning(
+                    "long-path",
+                    f"{entry} has a path of {len(entry.encode())} bytes: a Darknet reads {_LONGEST_PATH} "
+                    "where it is asked for one picture.",
+                    path=base / f"{split}.txt",
+                    line=number,
+                    key=entry,
+                    hint="A shorter name is safe.",
+                )
         for entry, count in Counter(entries).items():
             if count > 1:
                 text = f"{entry} stands {count} times in {split}.txt."
@@ -109,7 +120,7 @@ def _check_splits(
             path=base / f"{split}.txt",
             key=entry,
             other_key=other,
-            hint="Take one of the two out.",
+            hint="Put each such group into one split.",
         )
 
 
@@ -123,6 +134,8 @@ def _equal_files(
     sizes: defaultdict[int, list[tuple[Split, str]]] = defaultdict(list)
     for split in Split:
         for entry in dict.fromkeys(lists.get(split, ())):
+            if entry.startswith("augmented/"):
+                continue  # of copies it is said what they are copies of
             states = checked.states(entry) if checked is not None else None
             with suppress(OSError, ValueError):
                 size = states[0] if states is not None else (base / entry).stat().st_size

@@ -66,18 +66,18 @@ def check_source(work: WorkFolder, report: Report, sheet: Sheet) -> None:
             key=drift.changed[0],
             hint="Bring them over; what stands here is kept.",
         )
-    if drift.added or drift.gone:
-        text = []
-        if drift.added:
-            text.append(f"{counted(len(drift.added), 'picture', 'pictures')} of the set not in it yet")
-        if drift.gone:
-            text.append(f"{counted(len(drift.gone), 'picture', 'pictures')} no more in the set")
-        report.warning(
-            "set-changed",
-            f"since it was made: {', '.join(text)}.",
-            path=made.source,
-            hint="Make it again to train on the set as it is now.",
-        )
+    said = {
+        drift.added: ("picture of the set is not in it yet.", "pictures of the set are not in it yet."),
+        drift.gone: ("picture of it is no more in the set.", "pictures of it are no more in the set."),
+    }
+    for pictures, (one, many) in said.items():
+        if pictures:
+            report.warning(
+                "set-changed",
+                counted(len(pictures), one, many),
+                path=made.source,
+                hint="Make it again to train on the set as it is now.",
+            )
 
 
 def _say_what_is_there(drift: Drift, report: Report) -> None:

@@ -94,14 +94,19 @@ def read_list(path: Path) -> list[str]:
         FormatError: It cannot be read, is not UTF-8, or has a blank line.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         raise FormatError("is not UTF-8 text.", path=path, code="bad-encoding") from error
     except OSError as error:
         raise FormatError(
             f"cannot be read: {error.strerror or error}.", path=path, code="bad-list"
         ) from error
-    lines = text.splitlines()
+    # Not splitlines: a name may hold a carriage return, or what Unicode calls the end of a line.
+    lines = text.split("\n")
+    if not lines[-1]:
+        lines.pop()
+    if lines and all(line.endswith("\r") for line in lines):  # written on another system
+        lines = [line[:-1] for line in lines]
     for number, line in enumerate(lines, 1):
         if not line.strip():
             raise FormatError("blank line in a list of pictures.", path=path, line=number, code="bad-list")

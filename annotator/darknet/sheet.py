@@ -29,7 +29,8 @@ _CODES = {
     "gpu": "gpu-unused gpu-unknown no-gpu driver-too-old other-cuda no-cudnn gpu-busy gpu-trouble",
     "network": "unknown-network bad-names bad-filters max-batches-reached blank-in-path "
     "mosaic-with-letter-box",
-    "splits": "empty-list in-two-splits validation-is-training same-picture alike twice-in-list unsafe-name "
+    "splits": "empty-list in-two-splits validation-is-training same-picture alike twice-in-list "
+    "unsafe-name long-path "
     "copy-leaks copies-old set-changed set-classes set-unreadable",
     "pictures": "bad-suffix image-missing image-unreadable image-truncated image-empty bad-image",
     "labels": "label-not-found label-missing label-unreadable bad-columns bad-number bad-class-id bad-box "

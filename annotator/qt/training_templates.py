@@ -10,10 +10,15 @@ def said(text: str) -> Pair:
     return text, ""
 
 
+def said_n(one: str, many: str) -> Pair:
+    """A sentence about a number, as literals for one and for many."""
+    return many, one
+
+
 def templates() -> list[Pair]:
     """All of them."""
     parts = (
-        _learning, _pictures, _boxes, _odd, _own, _machine, _weights, _fits, _devices, _set, _sheet,
+        _learning, _pictures, _boxes, _odd, _own, _machine, _weights, _fits, _devices, _set, _source, _sheet,
         _classes, _what_to_do, _room,
     )  # fmt: skip
     return [pair for part in parts for pair in part()]
@@ -236,6 +241,50 @@ def _set() -> list[Pair]:
         said("the picture is cut short."),
         said("the label file is missing."),
         said("cannot be read: {error}."),
+        said("{picture} ({split}) is the same picture as {other} ({where}): the measure would be too good."),
+        said(
+            "{picture} ({split}) shows the same as {other} ({where}): the measure would be a little too good."
+        ),
+        said(
+            "{picture} ({split}) shows nearly the same as {other} ({where}): the measure would be a little "
+            "too good."
+        ),
+        said("{entry} has a path of {bytes} bytes: a Darknet reads 255 where it is asked for one picture."),
+        said("this Darknet would look for its label at {path}."),
+        said("has {columns} columns, not class x y width height."),
+        said("{text} is not class x y width height in numbers."),
+        said("class id {number} is not one of 0 to {most}."),
+        said("{numbers} are not all between 0 and 1."),
+        said("the layer before a {layer} has {filters} filters; {classes} classes need {wanted}."),
+        said("the file is empty."),
+        said("there is no such file."),
+        said("blank line in a list of pictures."),
+    ]
+
+
+def _source() -> list[Pair]:
+    """What changed in the set since the training set was made from it."""
+    return [
+        said("the label file is missing here; the set that this was made from has it."),
+        said("the picture is missing here; the set that this was made from has it."),
+        said("{pictures} in the set has other labels than here: they were changed after this was made."),
+        said("{pictures} in the set have other labels than here: they were changed after this was made."),
+        said("the set has classes that this does not know: {names}."),
+        said_n("{n} picture of the set is not in it yet.", "{n} pictures of the set are not in it yet."),
+        said_n("{n} picture of it is no more in the set.", "{n} pictures of it are no more in the set."),
+        said("the set that this was made from cannot be read any more: {why}"),
+        said("is a copy of {picture}, which is in {split}: the measure would be too good."),
+        said_n(
+            "{n} copy is older than the labels of their pictures: boxes in them may be the old ones.",
+            "{n} copies are older than the labels of their pictures: boxes in them may be the old ones.",
+        ),
+        said("{weights} is not here yet{size}: it would be fetched from {url}."),
+        said("is left out: {why}."),
+        said("its end is missing"),
+        said("the training had diverged, its values are no numbers"),
+        said("{train} train, {val} val, {test} test; made from {folder}"),
+        said("{train} train, {val} val, {test} test; made from {folder}, which is not here"),
+        said("{weights}, to be fetched"),
     ]
 
 
@@ -295,7 +344,18 @@ def _what_to_do() -> list[Pair]:
         said("Split the set anew: convert-cli … --split 70/15/15"),
         said("Rename the picture: letters, digits, and . _ - are fine."),
         said("Take it out of one of the two in split.csv."),
-        said("Take one of the two out."),
+        said("Put each such group into one split."),
+        said("Bring it over."),
+        said("Bring them over; what stands here is kept."),
+        said("Make it again to train on the set as it is now."),
+        said("Make it again: nothing is learned of them else."),
+        said("Delete such copies, or make the copies again."),
+        said("Make the copies again."),
+        said("What it is, is looked at when it is here."),
+        said("It goes on from iteration {iteration}."),
+        said("It begins anew."),
+        said("Rename it: no 'images' or 'raw' in the path, and .png or .jpg once, at the end."),
+        said("A shorter name is safe."),
         said("Copy it again from its source, or remove it."),
         said("Label the picture; an empty file says that there is nothing in it."),
         said("Split the set anew."),

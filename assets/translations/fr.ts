@@ -88,6 +88,13 @@
         <translation>Texte &amp;YOLO, avec les confiances</translation>
     </message>
     <message numerus="yes">
+        <source>({n} more errors)</source>
+        <translation>
+            <numerusform>({n} autre erreur)</numerusform>
+            <numerusform>({n} autres erreurs)</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>({n} more files could not be saved)</source>
         <translation>
             <numerusform>({n} autre fichier n’a pu être enregistré)</numerusform>
@@ -193,6 +200,10 @@
     <message>
         <source>A second run is needed: train another one.</source>
         <translation>Il faut un deuxième entraînement : faites-en un autre.</translation>
+    </message>
+    <message>
+        <source>A shorter name is safe.</source>
+        <translation>Un nom plus court est sûr.</translation>
     </message>
     <message>
         <source>A training can start, but look at this</source>
@@ -687,8 +698,24 @@ Compté tableau par tableau d’après le code de Darknet, non mesuré sur votre
         <translation>Restaurer les derniers fichiers corrigés</translation>
     </message>
     <message>
+        <source>Bring it over</source>
+        <translation>La reprendre</translation>
+    </message>
+    <message>
+        <source>Bring it over.</source>
+        <translation>Reprenez-la.</translation>
+    </message>
+    <message>
         <source>Bring the classes into that order (convert-cli --classes), or start from other weights.</source>
         <translation>Mettez les classes dans cet ordre (convert-cli --classes) ou partez d’autres poids.</translation>
+    </message>
+    <message>
+        <source>Bring them over; what stands here is kept.</source>
+        <translation>Reprenez-les ; ce qui est ici est conservé.</translation>
+    </message>
+    <message>
+        <source>Bringing labels over</source>
+        <translation>Reprise des étiquettes</translation>
     </message>
     <message>
         <source>Browse…</source>
@@ -816,6 +843,10 @@ Compté tableau par tableau d’après le code de Darknet, non mesuré sur votre
     <message>
         <source>Check: {warnings}</source>
         <translation>Contrôle : {warnings}</translation>
+    </message>
+    <message>
+        <source>Checking first…</source>
+        <translation>Vérification d’abord…</translation>
     </message>
     <message>
         <source>Checking…</source>
@@ -1062,6 +1093,14 @@ Compté tableau par tableau d’après le code de Darknet, non mesuré sur votre
         <translation>Comparaison des vignettes : %v images sur %m</translation>
     </message>
     <message>
+        <source>Comparing pictures</source>
+        <translation>Comparaison des images</translation>
+    </message>
+    <message>
+        <source>Comparing pictures… {done} of {total}</source>
+        <translation>Comparaison des images… {done} sur {total}</translation>
+    </message>
+    <message>
         <source>Comparing…</source>
         <translation>Comparaison…</translation>
     </message>
@@ -1241,6 +1280,14 @@ Compté tableau par tableau d’après le code de Darknet, non mesuré sur votre
         <translation>Supprimer les poids superflus ({size})…</translation>
     </message>
     <message>
+        <source>Delete such copies</source>
+        <translation>Supprimer ces copies</translation>
+    </message>
+    <message>
+        <source>Delete such copies, or make the copies again.</source>
+        <translation>Supprimez ces copies, ou refaites les copies.</translation>
+    </message>
+    <message>
         <source>Delete the box</source>
         <translation>Supprimer la boîte</translation>
     </message>
@@ -1300,6 +1347,10 @@ Compté tableau par tableau d’après le code de Darknet, non mesuré sur votre
     <message>
         <source>Deleting</source>
         <translation>Suppression</translation>
+    </message>
+    <message>
+        <source>Deleting copies</source>
+        <translation>Suppression des copies</translation>
     </message>
     <message>
         <source>Details</source>
@@ -1515,6 +1566,10 @@ Compté tableau par tableau d’après le code de Darknet, non mesuré sur votre
     <message>
         <source>Fetch the chosen weights; what was begun earlier goes on where it stopped</source>
         <translation>Télécharger les poids choisis; ce qui a été commencé reprend où il s’était arrêté</translation>
+    </message>
+    <message>
+        <source>Fetch them</source>
+        <translation>Les télécharger</translation>
     </message>
     <message>
         <source>Fetch {name}, which fits</source>
@@ -1739,6 +1794,10 @@ Logiciel libre sous licence publique générale GNU, version 3 ou ultérieure; f
         <translation>Y aller</translation>
     </message>
     <message>
+        <source>Go to Augment</source>
+        <translation>Aller à Augmentation</translation>
+    </message>
+    <message>
         <source>Go to Balance</source>
         <translation>Aller à Équilibre</translation>
     </message>
@@ -1877,6 +1936,10 @@ boîtes (images)</translation>
         <translation>Dans la liste</translation>
     </message>
     <message>
+        <source>It begins anew.</source>
+        <translation>L’entraînement recommence.</translation>
+    </message>
+    <message>
         <source>It can be begun again.</source>
         <translation>On peut le recommencer.</translation>
     </message>
@@ -1891,6 +1954,10 @@ boîtes (images)</translation>
     <message>
         <source>It cannot be started like this.</source>
         <translation>Il ne peut pas démarrer ainsi.</translation>
+    </message>
+    <message>
+        <source>It goes on from iteration {iteration}.</source>
+        <translation>Il reprend à l’itération {iteration}.</translation>
     </message>
     <message>
         <source>It is chosen to end in a night without a graphics card; the study's training ({network}, {size} px, {iterations} iterations) would take {time}.</source>
@@ -2291,8 +2358,20 @@ boîtes (images)</translation>
         <translation>Faire de ces images un nouveau jeu, avec ce qui est montré comme premières boîtes, et l’ouvrir</translation>
     </message>
     <message>
+        <source>Make it again to train on the set as it is now.</source>
+        <translation>Refaites-le pour entraîner sur l’ensemble tel qu’il est maintenant.</translation>
+    </message>
+    <message>
+        <source>Make it again: nothing is learned of them else.</source>
+        <translation>Refaites-le : sinon rien n’en est appris.</translation>
+    </message>
+    <message>
         <source>Make the copies</source>
         <translation>Faire les copies</translation>
+    </message>
+    <message>
+        <source>Make the copies again.</source>
+        <translation>Refaites les copies.</translation>
     </message>
     <message>
         <source>Make the folder</source>
@@ -2724,6 +2803,10 @@ boîtes (images)</translation>
     <message>
         <source>Not saved: {problem}</source>
         <translation>Non enregistré : {problem}</translation>
+    </message>
+    <message>
+        <source>Not started: {why}</source>
+        <translation>Pas lancé : {why}</translation>
     </message>
     <message>
         <source>Not there now. Del takes it from this list.</source>
@@ -3292,6 +3375,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Précédente qui correspond au filtre</translation>
     </message>
     <message>
+        <source>Put each such group into one split.</source>
+        <translation>Mettez chaque groupe de ce genre dans une seule partie.</translation>
+    </message>
+    <message>
         <source>Put in the queue</source>
         <translation>Mettre dans la file</translation>
     </message>
@@ -3310,6 +3397,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     <message>
         <source>Put the label file aside; the picture is listed without labels</source>
         <translation>Mettre le fichier d’étiquettes de côté; l’image est listée sans étiquettes</translation>
+    </message>
+    <message>
+        <source>Put them together</source>
+        <translation>Les réunir</translation>
     </message>
     <message>
         <source>Quit</source>
@@ -3397,6 +3488,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     <message>
         <source>Removed</source>
         <translation>Enlevée</translation>
+    </message>
+    <message>
+        <source>Rename it: no 'images' or 'raw' in the path, and .png or .jpg once, at the end.</source>
+        <translation>Renommez-la : ni « images » ni « raw » dans le chemin, et .png ou .jpg une seule fois, à la fin.</translation>
     </message>
     <message>
         <source>Rename the picture: letters, digits, and . _ - are fine.</source>
@@ -3861,6 +3956,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Couleur standard</translation>
     </message>
     <message>
+        <source>Start all the same</source>
+        <translation>Lancer quand même</translation>
+    </message>
+    <message>
         <source>Start the queue</source>
         <translation>Démarrer la file</translation>
     </message>
@@ -3943,10 +4042,6 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
     <message>
         <source>Take one it knows</source>
         <translation>Prendre un réseau connu de lui</translation>
-    </message>
-    <message>
-        <source>Take one of the two out.</source>
-        <translation>Retirez l’une des deux.</translation>
     </message>
     <message>
         <source>Take out</source>
@@ -4852,6 +4947,10 @@ Mesurer aussi {chosen} sur le test ?</translation>
         <translation>Ce qui est pris pour quoi, à la confiance {threshold} et à IoU 0.50 : cliquez sur un nombre pour voir ses images</translation>
     </message>
     <message>
+        <source>What it is, is looked at when it is here.</source>
+        <translation>Ce qu’il contient sera vérifié quand il sera là.</translation>
+    </message>
+    <message>
         <source>What stands for the class in files that hold numbers; pinned</source>
         <translation>Ce qui désigne la classe dans les fichiers à numéros; fixe</translation>
     </message>
@@ -5205,6 +5304,10 @@ le plan</translation>
         <translation>mieux</translation>
     </message>
     <message>
+        <source>blank line in a list of pictures.</source>
+        <translation>ligne vide dans une liste d’images.</translation>
+    </message>
+    <message>
         <source>blur</source>
         <translation>flou</translation>
     </message>
@@ -5271,6 +5374,10 @@ le plan</translation>
     <message>
         <source>cannot be read: {error}.</source>
         <translation>ne peut être lu : {error}.</translation>
+    </message>
+    <message>
+        <source>class id {number} is not one of 0 to {most}.</source>
+        <translation>l’identifiant de classe {number} n’est pas entre 0 et {most}.</translation>
     </message>
     <message>
         <source>class name {name} has blanks around it.</source>
@@ -5601,6 +5708,10 @@ le plan</translation>
         <translation>a {boxes} boîtes; ce Darknet en prend {most} pour l’entraînement.</translation>
     </message>
     <message>
+        <source>has {columns} columns, not class x y width height.</source>
+        <translation>a {columns} colonnes, et non : classe x y largeur hauteur.</translation>
+    </message>
+    <message>
         <source>height</source>
         <translation>hauteur</translation>
     </message>
@@ -5645,6 +5756,10 @@ le plan</translation>
         <translation>dans l’image</translation>
     </message>
     <message>
+        <source>is a copy of {picture}, which is in {split}: the measure would be too good.</source>
+        <translation>est une copie de {picture}, qui est dans {split} : la mesure serait trop bonne.</translation>
+    </message>
+    <message>
         <source>is a folder, not weights.</source>
         <translation>est un dossier, pas des poids.</translation>
     </message>
@@ -5667,6 +5782,10 @@ le plan</translation>
     <message>
         <source>is in no label file.</source>
         <translation>n’est dans aucun fichier d’étiquettes.</translation>
+    </message>
+    <message>
+        <source>is left out: {why}.</source>
+        <translation>est laissé de côté : {why}.</translation>
     </message>
     <message>
         <source>is no Darknet weights file.</source>
@@ -5719,6 +5838,10 @@ le plan</translation>
     <message>
         <source>iteration {n} ({kind})</source>
         <translation>itération {n} ({kind})</translation>
+    </message>
+    <message>
+        <source>its end is missing</source>
+        <translation>sa fin manque</translation>
     </message>
     <message>
         <source>its end was never written (the power failed, or a download stopped).</source>
@@ -6380,12 +6503,24 @@ le plan</translation>
         <translation>cible</translation>
     </message>
     <message>
+        <source>the file is empty.</source>
+        <translation>le fichier est vide.</translation>
+    </message>
+    <message>
         <source>the flag {flag}</source>
         <translation>la marque {flag}</translation>
     </message>
     <message>
+        <source>the label file is missing here; the set that this was made from has it.</source>
+        <translation>le fichier d’étiquettes manque ici ; l’ensemble d’origine l’a.</translation>
+    </message>
+    <message>
         <source>the label file is missing.</source>
         <translation>le fichier d’étiquettes manque.</translation>
+    </message>
+    <message>
+        <source>the layer before a {layer} has {filters} filters; {classes} classes need {wanted}.</source>
+        <translation>la couche avant un {layer} a {filters} filtres ; {classes} classes en demandent {wanted}.</translation>
     </message>
     <message>
         <source>the most accurate of the study: three detection layers, for a GPU</source>
@@ -6408,6 +6543,10 @@ le plan</translation>
         <translation>l’image n’est dans aucune partie.</translation>
     </message>
     <message>
+        <source>the picture is missing here; the set that this was made from has it.</source>
+        <translation>l’image manque ici ; l’ensemble d’origine l’a.</translation>
+    </message>
+    <message>
         <source>the picture's size</source>
         <translation>la taille de l’image</translation>
     </message>
@@ -6420,12 +6559,24 @@ le plan</translation>
         <translation>autant de chaque image</translation>
     </message>
     <message>
+        <source>the set has classes that this does not know: {names}.</source>
+        <translation>l’ensemble a des classes inconnues ici : {names}.</translation>
+    </message>
+    <message>
+        <source>the set that this was made from cannot be read any more: {why}</source>
+        <translation>l’ensemble d’origine ne peut plus être lu : {why}</translation>
+    </message>
+    <message>
         <source>the split of pictures without labels</source>
         <translation>la partie des images sans étiquettes</translation>
     </message>
     <message>
         <source>the study's, noise, JPEG, shake and dark places; every second copy mirrored</source>
         <translation>celles de l’étude, bruit, JPEG, bougé et lieux sombres; une copie sur deux en miroir</translation>
+    </message>
+    <message>
+        <source>the training had diverged, its values are no numbers</source>
+        <translation>l’entraînement avait divergé, ses valeurs ne sont pas des nombres</translation>
     </message>
     <message>
         <source>the training's weights need {needed} GB, and {free} GB are free.</source>
@@ -6467,6 +6618,10 @@ le plan</translation>
         <translation>il n’y a aucune image pour l’entraînement.</translation>
     </message>
     <message>
+        <source>there is no such file.</source>
+        <translation>ce fichier n’existe pas.</translation>
+    </message>
+    <message>
         <source>things move, colours stay</source>
         <translation>les choses bougent, les couleurs restent</translation>
     </message>
@@ -6501,6 +6656,10 @@ le plan</translation>
     <message>
         <source>this Darknet is compiled with -Ofast, which leaves out its checks for NaN: on a CPU most trainings of such builds end in NaN with sound pictures.</source>
         <translation>ce Darknet est compilé avec -Ofast, qui omet ses contrôles de NaN : sur un processeur, la plupart des entraînements ainsi finissent en NaN avec des images saines.</translation>
+    </message>
+    <message>
+        <source>this Darknet would look for its label at {path}.</source>
+        <translation>ce Darknet chercherait ses étiquettes dans {path}.</translation>
     </message>
     <message>
         <source>three mild ones of ten, for many copies of few pictures</source>
@@ -6810,6 +6969,10 @@ le plan</translation>
         <translation>{engine} : {ms} ms par image (médiane {median}, 95 % en {p95} au plus), {fps} par seconde, sur {device}</translation>
     </message>
     <message>
+        <source>{entry} has a path of {bytes} bytes: a Darknet reads 255 where it is asked for one picture.</source>
+        <translation>{entry} a un chemin de {bytes} octets : un Darknet en lit 255 quand on l’interroge sur une image.</translation>
+    </message>
+    <message>
         <source>{file} could not be saved: the disk was full.</source>
         <translation>{file} n’a pas pu être enregistré : le disque était plein.</translation>
     </message>
@@ -7085,6 +7248,10 @@ le plan</translation>
         <translation>{network}, {weights}</translation>
     </message>
     <message>
+        <source>{numbers} are not all between 0 and 1.</source>
+        <translation>{numbers} ne sont pas tous entre 0 et 1.</translation>
+    </message>
+    <message>
         <source>{number} copies of one picture at most</source>
         <translation>{number} copies d’une même image au plus</translation>
     </message>
@@ -7226,6 +7393,13 @@ le plan</translation>
         </translation>
     </message>
     <message numerus="yes">
+        <source>{n} copies are older than the labels of their pictures: boxes in them may be the old ones.</source>
+        <translation>
+            <numerusform>{n} copie est plus ancienne que les étiquettes de son image : ses boîtes sont peut-être les anciennes.</numerusform>
+            <numerusform>{n} copies sont plus anciennes que les étiquettes de leurs images : leurs boîtes sont peut-être les anciennes.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>{n} copies are taken away.</source>
         <translation>
             <numerusform>{n} copie est enlevée.</numerusform>
@@ -7258,6 +7432,20 @@ le plan</translation>
         <translation>
             <numerusform>{n} copie de l’ancien jeu d’entraînement a disparu : refaites-la.</numerusform>
             <numerusform>{n} copies de l’ancien jeu d’entraînement ont disparu : refaites-les.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} copies show the old ones: make the copies again.</source>
+        <translation>
+            <numerusform>{n} copie montre les anciennes : refaites les copies.</numerusform>
+            <numerusform>{n} copies montrent les anciennes : refaites les copies.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} copies were deleted.</source>
+        <translation>
+            <numerusform>{n} copie a été supprimée.</numerusform>
+            <numerusform>{n} copies ont été supprimées.</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -7440,10 +7628,24 @@ le plan</translation>
         </translation>
     </message>
     <message numerus="yes">
+        <source>{n} pictures are as in the set again.</source>
+        <translation>
+            <numerusform>{n} image est de nouveau comme dans l’ensemble.</numerusform>
+            <numerusform>{n} images sont de nouveau comme dans l’ensemble.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>{n} pictures are back in the set.</source>
         <translation>
             <numerusform>{n} image est de retour dans le jeu.</numerusform>
             <numerusform>{n} images sont de retour dans le jeu.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} pictures are in another split now</source>
+        <translation>
+            <numerusform>{n} image est maintenant dans une autre partie</numerusform>
+            <numerusform>{n} images sont maintenant dans une autre partie</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -7486,6 +7688,20 @@ le plan</translation>
         <translation>
             <numerusform>{n} image va à la corbeille</numerusform>
             <numerusform>{n} images vont à la corbeille</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} pictures of it are no more in the set.</source>
+        <translation>
+            <numerusform>{n} de ses images n’est plus dans l’ensemble.</numerusform>
+            <numerusform>{n} de ses images ne sont plus dans l’ensemble.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} pictures of the set are not in it yet.</source>
+        <translation>
+            <numerusform>{n} image de l’ensemble n’y est pas encore.</numerusform>
+            <numerusform>{n} images de l’ensemble n’y sont pas encore.</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -7591,6 +7807,13 @@ le plan</translation>
         </translation>
     </message>
     <message numerus="yes">
+        <source>{n} warnings: have a look; press Start once more to train all the same.</source>
+        <translation>
+            <numerusform>{n} avertissement : regardez-le ; appuyez encore une fois pour lancer quand même.</numerusform>
+            <numerusform>{n} avertissements : regardez-les ; appuyez encore une fois pour lancer quand même.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>{n} wrong</source>
         <translation>
             <numerusform>{n} fausse</numerusform>
@@ -7666,6 +7889,14 @@ le plan</translation>
         <translation>{pictures} et {boxes} seront écrites.</translation>
     </message>
     <message>
+        <source>{pictures} in the set has other labels than here: they were changed after this was made.</source>
+        <translation>{pictures} a dans l’ensemble d’autres étiquettes qu’ici : elles ont changé depuis.</translation>
+    </message>
+    <message>
+        <source>{pictures} in the set have other labels than here: they were changed after this was made.</source>
+        <translation>{pictures} ont dans l’ensemble d’autres étiquettes qu’ici : elles ont changé depuis.</translation>
+    </message>
+    <message>
         <source>{pictures} of {total} will be copied into {folder}. The originals stay where they are, and one undo takes the copies out again.</source>
         <translation>{pictures} sur {total} seront copiées dans {folder}. Les originaux restent où ils sont, et une seule annulation retire les copies.</translation>
     </message>
@@ -7687,6 +7918,18 @@ le plan</translation>
             <numerusform>{pictures}. {n} problème : ce fichier ou cette boîte est laissé de côté. La page Anomalies dit quoi faire.</numerusform>
             <numerusform>{pictures}. {n} problèmes : ces fichiers ou ces boîtes sont laissés de côté. La page Anomalies dit quoi faire.</numerusform>
         </translation>
+    </message>
+    <message>
+        <source>{picture} ({split}) is the same picture as {other} ({where}): the measure would be too good.</source>
+        <translation>{picture} ({split}) est la même image que {other} ({where}) : la mesure serait trop bonne.</translation>
+    </message>
+    <message>
+        <source>{picture} ({split}) shows nearly the same as {other} ({where}): the measure would be a little too good.</source>
+        <translation>{picture} ({split}) montre presque la même chose que {other} ({where}) : la mesure serait un peu trop bonne.</translation>
+    </message>
+    <message>
+        <source>{picture} ({split}) shows the same as {other} ({where}): the measure would be a little too good.</source>
+        <translation>{picture} ({split}) montre la même chose que {other} ({where}) : la mesure serait un peu trop bonne.</translation>
     </message>
     <message>
         <source>{picture} has a blank or a character that must not reach Darknet.</source>
@@ -7787,8 +8030,20 @@ boîtes (images)</translation>
         <translation>{text} boîtes de {name} : écrivez un nombre entier, ou rien.</translation>
     </message>
     <message>
+        <source>{text} is not class x y width height in numbers.</source>
+        <translation>{text} n’est pas : classe x y largeur hauteur, en nombres.</translation>
+    </message>
+    <message>
         <source>{train} train, {val} val, {test} test</source>
         <translation>{train} entraînement, {val} validation, {test} test</translation>
+    </message>
+    <message>
+        <source>{train} train, {val} val, {test} test; made from {folder}</source>
+        <translation>{train} train, {val} val, {test} test ; fait à partir de {folder}</translation>
+    </message>
+    <message>
+        <source>{train} train, {val} val, {test} test; made from {folder}, which is not here</source>
+        <translation>{train} train, {val} val, {test} test ; fait à partir de {folder}, qui n’est pas ici</translation>
     </message>
     <message>
         <source>{used:.1f} of {whole:.1f} GB</source>
@@ -7811,8 +8066,16 @@ boîtes (images)</translation>
         <translation>{weights} contient des valeurs qui ne sont pas des nombres : son entraînement a divergé.</translation>
     </message>
     <message>
+        <source>{weights} is not here yet{size}: it would be fetched from {url}.</source>
+        <translation>{weights} n’est pas encore là{size} : il serait téléchargé depuis {url}.</translation>
+    </message>
+    <message>
         <source>{weights}, measured on {pictures} of val in {seconds:.0f} s</source>
         <translation>{weights}, mesurés sur {pictures} de val en {seconds:.0f} s</translation>
+    </message>
+    <message>
+        <source>{weights}, to be fetched</source>
+        <translation>{weights}, à télécharger</translation>
     </message>
     <message>
         <source>{what} at {width} × {height}</source>

@@ -151,7 +151,7 @@ def test_new_classes_and_new_pictures_are_said(made, source, capsys, tmp_path):
     assert sorted(codes(found)) == ["set-changed", "set-classes"]
     assert {one["fix"] for one in found} == {"make-set"}
     assert "hat" in " ".join(one["message"] for one in found)
-    assert "1 picture of the set not in it yet" in " ".join(one["message"] for one in found)
+    assert "1 picture of the set is not in it yet" in " ".join(one["message"] for one in found)
 
 
 def test_a_data_set_that_came_from_another_machine_can_be_trained(made, source, capsys, tmp_path):

@@ -356,7 +356,7 @@ def test_killed_it_is_the_old_set_or_the_new(tmp_path: Path) -> None:
     assert findings(work) == []
     again = add_to_work(tmp_path / "more", work.root, Report(), ONE)
     assert len(again.already) == 3
-    assert [path.name for path in work.root.iterdir() if path.name.startswith(".")] == []
+    assert [path.name for path in work.root.iterdir() if path.name.startswith(".")] == [".annotator"]
 
 
 def test_by_command(work: WorkFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,8 +20,10 @@ from PyQt5.QtWidgets import (
     QWidget,
 )
 
+from annotator import messages
 from annotator.core.training_check import CheckFinding, CheckResult, read_check
 from annotator.darknet.sheet import Reading, State
+from annotator.qt.dialogs.working import WorkRow
 from annotator.qt.process import Process, ProcessOutcome
 from annotator.qt.said_below import known
 from annotator.qt.translation import tr, tr_n
@@ -45,7 +47,7 @@ class CheckPanel(QWidget):
         super().__init__(parent)
         self.result: CheckResult | None = None
         self.process: Process | None = None
-        self._answered = False
+        self._answered = self._has_looked = False
         self._arguments: tuple[str, ...] = ()
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -69,12 +71,17 @@ class CheckPanel(QWidget):
             self.table.horizontalHeader().setSectionResizeMode(column, how)
         self.table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeToContents)
         self.table.setMinimumHeight(11 * self.fontMetrics().height())
+        self.table.setTabKeyNavigation(False)  # Tab goes from button to button
+        self.table.setAccessibleName(tr("Findings"))
+        self.mending = WorkRow()
+        self.mending.failed.connect(lambda text: messages.error(known(text)))
         row = QHBoxLayout()
         row.addWidget(self.state, 1)
         row.addWidget(self.again)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(row)
+        column.addWidget(self.mending)
         column.addWidget(self.table, 1)
         self._show()
 
@@ -82,6 +89,36 @@ class CheckPanel(QWidget):
     def errors(self) -> int:
         """Errors of the newest result; 0 while there is none."""
         return self.result.errors if self.result is not None else 0
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a check goes on, or will in a moment, that may still find errors quickly."""
+        return self._soon.isActive() or (self.process is not None and not self._has_looked)
+
+    def first_error(self) -> CheckFinding | None:
+        """The error that stands on top."""
+        found = self.result.by_part() if self.result is not None else ()
+        return next((one for _, group in found for one in group if one.is_error and not one.more), None)
+
+    def warnings(self) -> list[CheckFinding]:
+        """All warnings that are shown."""
+        found = self.result.findings if self.result is not None else ()
+        return [one for one in found if not one.is_error and not one.more]
+
+    def go_to_first(self, from_row: int = 0) -> None:
+        """Give the first button beside a finding the focus, so that Enter presses it.
+
+        Args:
+            from_row: The first from there on, else the last before.
+        """
+        rows = range(self.table.rowCount())
+        for row in (*rows[from_row:], *reversed(rows[:from_row])):
+            button = self.table.cellWidget(row, 2)
+            if button is not None:
+                self.table.scrollToItem(self.table.item(row, 1))
+                button.setFocus(Qt.OtherFocusReason)
+                return
+        self.again.setFocus(Qt.OtherFocusReason)
 
     def title(self) -> str:
         """What stands on the part's button."""
@@ -118,10 +155,11 @@ class CheckPanel(QWidget):
         self._end()
         if not self._arguments:
             self._show()
+            self.checked.emit()
             return
         import sys
 
-        self._answered = False
+        self._answered = self._has_looked = False
         process = Process(self)
         process.line.connect(self._heard)
         process.ended.connect(lambda outcome: self._ended(process, outcome))
@@ -132,6 +170,7 @@ class CheckPanel(QWidget):
     def stop(self) -> None:
         """End what runs (the window closes)."""
         self._soon.stop()
+        self.mending.stop()
         self._end()
 
     def _end(self) -> None:
@@ -148,6 +187,7 @@ class CheckPanel(QWidget):
         if result is not None:
             self.result = result
             self._answered = result.is_final
+            self._has_looked = result.is_final or result.stage != "pictures"
             self._show()
             self.checked.emit()  # also of the last: an error is to hold Start back before the process is gone
 
@@ -168,9 +208,12 @@ class CheckPanel(QWidget):
             waits = self.process is not None or self._soon.isActive()
             self.state.setText(tr("Checking…") if waits else self.nothing())
         elif not result.is_final:
-            self.state.setText(
-                tr("Checking… {done} of {total} pictures", done=f"{result.done:,}", total=f"{result.total:,}")
-            )
+            done, total = f"{result.done:,}", f"{result.total:,}"
+            if result.stage == "comparing":
+                text = tr("Comparing pictures… {done} of {total}", done=done, total=total)
+            else:
+                text = tr("Checking… {done} of {total} pictures", done=done, total=total)
+            self.state.setText(text)
         elif self.process is not None and not self._answered:
             self.state.setText(tr("Checking…"))
         elif not result.findings:
@@ -184,6 +227,7 @@ class CheckPanel(QWidget):
 
     def _fill(self, result: CheckResult | None) -> None:
         place = self.table.verticalScrollBar().value()
+        focused = self._focused_row()
         self.table.setRowCount(0)
         for reading, findings in result.by_part() if result is not None else ():
             if reading.part:
@@ -191,6 +235,20 @@ class CheckPanel(QWidget):
             for finding in findings:
                 self._add_finding(finding)
         self.table.verticalScrollBar().setValue(place)
+        before: QWidget = self.table
+        for row in range(self.table.rowCount()):
+            button = self.table.cellWidget(row, 2)
+            if button is not None:
+                self.setTabOrder(before, button)
+                before = button
+        if focused >= 0:
+            self.go_to_first(from_row=focused)
+
+    def _focused_row(self) -> int:
+        """The row whose button has the focus; -1: none."""
+        focus = self.window().focusWidget()
+        rows = range(self.table.rowCount())
+        return next((row for row in rows if focus is not None and self.table.cellWidget(row, 2) is focus), -1)
 
     def _add_reading(self, reading: Reading) -> None:
         """A part with its value; how it is, is said by a mark and in words, not by a colour alone."""
@@ -227,6 +285,8 @@ class CheckPanel(QWidget):
         words = fix_text(finding)
         if words:
             button = QPushButton(words)
+            button.setAutoDefault(True)  # Enter presses it
+            button.setAccessibleDescription(text)
             button.clicked.connect(lambda _: self.fix_wanted.emit(finding))
             self.table.setCellWidget(row, 2, button)
 
@@ -290,6 +350,11 @@ def fix_text(finding: CheckFinding) -> str:
         "split": tr("Go to Split"),
         "balance": tr("Go to Balance"),
         "make-set": tr("Go to Split"),
+        "put-together": tr("Put them together"),
+        "bring-labels": tr("Bring it over"),
+        "delete-copies": tr("Delete such copies"),
+        "make-copies": tr("Go to Augment"),
+        "fetch-weights": tr("Fetch them"),
         "allow-writing": _writing_text(finding.path),
         "show-picture": tr("Show the picture") if finding.image else "",
         "choose-weights": tr("Choose weights"),

@@ -32,10 +32,12 @@ from annotator.qt.pages.train.live import Live
 from annotator.qt.pages.train.queue_control import QueueControl
 from annotator.qt.pages.train.runs_table import RunsTable
 from annotator.qt.pages.train.setup import Setup
+from annotator.qt.pages.train.starting import Starting
 from annotator.qt.run_texts import headline, no_darknet
 from annotator.qt.said_below import known
 from annotator.qt.translation import tr
 from converters.errors import DataError
+from converters.made import source_of_work
 from converters.work import WorkFolder, read_names
 
 DARKNET_SETTING = "darknet"
@@ -102,7 +104,8 @@ class TrainPage(Page):
         basic.size_changed.connect(self.size_changed)
         self.setup.changed.connect(self._show_state)
         self.max_batches.valueChanged.connect(lambda: self._show_resume(self.model.is_busy))
-        self.start.clicked.connect(self.start_or_queue)
+        self.starting = Starting(self)
+        self.start.clicked.connect(self.starting.press)
         self.column.addWidget(self.setup)
 
     def _build_live(self) -> None:
@@ -165,6 +168,7 @@ class TrainPage(Page):
     def set_project(self, project) -> None:
         if self.project is not None and self.project.session is not project.session:
             self.live.forget()
+            self.starting.forget()
         super().set_project(project)
         work = project.work
         self.live.seen.set_colours(project.session.colours.on)
@@ -208,18 +212,32 @@ class TrainPage(Page):
     def _chosen_run(self) -> RunFolder | None:
         return self.runs.chosen()
 
+    def show_state(self) -> None:
+        """Show what can be done now."""
+        self._show_state()
+
+    @property
+    def is_looking(self) -> bool:
+        """Whether Darknet is still looked for."""
+        return self._search is not None
+
+    def work_folder(self) -> WorkFolder | None:
+        """The training set, if there is one."""
+        return self._work()
+
     def _show_state(self) -> None:
         busy = self.model.is_busy
         work = self._work()
-        self.start.setText(tr("Put in the queue") if busy else tr("Start training"))
-        self.start.setEnabled(work is not None and self.setup.is_possible and not self.queue.is_adding)
+        self.start.setText(self.starting.text(busy=busy))
+        self.start.setEnabled(self.setup.knows_network and not self.queue.is_adding)
         self._show_queue()
         self._show_resume(busy)
         if work is None:
             self.purpose.setText(tr("There is no training set yet: make it on the Split page first."))
             return
         text = tr("Training set: {folder}.", folder=work.root)
-        if self.project is not None and self.project.work_is_stale():
+        known = source_of_work(work) is not None  # then the check knows what changed
+        if self.project is not None and not known and self.project.work_is_stale():
             text += " " + tr(
                 "Labels were saved since it was made: if boxes changed, make it again on the Split page."
             )

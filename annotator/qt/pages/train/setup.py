@@ -215,7 +215,8 @@ class Setup(QWidget):
 
     def _to_check(self, plan: TrainingPlan) -> list[str]:
         """What the check is asked; nothing without a training set, or where the settings are wrong."""
-        if self.work is None or self.problem or not self._has_looked:
+        only_weights = bool(plan.weights) and self.problem == self.weights.problem()
+        if self.work is None or (self.problem and not only_weights) or not self._has_looked:
             return []
         which = ["--darknet", str(self.darknet.path)] if self.darknet is not None else []
         return [*plan.arguments(self.work.root)[1:], *which]
@@ -260,9 +261,13 @@ class Setup(QWidget):
     @property
     def is_possible(self) -> bool:
         """Whether a training can be started with this, as far as the settings tell."""
+        return self.darknet is not None and self.knows_network and not self.problem and not self.check.errors
+
+    @property
+    def knows_network(self) -> bool:
+        """Whether the Darknet that was found knows the chosen network; True where none was found yet."""
         name = self.basic.network_name
-        knows = self.darknet is not None and (not name or self.darknet.knows(name))
-        return knows and not self.problem and not self.check.errors
+        return self.darknet is None or not name or self.darknet.knows(name)
 
     def stop(self) -> None:
         """End what runs (the window closes)."""
