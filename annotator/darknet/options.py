@@ -19,6 +19,10 @@ _ALL: frozenset[Dialect] = frozenset({"pjreddie", "alexeyab", "hank"})
 _NEW: frozenset[Dialect] = frozenset({"alexeyab", "hank"})
 
 
+_PJREDDIE_BOXES = 90
+"""Its yolo layer holds the truths of so many boxes, whatever ``max`` says; more are written past its end."""
+
+
 @dataclass(frozen=True, slots=True)
 class Option:
     """One key of a cfg.
@@ -278,6 +282,11 @@ def check_options(values: Mapping[str, str], cfg: Cfg, dialect: Dialect, classes
         if option.place == "yolo" and not _takers(cfg, option):
             raise UsageError(f"this network's detection layer has no {key}.", hint="Leave it out.")
         checked[key] = _checked(option, text.strip(), classes)
+    if dialect == "pjreddie" and int(checked.get("max", "0")) > _PJREDDIE_BOXES:
+        raise UsageError(
+            f"max={checked['max']}: this Darknet has room for 90 boxes of a picture only, and dies of more.",
+            hint="Take max=90 at most.",
+        )
     return checked
 
 

@@ -366,8 +366,10 @@ def _what_to_do() -> list[Pair]:
 
 
 def _devices() -> list[Pair]:
-    """Machines, and where their speeds are from."""
+    """Machines, and where their speeds are from; what a Darknet has no room for."""
     return [
+        said("max={count}: this Darknet has room for 90 boxes of a picture only, and dies of more."),
+        said("Take max=90 at most."),
         said("This computer, OpenCV"),
         said("{network} at {side} px: {time} ms a picture, measured just now"),
         said("Jetson Nano, by peak figures"),

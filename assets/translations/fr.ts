@@ -4040,6 +4040,10 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Retirez-la de l’une des deux parties dans split.csv.</translation>
     </message>
     <message>
+        <source>Take max=90 at most.</source>
+        <translation>Prenez max=90 au plus.</translation>
+    </message>
+    <message>
         <source>Take one it knows</source>
         <translation>Prendre un réseau connu de lui</translation>
     </message>
@@ -5962,6 +5966,10 @@ le plan</translation>
     <message>
         <source>mark {what} as {flag}</source>
         <translation>marquer {what} comme {flag}</translation>
+    </message>
+    <message>
+        <source>max={count}: this Darknet has room for 90 boxes of a picture only, and dies of more.</source>
+        <translation>max={count} : ce Darknet n’a de place que pour 90 boîtes par image, et meurt s’il y en a plus.</translation>
     </message>
     <message>
         <source>measures in a row, while the loss still fell</source>

@@ -239,3 +239,12 @@ def test_why_a_layer_cannot_be_used(layer, words, tmp_path):
     path.write_text(f"[net]\nwidth=32\nheight=32\n{layer}\n")
     with pytest.raises(FormatError, match=words):
         read_own(path)
+
+
+def test_more_boxes_than_pjreddies_darknet_has_room_for_are_refused():
+    numbers = {"width": 64, "height": 64, "batch": 2, "subdivisions": 1, "max_batches": 9}
+    cfg = build("yolov3-tiny", classes=2, dialect="pjreddie", **numbers)
+    assert check_options({"max": "90"}, cfg, "pjreddie", 2) == {"max": "90"}
+    assert check_options({"max": "200"}, cfg, "alexeyab", 2) == {"max": "200"}
+    with pytest.raises(UsageError, match="90 boxes"):
+        check_options({"max": "91"}, cfg, "pjreddie", 2)
