@@ -21,6 +21,7 @@ from annotator.darknet.dialect import Darknet
 from annotator.darknet.events import Continued, Finished, Paused
 from annotator.darknet.following import Follower, OnEvent, Stream
 from annotator.darknet.gpu import Gpu
+from annotator.darknet.memory_kills import count_memory_kills
 from annotator.darknet.outcome import Outcome, final_weights, judge, mark_of
 from annotator.darknet.parser import OutputParser
 from annotator.darknet.room import LOOK_SECONDS, RoomWatch
@@ -190,6 +191,7 @@ class Training:
         try:
             follower = Follower(self.run_folder, on_event, self._max_log_bytes)
             before = mark_of(final_weights(self.run_folder))
+            kills = count_memory_kills()
             try:
                 process, streams = self._spawn(lock, follower)
                 try:
@@ -200,7 +202,8 @@ class Training:
                 follower.ended()
             finally:
                 follower.close()
-            outcome = judge(self.run_folder, follower, process.returncode, self._stopping, before)
+            killed = count_memory_kills().has_risen(kills)
+            outcome = judge(self.run_folder, follower, process.returncode, self._stopping, before, killed)
         finally:
             os.close(lock)
         on_event(

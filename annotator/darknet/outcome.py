@@ -27,6 +27,15 @@ _KILLED = (
     "It was killed: by hand, or by the system because the machine's memory was full (more subdivisions or a "
     "smaller network size need less)."
 )
+_OUT_OF_MEMORY = (
+    "The system killed it because the machine's memory was full: its counter of such kills has risen. More "
+    "subdivisions, a smaller network size or fewer other programs leave more; a container may have a limit "
+    "of its own."
+)
+_NOT_BY_MEMORY = (
+    "It was killed by hand or by another program (one that guards memory, as systemd-oomd or earlyoom, may be "
+    "one): the system itself has not run out of memory."
+)
 _SMALLEST = (
     "The GPU's memory is full even with one picture at a time: take a smaller network size, a tiny network, "
     "or random=0, and end what else runs on the GPU."
@@ -99,7 +108,14 @@ def reserve_of(run: RunFolder) -> Path:
     return run.path / ".reserve"
 
 
-def judge(run: RunFolder, follower: Followed, code: int, stopped: bool, before: FileMark) -> Outcome:
+def judge(
+    run: RunFolder,
+    follower: Followed,
+    code: int,
+    stopped: bool,
+    before: FileMark,
+    memory_kill: bool | None = None,
+) -> Outcome:
     """What came of it. Exit codes alone say little: one Darknet returns 0 for nearly every failure.
 
     Args:
@@ -108,6 +124,8 @@ def judge(run: RunFolder, follower: Followed, code: int, stopped: bool, before: 
         code: Of the process, negative where a signal ended it.
         stopped: Whether it was asked to stop.
         before: The mark of the final weights when it began: those are not its own.
+        memory_kill: Whether the system has killed something meanwhile because memory was full; None: nothing
+            says it.
     """
     newest = run.newest_weights()
     saved = newest.iteration if newest else 0
@@ -130,7 +148,7 @@ def judge(run: RunFolder, follower: Followed, code: int, stopped: bool, before: 
         iteration=iteration,
         saved_iteration=saved,
         weights=newest.path if newest else None,
-        message=_message(run, follower.problems, status, code, iteration, saved, final),
+        message=_message(run, follower.problems, status, code, iteration, saved, final, memory_kill),
         reason=_reason(follower.problems) if status == "failed" else "",
     )
     recorded = "finished" if outcome.good else status
@@ -157,6 +175,7 @@ def _message(
     iteration: int,
     saved: int,
     final: Path,
+    memory_kill: bool | None,
 ) -> str:
     how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
     if status == "finished":
@@ -179,7 +198,7 @@ def _message(
     if run.info.subdivisions >= run.info.batch and _reason(problems) == "gpu-memory":
         reasons = [_SMALLEST]
     if code == -signal.SIGKILL and not reasons:  # a warning from before has nothing to do with it
-        reasons = [_KILLED]
+        reasons = [{True: _OUT_OF_MEMORY, False: _NOT_BY_MEMORY, None: _KILLED}[memory_kill]]
     reasons = reasons or [problem.text for problem in (fatal or problems)[-1:]]
     reason = " ".join(dict.fromkeys(reasons[:2])) or f"It gave no reason; its output is in {run.log}."
     return f"Darknet ended {how} {where}. {reason} ({kept[0].upper()}{kept[1:]}.)"

@@ -19,6 +19,7 @@ from annotator.darknet.cfg import parse_cfg
 from annotator.darknet.dialect import Darknet
 from annotator.darknet.events import Finished, Iteration, Problem, RunStarted, WeightsSaved
 from annotator.darknet.launcher import Training, train_command
+from annotator.darknet.memory_kills import MemoryKills
 from annotator.darknet.networks import build
 from annotator.darknet.runs import RunFolder, read_metrics
 from converters.errors import UsageError
@@ -357,10 +358,20 @@ def test_a_darknet_that_hangs_after_its_last_weights(train):
     assert (outcome.status, outcome.signal) == ("crashed_at_exit", signal.SIGTERM)
 
 
-def test_killed_by_the_system(train):
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (MemoryKills(2), MemoryKills(3), "The system killed it because the machine's memory was full"),
+        (MemoryKills(2), MemoryKills(2), "It was killed by hand or by another program"),
+        (MemoryKills(), MemoryKills(), "It was killed: by hand, or by the system"),
+    ],
+)
+def test_killed_by_the_system(train, monkeypatch, before, after, said):
+    counts = iter((before, after))
+    monkeypatch.setattr(launcher, "count_memory_kills", lambda: next(counts))
     outcome, _ = follow(train("line(1); os.kill(os.getpid(), signal.SIGKILL)"))
     assert outcome.status == "failed"
-    assert "ended by SIGKILL at iteration 1. It was killed: by hand, or by the system" in outcome.message
+    assert f"ended by SIGKILL at iteration 1. {said}" in outcome.message
 
 
 def test_children_of_darknet_end_with_it(train):
