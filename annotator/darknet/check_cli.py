@@ -33,14 +33,18 @@ def add_check_output(check: argparse.ArgumentParser) -> None:
 
 def watching(args: argparse.Namespace) -> Watch:
     """Who is told while ``check`` looks."""
-    watch = Watch(remembers=not args.anew)
+    watch = Watch(remembers=not args.anew, gpu=args.gpu or "")
     watch.tell = _Lines(watch) if args.events else _Bars(watch)
     return watch
 
 
-def before_start() -> Watch:
-    """Who is told while ``run`` looks at everything before it starts: nobody wonders what it waits for."""
-    return Watch(remembers=True, tell=_Patience(), compares=False)
+def before_start(gpu: str | None) -> Watch:
+    """Who is told while ``run`` looks at everything before it starts: nobody wonders what it waits for.
+
+    Args:
+        gpu: The GPUs that were asked for.
+    """
+    return Watch(remembers=True, tell=_Patience(), compares=False, gpu=gpu or "")
 
 
 def print_check(args: argparse.Namespace, watch: Watch) -> None:

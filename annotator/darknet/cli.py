@@ -112,6 +112,7 @@ def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     check.add_argument("work", type=Path, metavar="WORK", help="the Darknet data set, or a run to go on with")
     add_run_options(check)
     check.add_argument("--darknet", metavar="PATH", help="the Darknet to use (default: $DARKNET, then PATH)")
+    check.add_argument("--gpu", metavar="N[,M]", help="the GPUs to train on, as of `run`")
     add_check_output(check)
     check.set_defaults(body=_check)
 
@@ -248,7 +249,7 @@ def _run(args: argparse.Namespace) -> int:
     darknet = require_darknet(args.darknet)
     _gpus(args, darknet)  # one that is not there is said before anything is made
     plan = plan_run(args, work, darknet)
-    if _refused(plan.check(before_start())):
+    if _refused(plan.check(before_start(args.gpu))):
         return ExitStatus.FINDINGS
     pace = pace_of(darknet, work.root)
     if pace is not None:
@@ -320,7 +321,7 @@ def _resume(args: argparse.Namespace) -> int:
             run.update(status="finished", iteration=plan.iteration, pid=None, message=message)
         _print_path(args, run, "finished")
         return ExitStatus.OK
-    if not args.checked and _refused(plan.check(before_start())):
+    if not args.checked and _refused(plan.check(before_start(args.gpu))):
         return ExitStatus.FINDINGS
     if args.detach:
         args.resume_to = plan.wanted

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from annotator.darknet.answers import ask
@@ -59,6 +59,7 @@ class GpuState:
         cuda: The newest CUDA that the driver can do.
         error: What nvidia-smi complained about, one line; also where it names others that are sound.
         hidden: How many GPUs CUDA_VISIBLE_DEVICES hides from Darknet.
+        chosen: Whether a person chose these: the training takes each of them, and no other.
     """
 
     asked: bool
@@ -67,6 +68,7 @@ class GpuState:
     cuda: Version | None = None
     error: str = ""
     hidden: int = 0
+    chosen: bool = False
 
 
 def find_nvidia_smi() -> str | None:
@@ -139,6 +141,17 @@ def choose_gpus(asked: str, state: GpuState) -> tuple[Gpu, ...]:
             f"there is no GPU {missing[0]} here.", hint=f"nvidia-smi lists: {there}.", code="no-gpu"
         )
     return tuple(known[number] for number in numbers)
+
+
+def with_chosen(asked: str, state: GpuState) -> GpuState:
+    """The state of the chosen GPUs alone; all of it where none are asked for, or there are none.
+
+    Raises:
+        UsageError: As :func:`choose_gpus`.
+    """
+    if not asked or not state.gpus:
+        return state
+    return replace(state, gpus=choose_gpus(asked, state), chosen=True)
 
 
 def _query(program: str, fields: str) -> tuple[str, str]:

@@ -33,8 +33,8 @@ _OUT_OF_MEMORY = (
     "of its own."
 )
 _NOT_BY_MEMORY = (
-    "It was killed by hand or by another program (one that guards memory, as systemd-oomd or earlyoom, may be "
-    "one): the system itself has not run out of memory."
+    "It was killed by hand or by another program (one that guards memory, as systemd-oomd or earlyoom, may "
+    "be one): the system itself has not run out of memory."
 )
 _SMALLEST = (
     "The GPU's memory is full even with one picture at a time: take a smaller network size, a tiny network, "

@@ -13,7 +13,7 @@ from annotator.darknet.blocks import parameter_count
 from annotator.darknet.cfg import DETECTORS, Cfg
 from annotator.darknet.checked import Checked
 from annotator.darknet.dialect import Darknet
-from annotator.darknet.gpu import GpuState, Version, read_gpus, read_nvcc
+from annotator.darknet.gpu import GpuState, Version, read_gpus, read_nvcc, with_chosen
 from annotator.darknet.preflight_machine import (
     check_darknet,
     check_room,
@@ -24,7 +24,7 @@ from annotator.darknet.preflight_pictures import check_class_counts, check_lists
 from annotator.darknet.preflight_set import check_alike, check_copies, check_source
 from annotator.darknet.sheet import Sheet, counted, plain
 from annotator.darknet.transfer import find_fit
-from converters.errors import FormatError
+from converters.errors import FormatError, UsageError
 from converters.model import Split
 from converters.report import Issue, Report
 from converters.work import WorkFolder
@@ -109,6 +109,7 @@ class Watch:
         tell: Called with the number of pictures looked at, and of all.
         remembers: Whether pictures that were sound and have not changed are left alone.
         cache: Where that is kept (default: the person's cache folder).
+        gpu: The GPUs that were asked for, as ``--gpu`` names them; empty: none.
         compares: Whether pictures are decoded to compare them, where that was never done.
         stage: What is being done: ``pictures`` are looked at, or compared (``comparing``).
     """
@@ -118,6 +119,7 @@ class Watch:
     tell: Callable[[int, int], None] | None = None
     remembers: bool = False
     cache: Path | None = None
+    gpu: str = ""
     compares: bool = True
     stage: str = "pictures"
 
@@ -169,6 +171,10 @@ def check_training(
     report, sheet = watch.report, watch.sheet
     if gpus is None:
         gpus, nvcc = read_gpus(), read_nvcc()
+    try:
+        gpus = with_chosen(watch.gpu, gpus)
+    except UsageError as error:  # it was taken out since it was chosen
+        report.add_exception(error)
     check_darknet(darknet, cfg, gpus, nvcc, report)
     _say_machine(sheet, darknet, gpus)
     if 0 < cfg.net.get_int("max_batches", 1) <= from_iteration:

@@ -117,12 +117,13 @@ def _check_gpu(darknet: Darknet, gpus: GpuState, nvcc: Version | None, report: R
             "gpu-trouble", f"nvidia-smi complains: {found}.", hint="A GPU it complains of cannot train."
         )
     _check_cuda(darknet, gpus, nvcc, report)
-    # Which one Darknet takes is not known where there are several: the freest is enough.
-    freest = min(gpus.gpus, key=lambda gpu: gpu.used / max(gpu.memory, 1))
-    if freest.memory and freest.used > _MOST_TAKEN * freest.memory:
+    # Which one Darknet takes is not known where none is chosen: the freest is enough.
+    pick = max if gpus.chosen else min
+    one = pick(gpus.gpus, key=lambda gpu: gpu.used / max(gpu.memory, 1))
+    if one.memory and one.used > _MOST_TAKEN * one.memory:
         report.warning(
             "gpu-busy",
-            f"{freest.used / 1024:.1f} of the {freest.memory / 1024:.1f} GB of the {freest.name} are taken "
+            f"{one.used / 1024:.1f} of the {one.memory / 1024:.1f} GB of the {one.name} are taken "
             "already: the training may not find enough.",
             hint="End what else runs on it (nvidia-smi names it), or queue the training.",
         )

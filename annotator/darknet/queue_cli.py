@@ -78,7 +78,7 @@ def _add(args: argparse.Namespace, refused: Callable[[Report], bool]) -> int:
     else:
         found = require_darknet(args.darknet)
         plan = plan_run(args, work, found)
-        if refused(plan.check(before_start())):
+        if refused(plan.check(before_start(args.gpu))):
             return ExitStatus.FINDINGS
         run, darknet = plan.create(), str(found.path)
     options = ["--darknet", darknet, "--early-stop", str(args.early_stop)]

@@ -66,9 +66,9 @@ def _failures() -> list[Pair]:
             "subdivisions or a smaller network size need less)."
         ),
         said(
-            "The system killed it because the machine's memory was full: its counter of such kills has risen. "
-            "More subdivisions, a smaller network size or fewer other programs leave more; a container may "
-            "have a limit of its own."
+            "The system killed it because the machine's memory was full: its counter of such kills has "
+            "risen. More subdivisions, a smaller network size or fewer other programs leave more; a "
+            "container may have a limit of its own."
         ),
         said(
             "It was killed by hand or by another program (one that guards memory, as systemd-oomd or "

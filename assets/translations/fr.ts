@@ -428,6 +428,13 @@ Compté tableau par tableau d’après le code de Darknet, non mesuré sur votre
         <source>All {all} layers are kept: it goes on from what it knows.</source>
         <translation>Les {all} couches sont toutes gardées : il continue à partir de ce qu’il sait.</translation>
     </message>
+    <message numerus="yes">
+        <source>All {n} GPUs at once</source>
+        <translation>
+            <numerusform>{n} GPU à la fois</numerusform>
+            <numerusform>Les {n} GPU à la fois</numerusform>
+        </translation>
+    </message>
     <message>
         <source>All {what} with {name} has {count} copies, the most that is allowed.</source>
         <translation>Toute {what} avec {name} a {count} copies, le maximum permis.</translation>
@@ -1244,6 +1251,10 @@ Compté tableau par tableau d’après le code de Darknet, non mesuré sur votre
         <translation>Darknet s’arrête et garde sa mémoire; le processeur ou la carte graphique est libre entre-temps</translation>
     </message>
     <message>
+        <source>Darknet's first GPU</source>
+        <translation>Le premier GPU de Darknet</translation>
+    </message>
+    <message>
         <source>Dashed, grey: the network's own. Red: chosen for this set. Dots: the boxes.</source>
         <translation>Tirets gris : celles du réseau. Rouge : choisies pour ce jeu. Points : les boîtes.</translation>
     </message>
@@ -1850,6 +1861,10 @@ Logiciel libre sous licence publique générale GNU, version 3 ou ultérieure; f
         <translation>De combien les poids bougent à chaque itération</translation>
     </message>
     <message>
+        <source>How full and how busy each is now; what is chosen is remembered, also for runs in the queue</source>
+        <translation>À quel point chacun est plein et occupé en ce moment ; le choix est retenu, aussi pour les entraînements dans la file</translation>
+    </message>
+    <message>
         <source>How it learns</source>
         <translation>Comment il apprend</translation>
     </message>
@@ -1982,6 +1997,10 @@ boîtes (images)</translation>
     <message>
         <source>It keeps the proportions of pictures, with grey bars; the other Darknets stretch them</source>
         <translation>Il garde les proportions des images, avec des bandes grises; les autres Darknet les étirent</translation>
+    </message>
+    <message>
+        <source>It was killed by hand or by another program (one that guards memory, as systemd-oomd or earlyoom, may be one): the system itself has not run out of memory.</source>
+        <translation>Il a été tué à la main ou par un autre programme (par exemple un gardien de la mémoire comme systemd-oomd ou earlyoom) : le système lui-même n’a pas manqué de mémoire.</translation>
     </message>
     <message>
         <source>It was killed: by hand, or by the system because the machine's memory was full (more subdivisions or a smaller network size need less).</source>
@@ -4436,6 +4455,10 @@ Mesurer aussi {chosen} sur le test ?</translation>
         <translation>Celui de l’étude</translation>
     </message>
     <message>
+        <source>The system killed it because the machine's memory was full: its counter of such kills has risen. More subdivisions, a smaller network size or fewer other programs leave more; a container may have a limit of its own.</source>
+        <translation>Le système l’a tué parce que la mémoire de la machine était pleine : son compteur de tels arrêts a augmenté. Plus de subdivisions, une taille de réseau plus petite ou moins d’autres programmes en laissent davantage ; un conteneur peut avoir sa propre limite.</translation>
+    </message>
+    <message>
         <source>The system knows no program that opens {name}.</source>
         <translation>Le système ne connaît aucun programme qui ouvre {name}.</translation>
     </message>
@@ -4729,6 +4752,10 @@ Mesurer aussi {chosen} sur le test ?</translation>
     <message>
         <source>Train again…</source>
         <translation>Entraîner à nouveau…</translation>
+    </message>
+    <message>
+        <source>Train on</source>
+        <translation>Entraîner sur</translation>
     </message>
     <message>
         <source>Train the chosen run on to {count} iterations</source>

@@ -12,7 +12,7 @@ from annotator.darknet import answers, gpu
 from annotator.darknet.answers import ask
 from annotator.darknet.cli import main
 from annotator.darknet.dialect import find_darknet, recognise
-from annotator.darknet.gpu import choose_gpus, read_gpus, read_nvcc
+from annotator.darknet.gpu import choose_gpus, read_gpus, read_nvcc, with_chosen
 from annotator.darknet.launcher import darknet_environment
 from converters.errors import UsageError
 
@@ -58,6 +58,8 @@ def test_several_gpus_keep_their_numbers_and_names(smi):
     for wrong in ("2", "a", "0,0", "", "-1"):
         with pytest.raises(UsageError):
             choose_gpus(wrong, state)
+    assert [one.index for one in with_chosen("1", state).gpus] == [1]
+    assert with_chosen("", state) is state and with_chosen("1", state).chosen
 
 
 @pytest.mark.parametrize(

@@ -332,6 +332,8 @@ def test_how_such_a_build_is_told(tmp_path):
         (FOR_GPU, PRESENT, (12, 1), ["other-cuda"]),
         (replace(FOR_GPU, cudnn=""), PRESENT, (11, 8), ["no-cudnn"]),
         (FOR_GPU, replace(PRESENT, gpus=(replace(K80, used=9000),)), None, ["gpu-busy"]),
+        (FOR_GPU, replace(PRESENT, gpus=(replace(K80, used=9000), K80)), None, []),
+        (FOR_GPU, replace(PRESENT, gpus=(replace(K80, used=9000), K80), chosen=True), None, ["gpu-busy"]),
         (FOR_GPU, replace(PRESENT, gpus=(replace(K80, used=9000), replace(K80, index=1))), None, []),
         (FOR_GPU, replace(PRESENT, gpus=(replace(K80, memory=0, used=0),)), None, []),
         (FOR_GPU, replace(PRESENT, gpus=(), hidden=1), None, ["no-gpu"]),

@@ -28,6 +28,7 @@ from annotator.qt.background import Task
 from annotator.qt.notification import notify
 from annotator.qt.pages.page import Page
 from annotator.qt.pages.train.fixes import mend
+from annotator.qt.pages.train.gpu_choice import GPU_SETTING
 from annotator.qt.pages.train.live import Live
 from annotator.qt.pages.train.queue_control import QueueControl
 from annotator.qt.pages.train.runs_table import RunsTable
@@ -103,6 +104,7 @@ class TrainPage(Page):
         self.setup.check.fix_wanted.connect(lambda finding: mend(self, finding))
         basic.size_changed.connect(self.size_changed)
         self.setup.changed.connect(self._show_state)
+        self.setup.gpu.chosen.connect(self._gpus_chosen)
         self.max_batches.valueChanged.connect(lambda: self._show_resume(self.model.is_busy))
         self.starting = Starting(self)
         self.start.clicked.connect(self.starting.press)
@@ -262,11 +264,20 @@ class TrainPage(Page):
 
     # Darknet
 
+    def _gpus_chosen(self, identifiers: list[str]) -> None:
+        if self.project is not None:
+            self.project.settings.set(GPU_SETTING, identifiers or None)
+
     def look_for_darknet(self) -> None:
         """Find Darknet in the background: it is run to see what it is."""
         if self._search is not None:
             return
         setting = self.project.settings.get(DARKNET_SETTING) if self.project is not None else None
+        if self.project is not None:
+            gpus = self.project.settings.get(GPU_SETTING)
+            self.setup.gpu.remember(
+                [one for one in gpus if isinstance(one, str)] if isinstance(gpus, list) else []
+            )
         self.found.setText(tr("Looking for Darknet…"))
         task = Task(lambda tell: find_darknet(setting), self)
         task.succeeded.connect(self._darknet_found)
@@ -332,12 +343,16 @@ class TrainPage(Page):
         work = self._work()
         if work is None or self.darknet is None:
             return
-        arguments = [*self.setup.plan().arguments(work.root), *self.setup.meanwhile.arguments()]
+        arguments = [*self.setup.plan().arguments(work.root), *self._how()]
         if not self.live.is_busy:
             self._launch(arguments)
             return
         self.queue.add(arguments[2:], str(self.darknet.path), self._running())
         self._show_state()
+
+    def _how(self) -> list[str]:
+        """What holds for new trainings and for those that go on."""
+        return [*self.setup.meanwhile.arguments(), *self.setup.gpu.arguments()]
 
     def _with_chosen(self, what: Callable[[str], None]) -> None:
         run = self._chosen_run()
@@ -376,7 +391,7 @@ class TrainPage(Page):
         if run is not None:
             done = run.info.iteration >= run.info.max_batches
             further = ["--max-batches", str(self.max_batches.value())] if done else []
-            further += self.setup.meanwhile.arguments()
+            further += self._how()
             running = self._running()
             if running is not None and self.darknet is not None:
                 self.queue.add_resumed(run, further, str(self.darknet.path), running)

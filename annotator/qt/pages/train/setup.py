@@ -12,6 +12,7 @@ from annotator.darknet.networks import NETWORKS, STUDY_STEPS
 from annotator.qt.pages.train.anchors_panel import AnchorsPanel
 from annotator.qt.pages.train.check_panel import CheckPanel
 from annotator.qt.pages.train.drawers import Drawers
+from annotator.qt.pages.train.gpu_choice import GpuChoice
 from annotator.qt.pages.train.network_panel import NetworkPanel
 from annotator.qt.pages.train.options_panel import STEPS, OptionsPanel
 from annotator.qt.pages.train.settings import BasicSettings
@@ -48,6 +49,7 @@ class Setup(QWidget):
         self.basic = BasicSettings()
         self.note = QLabel()
         self.note.setWordWrap(True)
+        self.gpu = GpuChoice()
         self.time = TimeRow()
         self.time.fitted.connect(self.basic.take_numbers)
         self.time.found.connect(self._propose)
@@ -65,7 +67,7 @@ class Setup(QWidget):
         self._soon.setInterval(_SOON)
         self._soon.timeout.connect(self.show_plan)
         self._build()
-        for part in (self.basic, self.options, self.anchors, self.weights):
+        for part in (self.basic, self.options, self.anchors, self.weights, self.gpu):
             part.changed.connect(self._soon.start)
         self.drawers.opened.connect(self._opened)
         self.basic.study.clicked.connect(self.fill_in_study)
@@ -97,6 +99,7 @@ class Setup(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.basic)
+        column.addWidget(self.gpu)
         column.addWidget(self.note)
         column.addWidget(self.time)
         column.addWidget(self.drawers)
@@ -179,6 +182,7 @@ class Setup(QWidget):
         """Another Darknet trains."""
         self.darknet = darknet
         self._has_looked = True
+        self.gpu.look(darknet)
         self.time.measure(darknet, self.work)
         self.show_plan()
 
@@ -219,7 +223,7 @@ class Setup(QWidget):
         if self.work is None or (self.problem and not only_weights) or not self._has_looked:
             return []
         which = ["--darknet", str(self.darknet.path)] if self.darknet is not None else []
-        return [*plan.arguments(self.work.root)[1:], *which]
+        return [*plan.arguments(self.work.root)[1:], *which, *self.gpu.arguments()]
 
     def _checked(self) -> None:
         self.drawers.title(self.check, self.check.title())
@@ -274,5 +278,6 @@ class Setup(QWidget):
         self.network_panel.stop()
         self.anchors.stop()
         self.weights.stop()
+        self.gpu.stop()
         self.check.stop()
         self.time.stop()
