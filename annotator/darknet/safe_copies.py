@@ -14,6 +14,7 @@ from pathlib import Path
 
 from annotator.darknet.outcome import FileMark, mark_of, previous_weights, reserve_of
 from annotator.darknet.runs import RunFolder
+from converters.errors import FormatError
 
 RESERVE_BYTES = 256 * 1024
 _WAIT_SECONDS = 20.0
@@ -21,6 +22,9 @@ _WAIT_SECONDS = 20.0
 
 class SafeCopies:
     """Brings saved weights to the disk, and keeps a copy of those that Darknet is going to write over.
+
+    A run that goes on has its copy before Darknet starts: the one of the training before may have been killed
+    with it.
 
     Args:
         run: The run.
@@ -31,6 +35,10 @@ class SafeCopies:
         self._thread: threading.Thread | None = None
         with suppress(OSError):  # a full disk already: the training says so soon enough
             reserve_of(run).write_bytes(bytes(RESERVE_BYTES))
+        with suppress(FormatError):  # the cfg; the training says so
+            newest = run.newest_weights()
+            if newest is not None and _is_rewritten(newest.path):
+                self._keep(newest.path, mark_of(newest.path), is_rewritten=True)
 
     def keep(self, path: Path, mark: FileMark) -> None:
         """Look after weights that are whole now; returns at once.
@@ -41,8 +49,8 @@ class SafeCopies:
         """
         if self._thread is not None and self._thread.is_alive():
             return  # a network this small saves again in a moment
-        is_rewritten = path.stem.endswith("_last") or path.suffix == ".backup"
-        self._thread = threading.Thread(target=self._keep, args=(path, mark, is_rewritten), daemon=True)
+        arguments = (path, mark, _is_rewritten(path))
+        self._thread = threading.Thread(target=self._keep, args=arguments, daemon=True)
         self._thread.start()
 
     def close(self) -> None:
@@ -77,6 +85,10 @@ def replace_by_copy(source: Path, target: Path) -> None:
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _is_rewritten(path: Path) -> bool:
+    return path.stem.endswith("_last") or path.suffix == ".backup"
 
 
 def _flush(path: Path) -> None:

@@ -6,6 +6,7 @@ import codecs
 import os
 import signal
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 
 from PyQt5.QtCore import QObject, QProcess, QProcessEnvironment, pyqtSignal
@@ -84,7 +85,9 @@ class Process(QObject):
     def interrupt(self) -> None:
         """Ask it to stop, as Ctrl-C does."""
         if self.pid:
-            os.kill(self.pid, signal.SIGINT)
+            # It may have ended without Qt having noticed yet.
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGINT)
 
     def wait(self, milliseconds: int) -> bool:
         """Block until it ended (only while the window closes); False where it did not."""
