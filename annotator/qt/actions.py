@@ -30,6 +30,7 @@ BROUGHT_BY = (
     "annotator.qt.dialogs.menu",
     "annotator.qt.dialogs.classes_menu",
     "annotator.qt.mistake_visit",
+    "annotator.qt.looking",
 )
 """Modules with a function ``entries(window) -> list[Entry]``, e.g. ``annotator.qt.dialogs.export``."""
 

@@ -28,6 +28,7 @@ from annotator.qt.finding_visits import Visits
 from annotator.qt.gallery_visit import GalleryVisit
 from annotator.qt.later_pages import LaterPages
 from annotator.qt.loader import ImageLoader
+from annotator.qt.looking import look_at_pictures
 from annotator.qt.message_bar import MessageBar
 from annotator.qt.mistake_visit import MistakeVisit
 from annotator.qt.network_opinion import NetworkOpinion
@@ -145,6 +146,7 @@ class MainWindow(QMainWindow):
         self.start.demo_wanted.connect(self.opening.open_demo)
         self.start.folder_wanted.connect(self.opening.ask_for_folder)
         self.start.archive_wanted.connect(self.opening.ask_for_archive)
+        self.start.look_wanted.connect(lambda: look_at_pictures(self))
         self.start.chosen.connect(self.open_path)
         self.start.unwanted.connect(self.opening.forget)
         self.tabs.currentChanged.connect(self._page_changed)

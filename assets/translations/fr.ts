@@ -577,8 +577,16 @@ Compté tableau par tableau d’après le code de Darknet, non mesuré sur votre
         <translation>IoU moyenne de {boxes} avec la meilleure ancre : {before:.1f} % maintenant, {after:.1f} % avec les choisies.</translation>
     </message>
     <message>
+        <source>Back</source>
+        <translation>Retour</translation>
+    </message>
+    <message>
         <source>Back to the network's values</source>
         <translation>Revenir aux valeurs du réseau</translation>
+    </message>
+    <message>
+        <source>Back to the start page</source>
+        <translation>Retour à la page de départ</translation>
     </message>
     <message>
         <source>Balance</source>
@@ -2319,6 +2327,14 @@ boîtes (images)</translation>
     <message>
         <source>Look at everything once more: files may have changed meanwhile</source>
         <translation>Tout examiner encore une fois : des fichiers peuvent avoir changé entre-temps</translation>
+    </message>
+    <message>
+        <source>Look at pictures with a network</source>
+        <translation>Regarder des images avec un réseau</translation>
+    </message>
+    <message>
+        <source>Look at pictures with a network…</source>
+        <translation>Regarder des images avec un réseau…</translation>
     </message>
     <message>
         <source>Look once more</source>
@@ -5090,6 +5106,10 @@ le plan</translation>
     <message>
         <source>With pasted boxes (boxes of a class cut out and pasted on copies) up to: {list}, each class by itself.</source>
         <translation>Avec des boîtes collées (boîtes d’une classe découpées et collées sur des copies) jusqu’à : {list}, chaque classe à elle seule.</translation>
+    </message>
+    <message>
+        <source>With the cfg, weights and class names that somebody gave you: no set is needed</source>
+        <translation>Avec le cfg, les poids et les noms de classes que quelqu’un vous a donnés : aucun jeu n’est nécessaire</translation>
     </message>
     <message>
         <source>With this Darknet the digits should be equal: a build with -Ofast or a graphics card (half precision) can move a box over a threshold.</source>

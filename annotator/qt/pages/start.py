@@ -24,6 +24,7 @@ class StartPage(QWidget):
         demo_wanted: Open the demo set.
         folder_wanted: Ask for a folder.
         archive_wanted: Ask for an archive.
+        look_wanted: Look at pictures with a network, without a set.
         chosen: A recent set.
         unwanted: A recent set that is to be taken from the list.
     """
@@ -31,6 +32,7 @@ class StartPage(QWidget):
     demo_wanted = pyqtSignal()
     folder_wanted = pyqtSignal()
     archive_wanted = pyqtSignal()
+    look_wanted = pyqtSignal()
     chosen = pyqtSignal(object)
     unwanted = pyqtSignal(object)
 
@@ -62,6 +64,13 @@ class StartPage(QWidget):
             self.buttons.append(button)
             row.addWidget(button)
         row.addStretch()
+        self.look = QPushButton(tr("Look at pictures with a network…"))
+        self.look.setToolTip(
+            tr("With the cfg, weights and class names that somebody gave you: no set is needed")
+        )
+        self.look.setFlat(True)
+        self.look.setAutoDefault(True)
+        self.look.clicked.connect(self.look_wanted)
         self.empty = _framed_label()
         self.recent_title = QLabel(tr("Recent sets"))
         self.recent = RecentList()
@@ -86,6 +95,7 @@ class StartPage(QWidget):
         self.column.addWidget(self.heading)
         self.column.addWidget(self.text)
         self.column.addLayout(row)
+        self.column.addWidget(self.look, 0, Qt.AlignLeft)
         self.column.addWidget(self.empty)
         self.column.addWidget(self.recent_title)
         self.column.addWidget(self.recent, 1)

@@ -357,7 +357,7 @@ class AnyPicturesTab(QWidget):
         self.view.boxes = ()
         text = tr("Drop pictures or a folder here: the network looks at them.")
         if self.used.network is None:
-            text = tr("Train a network on the Train page first, or choose one from elsewhere (Network…).")
+            text = self.used.how_to_get_one()
         self.view.show_notice(text)
         self._enable()
 

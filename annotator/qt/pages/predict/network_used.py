@@ -63,6 +63,12 @@ class NetworkUsed(QObject):
         dialog.chosen.connect(self.use)
         dialog.open()
 
+    def how_to_get_one(self) -> str:
+        """What to do where there is no network."""
+        if self.project is None:
+            return tr("Choose a network first: the button “Network…”.")
+        return tr("Train a network on the Train page first, or choose one from elsewhere (Network…).")
+
     def opener(self, with_darknet: bool) -> Callable[[], Engine]:
         """What opens the one who looks, in a thread. Without a network that raises.
 
@@ -165,7 +171,9 @@ class NetworkRow(QWidget):
     def _show(self) -> None:
         network = self.used.network
         if network is None:
-            self.name.setText(tr("none: train one on the Train page, or choose files"))
+            without = tr("Choose a network first: the button “Network…”.")
+            trained = tr("none: train one on the Train page, or choose files")
+            self.name.setText(trained if self.used.project is not None else without)
             return
         weights = network.weights.name
         self.name.setText(weights if network.name == weights else f"{network.name} · {weights}")

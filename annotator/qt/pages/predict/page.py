@@ -26,7 +26,6 @@ from annotator.core.predictions import Comparison, compare
 from annotator.core.project import Project
 from annotator.darknet.predictor import open_run_predictor
 from annotator.darknet.runs import RunFolder, SavedWeights, list_runs
-from annotator.darknet.video import is_video
 from annotator.qt import painting
 from annotator.qt.loader import ImageLoader
 from annotator.qt.pages.page import PlainPage, TaskRow
@@ -35,6 +34,7 @@ from annotator.qt.pages.predict.evaluated import Evaluated
 from annotator.qt.pages.predict.mistakes import MistakesTab
 from annotator.qt.pages.predict.network_used import NetworkUsed
 from annotator.qt.pages.predict.numbers import NumbersTab
+from annotator.qt.pages.predict.sources import show_sources
 from annotator.qt.pages.predict.two_runs import TwoRunsTab
 from annotator.qt.pages.predict.video_tab import VideoTab
 from annotator.qt.painting import PaintContext
@@ -487,14 +487,7 @@ class PredictPage(PlainPage):
 
     def look_at(self, paths: Sequence[Path]) -> None:
         """Let the network look at pictures, folders, or a video."""
-        films = [path for path in paths if is_video(path) and path.is_file()]
-        others = [path for path in paths if path not in films]
-        if others:
-            self.parts.setCurrentWidget(self.any_pictures)
-            self.any_pictures.take_sources(others)
-        elif films:
-            self.parts.setCurrentWidget(self.video)
-            self.video.watch(films[0])
+        show_sources(paths, self.parts, self.any_pictures, self.video)
 
 
 def predict_split(

@@ -101,7 +101,7 @@ class Player(QThread):
         self._wanted: int | None = start or None
         if playing:
             self._playing.set()
-        else:
+        elif not start:
             self._steps.release()
         self._times: deque[float] = deque(maxlen=_RECENT)
         self._record_to: Path | None = None
@@ -247,9 +247,9 @@ class Player(QThread):
 
     def seek(self, number: int) -> None:
         """Go to a frame of a file, counted from 0; where it stands it shows that one."""
+        while self._steps.acquire(blocking=False):
+            pass  # steps from where it was are not wanted any more
         self._wanted = max(0, number)
-        if not self.is_playing:
-            self._steps.release()
 
     def end(self) -> None:
         """End after the frame that is looked at."""
@@ -260,7 +260,7 @@ class Player(QThread):
 
     def _may_go_on(self) -> bool:
         self._allowed.acquire()
-        while not self._stop.is_set() and not self._playing.is_set():
-            if self._steps.acquire(timeout=0.05):
+        while not self._stop.is_set() and not self._playing.is_set() and self._wanted is None:
+            if self._steps.acquire(timeout=0.03):
                 break
         return not self._stop.is_set()

@@ -50,8 +50,7 @@ class FrameView(PictureView):
         return self.counts.of(self.boxes)
 
     def paint_layers(self, painter: QPainter, context: PaintContext) -> None:
-        boxes = self.shown()
-        painting.paint_predictions(painter, boxes, (True,) * len(boxes), context)
+        painting.paint_predictions(painter, self.shown(), None, context)
 
 
 @dataclass(frozen=True)
@@ -329,7 +328,7 @@ class VideoTab(QWidget):
             self._look_anew()
             return
         self.stop_player()
-        text = tr("Train a network on the Train page first, or choose one from elsewhere (Network…).")
+        text = self.used.how_to_get_one()
         if self.used.network is not None:
             text = tr("Open a video, or switch a camera on: the network looks at every frame.")
         self.view.show_notice(text)
