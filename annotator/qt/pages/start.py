@@ -64,13 +64,7 @@ class StartPage(QWidget):
             self.buttons.append(button)
             row.addWidget(button)
         row.addStretch()
-        self.look = QPushButton(tr("Look at pictures with a network…"))
-        self.look.setToolTip(
-            tr("With the cfg, weights and class names that somebody gave you: no set is needed")
-        )
-        self.look.setFlat(True)
-        self.look.setAutoDefault(True)
-        self.look.clicked.connect(self.look_wanted)
+        self.look = self._look_button()
         self.empty = _framed_label()
         self.recent_title = QLabel(tr("Recent sets"))
         self.recent = RecentList()
@@ -101,6 +95,15 @@ class StartPage(QWidget):
         self.column.addWidget(self.recent, 1)
         self.column.addWidget(self.first, 1)
         self._size_text()
+
+    def _look_button(self) -> QPushButton:
+        button = QPushButton(tr("Look at pictures with a network…"))
+        button.setToolTip(
+            tr("With the cfg, weights and class names that somebody gave you: no set is needed")
+        )
+        button.setAutoDefault(True)
+        button.clicked.connect(self.look_wanted)
+        return button
 
     def show_recent(self, sets: Sequence[RecentSet]) -> None:
         """List the sets that were opened before."""
@@ -139,7 +142,7 @@ class StartPage(QWidget):
         bold = QFont(self.font())
         bold.setBold(True)
         self.recent_title.setFont(bold)
-        for button in self.buttons:
+        for button in (*self.buttons, self.look):
             button.setMinimumHeight(round(self.fontMetrics().height() * 2.2))
         letter = self.fontMetrics().averageCharWidth()
         # In the middle, and not wider than can be read.
