@@ -113,6 +113,16 @@ def read_gpus(environ: Mapping[str, str] | None = None, *, with_cuda: bool = Tru
     return GpuState(True, tuple(seen), driver, cuda, error[:200], len(parts) - len(seen))
 
 
+def read_gpus_of(pid: int | None) -> GpuState:
+    """Those that a process may use: a Darknet was told by its environment. None: all."""
+    try:
+        raw = Path(f"/proc/{pid}/environ").read_bytes() if pid is not None else b""
+    except OSError:
+        raw = b""  # it has just ended
+    told = dict(part.split("=", 1) for part in os.fsdecode(raw).split("\0") if "=" in part)
+    return read_gpus(told or None, with_cuda=False)
+
+
 def read_nvcc() -> Version | None:
     """The CUDA whose compiler is on PATH (or in CUDA's own folder), None where none is."""
     home = os.environ.get("CUDA_HOME") or os.environ.get("CUDA_PATH")

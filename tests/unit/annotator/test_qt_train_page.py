@@ -6,6 +6,9 @@ import functools
 import http.server
 import json
 import math
+import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -19,6 +22,7 @@ from annotator.core.training import State, TrainingModel, boxes_of, interval, mo
 from annotator.darknet.blocks import parameter_count
 from annotator.darknet.dialect import Darknet
 from annotator.darknet.events import CheckpointMeasured, ClassMeasured
+from annotator.darknet.gpu import read_gpus_of
 from annotator.darknet.networks import build
 from annotator.darknet.runs import RunFolder
 from annotator.qt.pages.train.chart import accuracy_text
@@ -293,6 +297,22 @@ def test_the_gpus_use_is_asked_of_nvidia_smi(qtbot, tmp_path: Path, monkeypatch)
     watch.set_on(False)
     assert watch.text() == ""
     watch.stop()
+
+
+def test_only_the_gpus_that_darknet_may_use_are_shown(tmp_path: Path, monkeypatch):
+    lines = [f"{n}, GPU-{n}, Card, {memory}, {100 * n}, [N/A], 535.1, [N/A]" for n, memory in
+             enumerate((8192, "[N/A]", 8192, 8192))]  # fmt: skip
+    write_program(tmp_path / "nvidia-smi", f"print(*{lines!r}, sep=chr(10))\n")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    told = os.environ | {"CUDA_VISIBLE_DEVICES": "GPU-1"}
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, env=told) as darknet:
+        qt = GpuWatch()
+        qt.state = read_gpus_of(darknet.pid)
+        darknet.communicate(b"\n")
+    assert [gpu.index for gpu in qt.state.gpus] == [1]
+    assert qt.text() == "Card", "it says neither its memory nor how busy it is"
+    qt.state = read_gpus_of(darknet.pid)  # it has ended
+    assert qt.text() == "GPU 2 Card: 0.2 of 8.6 GB · GPU 3 Card: 0.3 of 8.6 GB"
 
 
 def measured(number, mean, low=0.6, high=0.9):

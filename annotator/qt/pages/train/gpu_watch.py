@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from PyQt5.QtCore import QObject, QTimer
 
-from annotator.darknet.gpu import GpuState, find_nvidia_smi, read_gpus
+from annotator.darknet.gpu import GpuState, find_nvidia_smi, read_gpus_of
+from annotator.darknet.runs import RunFolder
 from annotator.qt.background import Task
 from annotator.qt.translation import tr
+from converters.errors import DataError
 
 _EVERY_MS = 3000
+_MOST = 2
 
 
 class GpuWatch(QObject):
@@ -17,6 +22,7 @@ class GpuWatch(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.state: GpuState | None = None
+        self.run: Path | None = None
         self._task: Task | None = None
         self._timer = QTimer(self)
         self._timer.setInterval(_EVERY_MS)
@@ -38,11 +44,14 @@ class GpuWatch(QObject):
         if self.state is None:
             return ""
         parts = []
-        for gpu in self.state.gpus:
+        # Where none was chosen, of many those that work: one of them is Darknet's.
+        gpus = sorted(self.state.gpus, key=lambda gpu: (-gpu.used, gpu.index))[:_MOST]
+        for gpu in sorted(gpus, key=lambda gpu: gpu.index):
             used, whole = gpu.used * 1048576 / 1e9, gpu.memory * 1048576 / 1e9
             memory = tr("{used:.1f} of {whole:.1f} GB", used=used, whole=whole) if gpu.memory else ""
             busy = tr("{load} % busy", load=gpu.load) if gpu.load is not None else ""
-            parts.append(f"{gpu.name}: {', '.join(filter(None, (busy, memory)))}")
+            name = gpu.name if len(self.state.gpus) == 1 else f"GPU {gpu.index} {gpu.name}"
+            parts.append(f"{name}: {', '.join(filter(None, (busy, memory)))}".removesuffix(": "))
         return " · ".join(parts)
 
     def stop(self) -> None:
@@ -53,7 +62,8 @@ class GpuWatch(QObject):
 
     def _ask(self) -> None:
         if self._task is None:
-            task = Task(lambda tell: read_gpus(with_cuda=False), self)
+            run = self.run
+            task = Task(lambda tell: _read(run), self)
             task.succeeded.connect(self._take)
             task.finished.connect(self._asked)
             self._task = task.start()
@@ -64,3 +74,12 @@ class GpuWatch(QObject):
 
     def _asked(self) -> None:
         self._task = None
+
+
+def _read(run: Path | None) -> GpuState:
+    """The GPUs of a run's Darknet; all, where it has none or is not running."""
+    try:
+        pid = RunFolder.open(run).running_pid() if run is not None else None
+    except DataError:
+        pid = None
+    return read_gpus_of(pid)

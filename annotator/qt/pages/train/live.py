@@ -348,11 +348,13 @@ class Live(QWidget):
 
     def _show_words(self) -> None:
         model = self.model
+        self.gpu.run = model.run
         self.gpu.set_on(model.is_busy)
         self.headline.setText(headline(model))
         self.free_room.offer(model.run if model.waits and model.state is State.PAUSED else None)
-        facts = [*self._facts(), accuracy_text(model, self.boxes)]
-        self.facts.setText(" · ".join(filter(None, facts)))
+        # Two lines: what comes and goes in the first shall not push the charts down.
+        lines = [" · ".join(filter(None, self._facts())), accuracy_text(model, self.boxes)]
+        self.facts.setText("\n".join(filter(None, lines)))
         self.facts.setVisible(bool(self.facts.text()))
         self.stop_button.setEnabled(
             model.state in (State.STARTING, State.RUNNING, State.PAUSED, State.ENDING)
