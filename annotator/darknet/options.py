@@ -19,7 +19,7 @@ _ALL: frozenset[Dialect] = frozenset({"pjreddie", "alexeyab", "hank"})
 _NEW: frozenset[Dialect] = frozenset({"alexeyab", "hank"})
 
 
-_PJREDDIE_BOXES = 90
+PJREDDIE_BOXES = 90
 """Its yolo layer holds the truths of so many boxes, whatever ``max`` says; more are written past its end."""
 
 
@@ -282,7 +282,7 @@ def check_options(values: Mapping[str, str], cfg: Cfg, dialect: Dialect, classes
         if option.place == "yolo" and not _takers(cfg, option):
             raise UsageError(f"this network's detection layer has no {key}.", hint="Leave it out.")
         checked[key] = _checked(option, text.strip(), classes)
-    if dialect == "pjreddie" and int(checked.get("max", "0")) > _PJREDDIE_BOXES:
+    if dialect == "pjreddie" and int(checked.get("max", "0")) > PJREDDIE_BOXES:
         raise UsageError(
             f"max={checked['max']}: this Darknet has room for 90 boxes of a picture only, and dies of more.",
             hint="Take max=90 at most.",

@@ -11,6 +11,7 @@ from annotator.darknet.cfg import DETECTORS, Cfg, Section, Value, read_cfg
 from annotator.darknet.dialect import Darknet
 from annotator.darknet.limits import HANK_LAYERS, not_predicted, unknown_keys, without_unknown
 from annotator.darknet.networks import Dialect, burn_in_for, steps_for
+from annotator.darknet.options import PJREDDIE_BOXES
 from converters.errors import FormatError, UsageError
 
 _MODERN = frozenset(
@@ -76,6 +77,8 @@ def adapted(
         raise UsageError(f"a network's sides must be multiples of 32, not {size[0]} x {size[1]}.")
     if dialect is not None:
         cfg = without_unknown(cfg, dialect)
+    if dialect == "pjreddie" and any(one.get_int("max") > PJREDDIE_BOXES for one in cfg.detectors):
+        cfg = cfg.with_detectors(max=PJREDDIE_BOXES)
     sections = [
         _scaled(part, before, size) if part.name in DETECTORS else part
         for part in with_classes(cfg, classes).sections

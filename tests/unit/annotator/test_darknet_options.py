@@ -248,3 +248,7 @@ def test_more_boxes_than_pjreddies_darknet_has_room_for_are_refused():
     assert check_options({"max": "200"}, cfg, "alexeyab", 2) == {"max": "200"}
     with pytest.raises(UsageError, match="90 boxes"):
         check_options({"max": "91"}, cfg, "pjreddie", 2)
+    own = adapted(
+        cfg.with_detectors(max=200), classes=2, batch=2, subdivisions=1, max_batches=9, dialect="pjreddie"
+    )
+    assert {part.get("max") for part in own.detectors} == {"90"}
