@@ -4966,8 +4966,8 @@ Mesurer aussi {chosen} sur le test ?</translation>
         <translation>Des poids ont été enregistrés à l’itération {iteration}.</translation>
     </message>
     <message>
-        <source>Weights: none, {name} fits</source>
-        <translation>Poids : aucun, {name} convient</translation>
+        <source>Weights: at random</source>
+        <translation>Poids : au hasard</translation>
     </message>
     <message>
         <source>Weights: {name}</source>

@@ -111,7 +111,7 @@ def _identifier(gpu: Gpu) -> str:
 def _text(gpu: Gpu) -> str:
     facts = [f"{gpu.index}: {gpu.name}"]
     if gpu.memory:
-        used, whole = gpu.used * 1048576 / 1e9, gpu.memory * 1048576 / 1e9
+        used, whole = gpu.used / 1024, gpu.memory / 1024  # as its maker counts, and the check
         facts.append(tr("{used:.1f} of {whole:.1f} GB", used=used, whole=whole))
     if gpu.load is not None:
         facts.append(tr("{load} % busy", load=gpu.load))

@@ -242,7 +242,7 @@ class Setup(QWidget):
             name = f"{name[:12]}…{name[-10:]}"
         text = tr("Weights: {name}", name=name) if name else tr("Weights to start from")
         if not name and self.weights.proposal is not None:
-            text = tr("Weights: none, {name} fits", name=self.weights.proposal.name)
+            text = tr("Weights: at random")  # though there are some that fit
         self.drawers.title(self.weights, text)
 
     def _show_note(self, plan: TrainingPlan, hints: list[str]) -> None:
