@@ -632,3 +632,26 @@ def test_the_rest_is_looked_at_where_the_disk_is_full_or_cannot_be_written(work,
     watch = Watch()
     assert codes(check(work, watch=watch)) == ["read-only", "disk-full", "label-missing"]
     assert "0.0 GB free" in {one.part: one.value for one in watch.sheet.readings(watch.report)}["disk"]
+
+
+def test_names_that_end_in_a_blank_or_hold_a_line_break(work):
+    (work.root / "train.txt").write_bytes(b"obj/p0.png \nobj/p1.png\r\nobj/p2.png\nobj/\xe2\x80\xa8.png\n")
+    found = [issue for issue in check(work).errors if issue.code == "unsafe-name"]
+    assert [(issue.line, issue.key) for issue in found] == [
+        (1, "obj/p0.png "),
+        (2, "obj/p1.png\r"),
+        (4, "obj/\u2028.png"),
+    ]
+    (work.root / "train.txt").write_bytes(b"obj/p0.png\r\nobj/p1.png\r\n")
+    assert read_list(work.root / "train.txt") == ["obj/p0.png", "obj/p1.png"]
+
+
+def test_a_path_that_is_longer_than_a_darknet_reads(work):
+    entry = "obj/" + "d" * 120 + "/" + "n" * 131 + ".png"
+    path = work.root / entry
+    path.parent.mkdir()
+    shutil.copy(work.obj / "p0.png", path)
+    path.with_suffix(".txt").write_text("")
+    (issue,) = [issue for issue in check(work, train=[entry]) if issue.code == "long-path"]
+    assert "260 bytes" in issue.message and fix_of(issue) == "make-set"
+    assert "long-path" not in codes(check(work, train=[entry.replace("nnnnn", "", 1)]))
