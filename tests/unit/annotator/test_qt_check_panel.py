@@ -189,6 +189,9 @@ def test_pictures_that_show_the_same_are_put_together(qtbot, train, work):
     qtbot.waitUntil(lambda: is_checked(page) and "alike" not in codes(page), timeout=LONG)
     assert {row.image: row.split for row in read_split(work)}["obj/zz.png"] is Split.TRAIN
     assert messages.history[-1].text == "1 picture is in another split now (train +1)."
+    table = page.setup.check.table  # the next one can be mended at once
+    buttons = [table.cellWidget(row, 2) for row in range(table.rowCount())]
+    assert page.window().focusWidget() is next(one for one in buttons if one is not None)
 
 
 def test_copies_of_what_is_measured_on_are_deleted(qtbot, train, work):

@@ -47,7 +47,7 @@ class CheckPanel(QWidget):
         super().__init__(parent)
         self.result: CheckResult | None = None
         self.process: Process | None = None
-        self._answered = self._has_looked = False
+        self._answered = self._has_looked = self._goes_to_first = False
         self._arguments: tuple[str, ...] = ()
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -119,6 +119,10 @@ class CheckPanel(QWidget):
                 button.setFocus(Qt.OtherFocusReason)
                 return
         self.again.setFocus(Qt.OtherFocusReason)
+
+    def go_to_first_when_checked(self) -> None:
+        """As :meth:`go_to_first`, when the next check has ended: one finding after the other is mended."""
+        self._goes_to_first = True
 
     def title(self) -> str:
         """What stands on the part's button."""
@@ -199,6 +203,9 @@ class CheckPanel(QWidget):
             text = words.removeprefix("error: ")
             self.result = CheckResult((CheckFinding(True, "usage", text),), errors=1)
         self._show()
+        if self._goes_to_first and self.isVisible():
+            self.go_to_first()
+        self._goes_to_first = False
         self.checked.emit()
 
     def _show(self) -> None:

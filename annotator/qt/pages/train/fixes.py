@@ -80,6 +80,7 @@ def _mend_set(page: TrainPage, fix: str) -> None:
             return  # another set was opened meanwhile
         messages.info(_said(result))
         page.work_changed.emit()
+        page.setup.check.go_to_first_when_checked()
         page.setup.check.check_now()
 
     row.run(job, what, done)
