@@ -2461,6 +2461,10 @@ boîtes (images)</translation>
         <translation>Mesurer la vitesse</translation>
     </message>
     <message>
+        <source>Measured here, {engine}</source>
+        <translation>Mesuré ici, {engine}</translation>
+    </message>
+    <message>
         <source>Measuring saved weights while the training goes on, and ending it early</source>
         <translation>Mesurer les poids enregistrés pendant que l’entraînement continue, et l’arrêter avant la fin</translation>
     </message>
@@ -7074,6 +7078,10 @@ le plan</translation>
     <message>
         <source>{format} has no place for it</source>
         <translation>{format} n’a pas de place pour cela</translation>
+    </message>
+    <message>
+        <source>{fps} pictures a second measured with {run} at {width} × {height}, on {machine}</source>
+        <translation>{fps} images par seconde mesurées avec {run} en {width} × {height}, sur {machine}</translation>
     </message>
     <message>
         <source>{free} GB free, up to {needed} GB needed</source>

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from PyQt5.QtCore import Qt
 from PyQt5.QtWidgets import (
@@ -31,6 +32,7 @@ from annotator.darknet.costs import (
     training_memory,
     training_seconds,
 )
+from annotator.darknet.measured_speeds import MeasuredHere, measured_here
 from annotator.qt.background import Task
 from annotator.qt.dialogs.rows import Column, RowsModel, RowsView
 from annotator.qt.said_below import known
@@ -46,6 +48,7 @@ class NetworkPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.here: Device | None = None
+        self.measured: list[MeasuredHere] = []
         self._task: Task | None = None
         self._shown: Cfg | None = None
         self.totals = _wrapping()
@@ -107,17 +110,34 @@ class NetworkPanel(QWidget):
         self.memory.setToolTip(_memory_parts(memory))
         self._show_devices(cfg, table)
 
-    def measure(self) -> None:
-        """Measure this computer in the background, once."""
-        if self._task is None:
-            self._task = Task(lambda tell: measure_here(), self)
-            self._task.succeeded.connect(self._measured)
-            self._task.start()
+    def measure(self, work: Path | None = None) -> None:
+        """Measure this computer in the background, once, and read what was measured with trainings.
 
-    def _measured(self, device: Device) -> None:
-        self.here = device
+        Args:
+            work: The Darknet data set, where there is one.
+        """
+        if self._task is not None:
+            return
+        here = self.here
+
+        def find(_: object) -> tuple[Device, list[MeasuredHere]]:
+            return here or measure_here(), measured_here(work) if work is not None else []
+
+        self._task = Task(find, self)
+        self._task.succeeded.connect(lambda found: self._measured(*found))
+        self._task.finished.connect(self._measuring_ended)
+        self._task.start()
+
+    def _measured(self, device: Device, measured: list[MeasuredHere]) -> None:
+        self.here, self.measured = device, measured
         if self._shown is not None:
             self._show_devices(self._shown, layers(self._shown))
+
+    def _measuring_ended(self) -> None:
+        task, self._task = self._task, None
+        if task is not None:
+            task.wait()
+            task.deleteLater()
 
     def stop(self) -> None:
         """Let what is measured end (the window closes)."""
@@ -133,14 +153,16 @@ class NetworkPanel(QWidget):
         self.memory.clear()
 
     def _show_devices(self, cfg: Cfg, table: Sequence[Layer]) -> None:
-        devices = [*([self.here] if self.here is not None else []), *DEVICES]
-        self.devices.setRowCount(len(devices))
-        for row, device in enumerate(devices):
+        rows = [self._measured_row(one) for one in self.measured]
+        for device in [*([self.here] if self.here is not None else []), *DEVICES]:
+            name = tr("This computer, OpenCV") if device is self.here else known(device.name)
+            rows.append((device, name, known(device.source)))
+        self.devices.setRowCount(len(rows))
+        for row, (device, name, source) in enumerate(rows):
             seconds = device.seconds(table)
             speed = 1 / seconds if seconds else 0.0
             # OpenCV predicts, it does not train.
-            whole = "–" if device.name.endswith("OpenCV") else seconds_text(training_seconds(cfg, device))
-            name = known(device.name)
+            whole = "–" if "OpenCV" in device.name else seconds_text(training_seconds(cfg, device))
             texts = (name, f"{speed:.1f}" if speed < 100 else f"{speed:.0f}", whole)
             for column, text in enumerate(texts):
                 item = QTableWidgetItem(text)
@@ -148,13 +170,26 @@ class NetworkPanel(QWidget):
                     f"{name}\n"
                     + tr(
                         "From: {source}. A picture trained on is taken to cost {passes} predictions.",
-                        source=known(device.source),
+                        source=source,
                         passes=TRAINING_PASSES,
                     )
                 )
                 if column:
                     item.setTextAlignment(int(Qt.AlignRight | Qt.AlignVCenter))
                 self.devices.setItem(row, column, item)
+
+    @staticmethod
+    def _measured_row(one: MeasuredHere) -> tuple[Device, str, str]:
+        width, height = one.size
+        source = tr(
+            "{fps} pictures a second measured with {run} at {width} × {height}, on {machine}",
+            fps=f"{one.fps:.1f}",
+            run=one.run,
+            width=width,
+            height=height,
+            machine=one.machine,
+        )
+        return one.device, tr("Measured here, {engine}", engine=one.engine), source
 
 
 def _columns() -> list[Column[Layer]]:

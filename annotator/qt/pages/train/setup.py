@@ -109,7 +109,7 @@ class Setup(QWidget):
         if part is self.anchors:
             self.anchors.show_now()
         elif part is self.network_panel:
-            self.network_panel.measure()
+            self.network_panel.measure(self.work.root if self.work is not None else None)
 
     def fill_in_study(self) -> None:
         """The study's training: its numbers, its options, and steps that are not those of the rule."""
