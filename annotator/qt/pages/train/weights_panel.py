@@ -86,6 +86,7 @@ class WeightsPanel(QWidget):
         self.same.toggled.connect(lambda _: self._say())
         self.same.toggled.connect(lambda _: self.changed.emit())
         self.about = wrapping()
+        self.about.setMinimumHeight(2 * self.about.fontMetrics().lineSpacing())  # or the table is run into
         self.note = wrapping()
         self.work = WorkRow()
         self.work.failed.connect(lambda text: self.note.setText(known(text)))
