@@ -34,6 +34,7 @@ class MistakeFilter:
         kinds: Of these kinds; None: of all.
         true_label: Of boxes of this class; None: of any; empty: where no box is.
         label: Taken for this class; None: for any; empty: not found.
+        classes: As the mistake itself says: that of the box and that of the prediction; None: any.
         confidence: From one confidence to below another; None: any. A missed box has that of the surest
             prediction that nearly found it, else 0.
     """
@@ -41,6 +42,7 @@ class MistakeFilter:
     kinds: frozenset[Kind] | None = None
     true_label: str | None = None
     label: str | None = None
+    classes: tuple[str, str] | None = None
     confidence: tuple[float, float] | None = None
 
     def accepts(self, mistake: Mistake) -> bool:
@@ -51,6 +53,9 @@ class MistakeFilter:
             return False
         if self.label is not None and mistake.label != self.label:
             return False
+        if self.classes is not None:
+            box = "" if mistake.kind is Kind.BACKGROUND else mistake.true_label
+            return (box, mistake.label) == self.classes
         if self.true_label is None:
             return True
         # A second prediction on a box, or a loose one, is about a box and yet on background.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -175,6 +175,30 @@ def measure_on_validation(
     return Measured(Split.VAL, one.sha256, val.fingerprint, now(), plain, strict), tuple(results)
 
 
+def look_at(
+    run: RunFolder,
+    one: Checkpoint,
+    pictures: SplitSet,
+    conf_threshold: float,
+    on_progress: ProgressCallback | None,
+    report: Report,
+) -> list[ImageResult]:
+    """What weights find on pictures; those that cannot be decoded are reported and left out.
+
+    Raises:
+        WeightsError: The weights do not fit, or are gone.
+        FormatError: The cfg is broken.
+    """
+    return _look(run, one, pictures, conf_threshold, _Progress(on_progress, len(pictures)), report)
+
+
+def results_of_stored(
+    stored: StoredPredictions, pictures: SplitSet, conf_threshold: float
+) -> list[ImageResult] | None:
+    """Pictures with what was stored of them; None where something of it is not there."""
+    return _stored_results(stored, pictures, conf_threshold, Report())
+
+
 def stored_evaluation(run: RunFolder) -> Evaluation | None:
     """The last evaluation of a run as it was left, without running the network; None where there is none.
 
@@ -231,7 +255,9 @@ def _as_measured(kept: StoredPredictions | None, conf_threshold: float) -> tuple
     )
 
 
-def read_splits(run: RunFolder, splits: Sequence[Split], report: Report) -> list[SplitSet]:
+def read_splits(
+    run: RunFolder, splits: Sequence[Split], report: Report, only: Container[str] | None = None
+) -> list[SplitSet]:
     """The listed pictures of some splits with their ground truth from the data set's label files.
 
     A picture that is missing, unreadable, or has no usable label file is reported and left out.
@@ -240,12 +266,16 @@ def read_splits(run: RunFolder, splits: Sequence[Split], report: Report) -> list
         run: The run; its path is absolute.
         splits: Which splits.
         report: Where findings go.
+        only: Of the listed pictures, only these entries; None: all.
 
     Raises:
         FormatError: A list or the names file is broken.
         NotADatasetError: The run does not lie in a data set.
     """
-    listed = {split: list(dict.fromkeys(run.read_list(split))) for split in splits}
+    listed = {
+        split: [entry for entry in dict.fromkeys(run.read_list(split)) if only is None or entry in only]
+        for split in splits
+    }
     found = Report()
     # What the numbers depend on beside the weights' file.
     network = f"{run.info.class_names!r} {run.info.letterbox} {network_mark(run.read_cfg())}"

@@ -110,6 +110,7 @@ def _threshold(text: str) -> float:
 
 
 def _evaluate(args: argparse.Namespace) -> int:
+    from annotator.darknet.advice_facts import advice_of, command_for
     from annotator.darknet.darknet_count import darknet_for
     from annotator.darknet.evaluate import evaluate_run
     from annotator.darknet.evaluation_report import write_report
@@ -134,9 +135,17 @@ def _evaluate(args: argparse.Namespace) -> int:
         )
         if darknet is not None:
             counts = _count_too(run, darknet, evaluation, bar)
+        advice = advice_of(run, evaluation, measure=True, on_progress=tell)
         page = write_report(run, evaluation, on_progress=lambda done, total: tell(done, total, "pictures"))
     if args.json:
-        print_json(evaluation.as_dict() | {"report": str(page), "darknet": [one.as_dict() for one in counts]})
+        print_json(
+            evaluation.as_dict()
+            | {
+                "report": str(page),
+                "darknet": [one.as_dict() for one in counts],
+                "next": [step.as_dict() for step in advice],
+            }
+        )
     else:
         print(evaluation_table(evaluation))
         for one in counts:
@@ -147,6 +156,11 @@ def _evaluate(args: argparse.Namespace) -> int:
     if evaluation.test_is_of_others:
         say("note: --test-again measures test with the chosen weights, too; that is written down.")
     say(f"report: {page}")
+    for step in advice:
+        say(f"next: {step.text}")
+        command = command_for(step, run)
+        if command:
+            say(f"      {command}")
     return evaluation.report.exit_code()
 
 

@@ -7,7 +7,7 @@ is. A test compares these with the code below.
 
 from __future__ import annotations
 
-from annotator.qt import evaluation_templates, gpu_templates, training_templates
+from annotator.qt import advice_templates, evaluation_templates, gpu_templates, training_templates
 
 Pair = tuple[str, str]
 
@@ -33,6 +33,7 @@ def templates() -> list[Pair]:
         *training_templates.templates(),
         *gpu_templates.templates(),
         *evaluation_templates.templates(),
+        *advice_templates.templates(),
     ]
 
 

@@ -20,6 +20,7 @@ from annotator.core.project import Project
 from annotator.core.recent import recent_sets
 from annotator.qt import layout_memory, left_training
 from annotator.qt.actions import Actions
+from annotator.qt.advice_visit import AdviceVisit
 from annotator.qt.canvas import Mode
 from annotator.qt.context_menu import context_menu
 from annotator.qt.dialogs.classes_menu import show_classes
@@ -160,6 +161,7 @@ class MainWindow(QMainWindow):
         self.suggestions = Suggestions(self)
         self.visits = Visits(self)
         self.mistake_visit = MistakeVisit(self)
+        self.advice_visit = AdviceVisit(self)
         self.label.canvas.viewport_changed.connect(
             lambda _: self.zoom_label.setText(f"{self.label.canvas.zoom_percent:.0f} %")
         )

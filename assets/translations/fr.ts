@@ -1544,6 +1544,10 @@ Compté tableau par tableau d’après le code de Darknet, non mesuré sur votre
         <translation>Évaluez d’abord l’entraînement (dans Nombres) : ce qu’il rate est listé ici.</translation>
     </message>
     <message>
+        <source>Evaluate: it takes the best of the saved weights, and says what the network gets wrong.</source>
+        <translation>Évaluez : cela retient les meilleurs des poids enregistrés et dit en quoi le réseau se trompe.</translation>
+    </message>
+    <message>
         <source>Every picture is in the set already; nothing is left to add.</source>
         <translation>Chaque image est déjà dans le jeu; il ne reste rien à ajouter.</translation>
     </message>
@@ -2139,6 +2143,10 @@ boîtes (images)</translation>
         <translation>Étiquetez-en davantage ou équilibrez l’ensemble avec des copies.</translation>
     </message>
     <message>
+        <source>Label more pictures, or make copies of them.</source>
+        <translation>Étiquetez plus d’images, ou faites-en des copies.</translation>
+    </message>
+    <message>
         <source>Label some, or take the class out of the set.</source>
         <translation>Étiquetez-en quelques-unes ou retirez la classe de l’ensemble.</translation>
     </message>
@@ -2277,6 +2285,10 @@ boîtes (images)</translation>
         <translation>Étiqueter ce que le réseau a vu, en une modification qu’on peut annuler (K)</translation>
     </message>
     <message>
+        <source>Let the network look at the pictures it was trained on: where it is sure against a label even there, the label is often wrong</source>
+        <translation>Laisser le réseau regarder les images de son entraînement : là où, même sur elles, il est sûr d’autre chose que l’étiquette, celle-ci est souvent fausse</translation>
+    </message>
+    <message>
         <source>Let these weights look at all validation pictures, on the Predictions page</source>
         <translation>Faire regarder à ces poids toutes les images de validation, sur la page Prédictions</translation>
     </message>
@@ -2337,6 +2349,10 @@ boîtes (images)</translation>
         <translation>Regarder des images avec un réseau…</translation>
     </message>
     <message>
+        <source>Look at the training pictures</source>
+        <translation>Regarder les images d’entraînement</translation>
+    </message>
+    <message>
         <source>Look once more</source>
         <translation>Regarder de nouveau</translation>
     </message>
@@ -2391,6 +2407,10 @@ boîtes (images)</translation>
     <message>
         <source>Make a new set of these pictures with what is shown as first boxes, and open it</source>
         <translation>Faire de ces images un nouveau jeu, avec ce qui est montré comme premières boîtes, et l’ouvrir</translation>
+    </message>
+    <message>
+        <source>Make copies</source>
+        <translation>Faire des copies</translation>
     </message>
     <message>
         <source>Make it again to train on the set as it is now.</source>
@@ -2657,7 +2677,7 @@ boîtes (images)</translation>
     </message>
     <message>
         <source>Next</source>
-        <translation>Suivante</translation>
+        <translation>À faire</translation>
     </message>
     <message>
         <source>Next box</source>
@@ -2944,6 +2964,10 @@ boîtes (images)</translation>
         <translation>Garder des entraînements choisis les meilleurs et les derniers poids, et supprimer les autres</translation>
     </message>
     <message>
+        <source>Of the mistakes, one stands out: {what} (of {total} mistakes). Look at them: what do they have in common?</source>
+        <translation>Parmi les erreurs, une ressort : {what} (sur {total} erreurs). Regardez-les : qu’ont-elles en commun ?</translation>
+    </message>
+    <message>
         <source>Old runs and their weights: how much room they take, and deleting them</source>
         <translation>Anciens entraînements et leurs poids : la place qu’ils prennent, et leur suppression</translation>
     </message>
@@ -2954,6 +2978,10 @@ boîtes (images)</translation>
     <message>
         <source>On average {points} points too sure.</source>
         <translation>En moyenne, {points} points de trop de confiance.</translation>
+    </message>
+    <message>
+        <source>On pictures that it was trained on the network reaches {here} %, on validation {there} %: it learns these pictures by heart. {what}</source>
+        <translation>Sur les images de son entraînement, le réseau atteint {here} %, sur la validation {there} % : il apprend ces images par cœur. {what}</translation>
     </message>
     <message>
         <source>On the pictures with {name} stand {share} {other} boxes for each of its own; a copy adds both.</source>
@@ -3741,6 +3769,14 @@ Les jeux étiquetés gardent leur format; Exporter en écrit tout autre.</transl
         <translation>Mettez mosaic=0 ou compilez-le avec OPENCV=1.</translation>
     </message>
     <message>
+        <source>Set the learning rate to {rate}</source>
+        <translation>Régler le taux d’apprentissage à {rate}</translation>
+    </message>
+    <message>
+        <source>Set the size to {side} px</source>
+        <translation>Régler la taille à {side} px</translation>
+    </message>
+    <message>
         <source>Settings</source>
         <translation>Paramètres</translation>
     </message>
@@ -4325,6 +4361,18 @@ Mesurer aussi {chosen} sur le test ?</translation>
         <translation>La liste ne montre aucune image sans étiquettes.</translation>
     </message>
     <message>
+        <source>The loss is no number (nan) from iteration {at} on: what was saved since is of no use. Train anew with a lower learning rate, {rate}. A darknet for the processor that was built with -Ofast does this at any rate: then build it with -O3.</source>
+        <translation>La perte n’est plus un nombre (nan) à partir de l’itération {at} : ce qui a été enregistré depuis ne sert à rien. Entraînez à nouveau avec un taux d’apprentissage plus bas, {rate}. Un darknet pour le processeur compilé avec -Ofast le fait à tout taux : compilez-le alors avec -O3.</translation>
+    </message>
+    <message>
+        <source>The loss still fell when the training ended, and the last weights are the best so far</source>
+        <translation>La perte baissait encore à la fin de l’entraînement, et les derniers poids sont les meilleurs jusqu’ici</translation>
+    </message>
+    <message>
+        <source>The loss still fell when the training ended, and the network finds next to nothing yet</source>
+        <translation>La perte baissait encore à la fin de l’entraînement, et le réseau ne trouve encore presque rien</translation>
+    </message>
+    <message>
         <source>The mean over the classes, a box counts as found from IoU 0.50</source>
         <translation>La moyenne des classes ; une boîte compte comme trouvée à partir d’un IoU de 0.50</translation>
     </message>
@@ -4335,6 +4383,14 @@ Mesurer aussi {chosen} sur le test ?</translation>
     <message>
         <source>The message at the bottom says why. Stay to save them again.</source>
         <translation>Le message du bas dit pourquoi. Restez pour les enregistrer encore.</translation>
+    </message>
+    <message>
+        <source>The network finds next to nothing yet, but {count} iterations are few</source>
+        <translation>Le réseau ne trouve encore presque rien, mais {count} itérations sont peu</translation>
+    </message>
+    <message>
+        <source>The network finds next to nothing, and the loss does not fall any more: more iterations alone will not help. Start from weights that were trained on other pictures, and look at the boxes of some training pictures.</source>
+        <translation>Le réseau ne trouve presque rien, et la perte ne baisse plus : davantage d’itérations n’y suffira pas. Partez de poids entraînés sur d’autres images, et regardez les boîtes de quelques images d’entraînement.</translation>
     </message>
     <message numerus="yes">
         <source>The network finds nothing from {percent} % on in {n} pictures without labels.</source>
@@ -4359,12 +4415,24 @@ Mesurer aussi {chosen} sur le test ?</translation>
         <source>The network is right</source>
         <translation>Le réseau a raison</translation>
     </message>
+    <message>
+        <source>The network is sure of something else than the labels {count} time (confidence from {low} %, where it is right in {right} %): are these labels wrong? Training pictures have such labels too: choose training in the list.</source>
+        <translation>Le réseau est sûr d’autre chose que les étiquettes {count} fois (confiance à partir de {low} %, où il a raison dans {right} % des cas) : cette étiquette est-elle fausse ? Les images d’entraînement en ont aussi : choisissez l’entraînement dans la liste.</translation>
+    </message>
+    <message>
+        <source>The network is sure of something else than the labels {count} times (confidence from {low} %, where it is right in {right} %): are these labels wrong? Training pictures have such labels too: choose training in the list.</source>
+        <translation>Le réseau est sûr d’autre chose que les étiquettes {count} fois (confiance à partir de {low} %, où il a raison dans {right} % des cas) : ces étiquettes sont-elles fausses ? Les images d’entraînement en ont aussi : choisissez l’entraînement dans la liste.</translation>
+    </message>
     <message numerus="yes">
         <source>The network looks at {n} pictures without labels first</source>
         <translation>
             <numerusform>Le réseau regarde d’abord {n} image sans étiquettes</numerusform>
             <numerusform>Le réseau regarde d’abord {n} images sans étiquettes</numerusform>
         </translation>
+    </message>
+    <message>
+        <source>The network was not let look at its training pictures yet. It knows them: what it still gets wrong with confidence is often a wrong label. Copies are left out.</source>
+        <translation>Le réseau n’a pas encore regardé ses images d’entraînement. Il les connaît : ce qu’il y prend encore avec assurance pour autre chose est souvent une étiquette fausse. Les copies sont laissées de côté.</translation>
     </message>
     <message>
         <source>The network {name} was trained with other classes than this set has. Say which class each of them is here; what is left out is not shown.</source>
@@ -4587,6 +4655,10 @@ Mesurer aussi {chosen} sur le test ?</translation>
         <translation>Il n’y a pas d’{pictures}.</translation>
     </message>
     <message>
+        <source>There are {copies} copies already: label more pictures, of other kinds.</source>
+        <translation>Il y a déjà {copies} copies : étiquetez plus d’images, d’autres sortes.</translation>
+    </message>
+    <message>
         <source>There is no box in the set.</source>
         <translation>Il n’y a aucune boîte dans le jeu.</translation>
     </message>
@@ -4746,6 +4818,14 @@ Mesurer aussi {chosen} sur le test ?</translation>
         <translation>Minuscule pour le réseau</translation>
     </message>
     <message>
+        <source>To the Balance page</source>
+        <translation>Vers la page Équilibre</translation>
+    </message>
+    <message>
+        <source>To the Split page</source>
+        <translation>Vers la page Répartition</translation>
+    </message>
+    <message>
         <source>To the Train page: the next run learns from the labels of now</source>
         <translation>À la page Entraîner : le prochain entraînement apprend des étiquettes actuelles</translation>
     </message>
@@ -4776,6 +4856,10 @@ Mesurer aussi {chosen} sur le test ?</translation>
     <message>
         <source>Train on</source>
         <translation>Entraîner sur</translation>
+    </message>
+    <message>
+        <source>Train on to {count} iterations</source>
+        <translation>Entraîner jusqu’à {count} itérations</translation>
     </message>
     <message>
         <source>Train the chosen run on to {count} iterations</source>
@@ -4904,6 +4988,18 @@ Mesurer aussi {chosen} sur le test ?</translation>
     <message>
         <source>Validation has no picture to measure, so nothing could be compared: the {kind} weights were taken.</source>
         <translation>La validation n’a aucune image à mesurer, rien n’a donc pu être comparé : les poids {kind} ont été pris.</translation>
+    </message>
+    <message>
+        <source>Validation has no picture: nobody can say how good the network is. Split the set anew.</source>
+        <translation>La validation n’a aucune image : personne ne peut dire ce que vaut le réseau. Répartissez l’ensemble à nouveau.</translation>
+    </message>
+    <message>
+        <source>Validation has {what} of {name}: too few to say how well it is found. Label more of them, or give validation a larger part.</source>
+        <translation>La validation a {what} de {name} : trop peu pour dire si cette classe est bien trouvée. Étiquetez-en plus, ou donnez à la validation une plus grande part.</translation>
+    </message>
+    <message>
+        <source>Validation has {what}: too few to say how good the network is, or whether a change made it better. Label more pictures, or give validation a larger part.</source>
+        <translation>La validation a {what} : trop peu pour dire ce que vaut le réseau, ou si un changement l’a amélioré. Étiquetez plus d’images, ou donnez à la validation une plus grande part.</translation>
     </message>
     <message>
         <source>Version</source>
@@ -5393,6 +5489,10 @@ le plan</translation>
     <message>
         <source>boxes</source>
         <translation>boîtes</translation>
+    </message>
+    <message>
+        <source>boxes of {name} do not fit {count} times</source>
+        <translation>des boîtes de {name} sont mal ajustées {count} fois</translation>
     </message>
     <message>
         <source>boxes under 8 px at the network's {size}</source>
@@ -6283,6 +6383,10 @@ le plan</translation>
         <translation>sur le processeur de cet ordinateur</translation>
     </message>
     <message>
+        <source>on training</source>
+        <translation>sur l’entraînement</translation>
+    </message>
+    <message>
         <source>on validation</source>
         <translation>sur validation</translation>
     </message>
@@ -7116,6 +7220,10 @@ le plan</translation>
         <translation>{key} affiche les prédictions d’un réseau</translation>
     </message>
     <message>
+        <source>{kind}: {names}</source>
+        <translation>{kind} : {names}</translation>
+    </message>
+    <message>
         <source>{labelled} of them have labels ({formats}); they are written as {own}.</source>
         <translation>{labelled} d’entre elles ont des étiquettes ({formats}); elles sont écrites en {own}.</translation>
     </message>
@@ -7146,6 +7254,10 @@ le plan</translation>
     <message>
         <source>{low} to {high} %</source>
         <translation>{low} à {high} %</translation>
+    </message>
+    <message>
+        <source>{missed} of {what} that are smaller than {side} pixels to the network are not found, of larger ones {usual} %. Train with a larger input, {wanted} pixels.</source>
+        <translation>{missed} sur {what} de moins de {side} pixels pour le réseau ne sont pas trouvées, {usual} % des plus grandes. Entraînez avec une entrée plus grande, {wanted} pixels.</translation>
     </message>
     <message>
         <source>{more} and {fewer}: more or fewer predictions</source>
@@ -7231,6 +7343,10 @@ le plan</translation>
         <translation>Lecture de {name}…</translation>
     </message>
     <message>
+        <source>{name} is found worse than others (AP {ap} %) and has {what} to learn from; the next class that is found better has {other}: {more} more, as labels or copies, would make them equal.</source>
+        <translation>{name} est moins bien trouvée que d’autres (AP {ap} %) et n’a que {what} pour apprendre ; la classe suivante mieux trouvée en a {other} : {more} de plus, étiquetées ou copiées, les mettraient à égalité.</translation>
+    </message>
+    <message>
         <source>{name} is here.</source>
         <translation>{name} est ici.</translation>
     </message>
@@ -7239,12 +7355,28 @@ le plan</translation>
         <translation>{name} est dans la corbeille du jeu. Ctrl+Z la ramène.</translation>
     </message>
     <message>
+        <source>{name} is not found {count} times</source>
+        <translation>{name} n’est pas trouvée {count} fois</translation>
+    </message>
+    <message>
         <source>{name} is not here yet: fetch it first.</source>
         <translation>{name} n’est pas encore ici : téléchargez-le d’abord.</translation>
     </message>
     <message>
         <source>{name} is not in the open set.</source>
         <translation>{name} n’est pas dans le jeu ouvert.</translation>
+    </message>
+    <message>
+        <source>{name} is seen twice {count} times</source>
+        <translation>{name} est vue deux fois {count} fois</translation>
+    </message>
+    <message>
+        <source>{name} is seen where no box is {count} times</source>
+        <translation>{name} est vue {count} fois où il n’y a pas de boîte</translation>
+    </message>
+    <message>
+        <source>{name} is taken for {other} {count} times</source>
+        <translation>{name} est prise pour {other} {count} fois</translation>
     </message>
     <message>
         <source>{name} not found</source>
@@ -8175,6 +8307,10 @@ boîtes (images)</translation>
     <message>
         <source>{why} The training waits, so that nothing is lost. Free {size} on the disk of {folder}; it then goes on with Go on (train-cli continue {folder}).</source>
         <translation>{why} L’entraînement attend, pour que rien ne soit perdu. Libérez {size} sur le disque de {folder} ; il continue alors avec Reprendre (train-cli continue {folder}).</translation>
+    </message>
+    <message>
+        <source>{why}: train on to {further} iterations.</source>
+        <translation>{why} : entraînez jusqu’à {further} itérations.</translation>
     </message>
     <message>
         <source>– leave these boxes out –</source>

@@ -116,7 +116,7 @@ def test_from_a_mistake_to_the_labels_and_back(qtbot, window, run):
     window.show_page("predict")
     page = window.predict
     page.parts.setCurrentWidget(page.mistakes)
-    qtbot.waitUntil(lambda: page.mistakes.split.count() == 2, timeout=LONG)
+    qtbot.waitUntil(lambda: page.mistakes.split.count() == 3, timeout=LONG)
     assert page.mistakes.split.currentText() == "on validation" and not page.mistakes.model.rows
     page.mistakes.split.setCurrentText("on test")
     assert page.mistakes.model.rows
@@ -184,7 +184,7 @@ def test_a_mended_mistake_is_marked_and_left_out_and_the_run_is_out_of_date(qtbo
     window.show_page("predict")
     page, tab = window.predict, window.predict.mistakes
     page.parts.setCurrentWidget(tab)
-    qtbot.waitUntil(lambda: tab.split.count() == 2, timeout=LONG)
+    qtbot.waitUntil(lambda: tab.split.count() == 3, timeout=LONG)
     tab.split.setCurrentText("on test")
     assert len(tab.model.rows) == 2 and not tab.model.mended
     assert tab.model.rows[0].cost >= tab.model.rows[1].cost > 0
@@ -224,7 +224,7 @@ def test_mistakes_are_filtered_by_confidence(qtbot, window, run):
     evaluate_run(run)
     page, tab = window.predict, window.predict.mistakes
     page.parts.setCurrentWidget(tab)
-    qtbot.waitUntil(lambda: tab.split.count() == 2, timeout=LONG)
+    qtbot.waitUntil(lambda: tab.split.count() == 3, timeout=LONG)
     tab.split.setCurrentText("on test")
     assert {one.kind for one in tab.model.rows} == {Kind.WRONG_CLASS, Kind.MISSED}
     tab.confidence.setCurrentText("from 90 %")

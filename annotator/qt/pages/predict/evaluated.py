@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from PyQt5.QtCore import QObject, pyqtSignal
 
-from annotator.darknet.analysis import Analysis, analyses_of
+from annotator.darknet.advice import Advice
+from annotator.darknet.advice_facts import advice_of
+from annotator.darknet.analysis import Analysis, analyse, analyses_of
 from annotator.darknet.evaluate import evaluate_run, stored_evaluation
 from annotator.darknet.evaluation import Evaluation, ImageResult
 from annotator.darknet.evaluation_report import write_report
 from annotator.darknet.events import MapBlock
 from annotator.darknet.printed import printed_maps
 from annotator.darknet.runs import RunFolder
+from annotator.darknet.training_pictures import measure_training
 from annotator.qt.background import Task
+from converters.errors import DataError
 from converters.model import Split
 
 
@@ -28,15 +33,21 @@ class Results:
         evaluation: Its numbers.
         analyses: Of each split whose predictions are there.
         printed: What Darknet printed of its own mAP, by iteration.
+        advice: What to do next.
+        training: What was found on the training pictures, once the person has asked for that.
     """
 
     run: RunFolder
     evaluation: Evaluation
     analyses: dict[Split, Analysis] = field(default_factory=dict)
     printed: dict[int, MapBlock] = field(default_factory=dict)
+    advice: tuple[Advice, ...] = ()
+    training: list[ImageResult] = field(default_factory=list)
 
     def images(self, split: Split) -> tuple[ImageResult, ...]:
         """The pictures of a split with what was found on them."""
+        if split is Split.TRAIN:
+            return tuple(self.training)
         return self.evaluation.images if split is Split.TEST else self.evaluation.validation_images
 
 
@@ -106,7 +117,7 @@ class Evaluated(QObject):
 
     def _take(self, run: RunFolder, results: Results | None) -> None:
         if _path(run) == _path(self.run):
-            self.results = results
+            self.results = _with_training_of(self.results, results)
             self.changed.emit()
 
     def _cannot(self, run: RunFolder, problem: str) -> None:
@@ -114,12 +125,26 @@ class Evaluated(QObject):
             self.failed.emit(problem)
 
 
+def _with_training_of(old: Results | None, new: Results | None) -> Results | None:
+    """What was found on the training pictures stays, while it is of the chosen weights."""
+    if old is None or new is None or Split.TRAIN not in old.analyses:
+        return new
+    if old.evaluation.chosen_weights.sha256 != new.evaluation.chosen_weights.sha256:
+        return new
+    both = new.analyses | {Split.TRAIN: old.analyses[Split.TRAIN]}
+    return replace(new, analyses=both, training=old.training)
+
+
 def stored_results(run: RunFolder) -> Results | None:
     """What an earlier evaluation left. Raises as :func:`stored_evaluation`."""
     evaluation = stored_evaluation(run)
-    return (
-        None if evaluation is None else Results(run, evaluation, analyses_of(evaluation), printed_maps(run))
-    )
+    if evaluation is None:
+        return None
+    found = analyses_of(evaluation)
+    advice: list[Advice] = []
+    with suppress(DataError):  # the numbers are worth showing without it
+        advice = advice_of(run, evaluation, found, measure=False)
+    return Results(run, evaluation, found, printed_maps(run), tuple(advice))
 
 
 def measure(
@@ -151,8 +176,20 @@ def measure(
     named = chosen.chosen_weights.path_in(run) if chosen and chosen.chosen_by == "person" else None
     evaluation = evaluate_run(run, on_progress=progress, weights=named, test_again=again is not None)
     found = analyses_of(evaluation)
+    advice = advice_of(run, evaluation, found, measure=True, on_progress=progress)
     write_report(run, evaluation, found, on_progress=lambda done, total: progress(done, total, "pictures"))
-    return Results(run, evaluation, found, printed_maps(run))
+    return Results(run, evaluation, found, printed_maps(run), tuple(advice))
+
+
+def look_at_training(run: RunFolder, results: Results, tell: Callable[[int, int], None]) -> Results:
+    """The same with what the network finds on the pictures that it was trained on.
+
+    Raises as :func:`measure_training`.
+    """
+    evaluation = results.evaluation
+    images = measure_training(run, evaluation, lambda done, total, _: tell(done, total))
+    found = analyse(Split.TRAIN, images, evaluation.class_names, evaluation.conf_threshold)
+    return replace(results, analyses=results.analyses | {Split.TRAIN: found}, training=list(images))
 
 
 def _path(run: RunFolder | None) -> Path | None:

@@ -24,8 +24,9 @@ from PyQt5.QtWidgets import (
 from annotator.core.mistake_listing import MistakeFilter, SortBy, of_class, sorted_mistakes
 from annotator.darknet.confusion import Kind, Mistake
 from annotator.qt.finding_crops import Crops
-from annotator.qt.pages.predict.evaluated import Evaluated
+from annotator.qt.pages.predict.evaluated import Evaluated, Results
 from annotator.qt.pages.predict.since import SinceRow
+from annotator.qt.pages.predict.training_pictures import TrainingPictures
 from annotator.qt.translation import tr, tr_n
 from converters.model import Split, Xyxy
 
@@ -238,6 +239,19 @@ class MistakesTab(QWidget):
         top.addWidget(self.open_only)
         top.addStretch()
         self.table = MistakesTable(self.model)
+        self.since = SinceRow()
+        self.training = TrainingPictures(self.evaluated)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 6, 0, 0)
+        layout.addLayout(top)
+        layout.addWidget(self.count)
+        layout.addWidget(self.training)
+        layout.addWidget(self.table, 1)
+        layout.addLayout(self._build_buttons())
+        layout.addWidget(self.since)
+
+    def _build_buttons(self) -> QHBoxLayout:
+        """What can be done with the current row, and with all of them."""
         self.go = QPushButton(tr("Open in Label"))
         self.go.setToolTip(tr("Go to this box's labels (Enter, or a double click)"))
         self.accept = QPushButton(tr("The network is right"))
@@ -246,19 +260,12 @@ class MistakesTab(QWidget):
         )
         self.all = QPushButton(tr("All these pictures in Label"))
         self.all.setToolTip(tr("Show only the pictures of these rows in the list of the labelling page"))
-        self.since = SinceRow()
         bottom = QHBoxLayout()
         bottom.addWidget(self.go)
         bottom.addWidget(self.accept)
         bottom.addStretch()
         bottom.addWidget(self.all)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 6, 0, 0)
-        layout.addLayout(top)
-        layout.addWidget(self.count)
-        layout.addWidget(self.table, 1)
-        layout.addLayout(bottom)
-        layout.addWidget(self.since)
+        return bottom
 
     # What is shown
 
@@ -275,6 +282,36 @@ class MistakesTab(QWidget):
         self._cell = MistakeFilter(true_label=names[row], label=names[column])
         self._cell_text = text
         self._fill()
+
+    def show_kind(self, split: Split, kind: Kind, true_label: str, label: str) -> None:
+        """Show only the mistakes of a kind, and of these classes."""
+        results = self.evaluated.results
+        if results is None or split not in results.analyses:
+            return
+        self._choose(split)
+        self._cell = MistakeFilter(kinds=frozenset({kind}), classes=(true_label, label))
+        what = kind_text(kind)
+        names = " → ".join(filter(None, dict.fromkeys((true_label, label))))
+        self._cell_text = tr("{kind}: {names}", kind=what, names=names)
+        self._fill()
+
+    def show_sure(self, split: Split) -> None:
+        """Show the mistakes that the network is surest of: their labels may be wrong."""
+        self._choose(split, confidence=(0.9, 2.0), order=SortBy.CONFIDENCE)
+        self._cell, self._cell_text = None, ""
+        self._fill()
+
+    def _choose(
+        self, split: Split, confidence: tuple[float, float] | None = None, order: SortBy | None = None
+    ) -> None:
+        """Set what is chosen on top, without listing anything yet."""
+        chosen = [(self.split, split), (self.kind, None), (self.name, None), (self.confidence, confidence)]
+        for box, data in [*chosen, (self.order, order or self.order.currentData())]:
+            box.blockSignals(True)
+            box.setCurrentIndex(
+                max(0, next((at for at in range(box.count()) if box.itemData(at) == data), 0))
+            )
+            box.blockSignals(False)
 
     def current(self) -> Mistake | None:
         """The mistake of the current row."""
@@ -307,7 +344,8 @@ class MistakesTab(QWidget):
             self._count()
 
     def shut_down(self) -> None:
-        """End the thread of the crops."""
+        """End the thread of the crops, and what the network looks at."""
+        self.training.stop()
         self.crops.shut_down()
 
     def _choice_changed(self, *_: object) -> None:
@@ -327,8 +365,8 @@ class MistakesTab(QWidget):
             box.clear()
         self.name.addItem(tr("all classes"), None)
         if results is not None:
-            for split in results.analyses:
-                self.split.addItem(tr("on test") if split is Split.TEST else tr("on validation"), split)
+            for split, text in _splits(results):
+                self.split.addItem(text, split)
             for each in results.evaluation.class_names:
                 self.name.addItem(each, each)
         for box, data in ((self.split, chosen), (self.name, name)):
@@ -340,10 +378,14 @@ class MistakesTab(QWidget):
 
     def _fill(self) -> None:
         results, split = self.evaluated.results, self.split.currentData()
+        unseen = results is not None and split is Split.TRAIN and split not in results.analyses
+        self.training.setVisible(unseen or self.training.is_running)
         if results is None or split not in results.analyses:
             self.model.show([], ())
             text = tr("Evaluate the run first (in Numbers): what it gets wrong is listed here.")
-            if results is not None:
+            if unseen:
+                text = self.training.why()
+            elif results is not None:
                 text = tr("Pictures or labels were changed since: evaluate again to see curves and mistakes.")
             self.count.setText(text)
             self._enable()
@@ -406,6 +448,14 @@ class MistakesTab(QWidget):
             images = results.images(split)
             entries = [images[index].image for index in sorted({one.image for one in self.model.rows})]
             self.pictures_wanted.emit(entries, self._cell_text or self.count.text())
+
+
+def _splits(results: Results) -> list[tuple[Split, str]]:
+    """What can be chosen; the training pictures also before the network has looked at them."""
+    texts = {Split.TEST: tr("on test"), Split.VAL: tr("on validation"), Split.TRAIN: tr("on training")}
+    return [
+        (split, text) for split, text in texts.items() if split in results.analyses or split is Split.TRAIN
+    ]
 
 
 def kind_text(kind: Kind) -> str:

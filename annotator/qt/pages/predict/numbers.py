@@ -14,6 +14,7 @@ from PyQt5.QtWidgets import (
 )
 
 from annotator import messages
+from annotator.darknet.advice import Advice
 from annotator.darknet.analysis import Analysis
 from annotator.darknet.curves import Curve
 from annotator.darknet.evaluation import Measured
@@ -21,6 +22,7 @@ from annotator.darknet.evaluation_notes import measured_on_test
 from annotator.darknet.runs import RunFolder
 from annotator.darknet.speed import stored_speeds
 from annotator.qt.charts import Pair
+from annotator.qt.next_steps import NextSteps
 from annotator.qt.pages.page import TaskRow
 from annotator.qt.pages.predict.charts import CurveChart, ReliabilityChart, SizeChart, reliability_text
 from annotator.qt.pages.predict.counting import CountPanel, may_measure_test_again
@@ -40,10 +42,12 @@ class NumbersTab(QWidget):
     Signals:
         cell_chosen: The split, row and column of a cell of what is taken for what.
         pictures_wanted: Entries (of the run's lists) of pictures to be shown, and what they are.
+        advised: An Advice that the person follows, and the run it is about.
     """
 
     cell_chosen = pyqtSignal(object, int, int)
     pictures_wanted = pyqtSignal(object, str)
+    advised = pyqtSignal(object, object)
 
     def __init__(self, evaluated: Evaluated, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -85,6 +89,8 @@ class NumbersTab(QWidget):
         top.addWidget(self.reports)
         self.headline = _words(bold=True)
         self.headline.setAlignment(Qt.AlignLeft | Qt.AlignTop)
+        self.next = NextSteps()
+        self.next.wanted.connect(self._advised)
         self.notes = _words()
         self.study_title = _words(bold=True)
         self.study = StudyTable()
@@ -109,6 +115,7 @@ class NumbersTab(QWidget):
         self.body = QWidget()
         inner = QVBoxLayout(self.body)
         inner.setContentsMargins(2, 4, 10, 8)
+        inner.addWidget(self.next)
         inner.addWidget(self.study_title)
         inner.addWidget(self.study)
         inner.addLayout(row)
@@ -212,6 +219,10 @@ class NumbersTab(QWidget):
         self.wrong_there.setText(text)
         self.wrong_there.setVisible(bool(entries))
 
+    def _advised(self, advice: Advice) -> None:
+        if self.evaluated.run is not None:
+            self.advised.emit(advice, self.evaluated.run)
+
     def _show_wrong(self) -> None:
         self.pictures_wanted.emit(*self._wrong)
 
@@ -242,6 +253,7 @@ class NumbersTab(QWidget):
     def _show_results(self, results: Results) -> None:
         evaluation = results.evaluation
         self.headline.setText(_headline(results))
+        self.next.show_advice(results.advice)
         measured = evaluation.validation is not None
         self.study_title.setVisible(measured)
         self.study.setVisible(measured)

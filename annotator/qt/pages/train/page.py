@@ -20,11 +20,14 @@ from PyQt5.QtWidgets import (
 
 from annotator import messages
 from annotator.core.training import State, running_run
+from annotator.darknet.advice import Advice
+from annotator.darknet.advice_facts import advice_after_training
 from annotator.darknet.dialect import Darknet, find_darknet
 from annotator.darknet.networks import default_max_batches, suggested
 from annotator.darknet.places import candidates
 from annotator.darknet.runs import RunFolder, list_runs
 from annotator.qt.background import Task
+from annotator.qt.next_steps import NextSteps
 from annotator.qt.notification import notify
 from annotator.qt.pages.page import Page
 from annotator.qt.pages.train.fixes import mend
@@ -54,6 +57,7 @@ class TrainPage(Page):
         page_wanted: Name of another page, where something can be mended.
         label_wanted: Key of a picture to label.
         predictions_wanted: A run folder, and the iteration whose weights shall look at its pictures.
+        advised: An Advice that the person follows, and the run it is about.
     """
 
     run_finished = pyqtSignal(object)
@@ -62,11 +66,14 @@ class TrainPage(Page):
     page_wanted = pyqtSignal(str)
     label_wanted = pyqtSignal(str)
     predictions_wanted = pyqtSignal(object, int)
+    advised = pyqtSignal(object, object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(tr("Train"), "", parent)
         self.darknet: Darknet | None = None
         self._search: Task | None = None
+        self._advising: Task | None = None
+        self._advised_run: RunFolder | None = None
         self._build_darknet()
         self._build_settings()
         self._build_live()
@@ -121,6 +128,9 @@ class TrainPage(Page):
         self.live.ended.connect(self._ended)
         self.live.predictions_wanted.connect(self.predictions_wanted)
         self.column.addWidget(self.live)
+        self.next = NextSteps()
+        self.next.wanted.connect(lambda advice: self.advised.emit(advice, self._advised_run))
+        self.column.addWidget(self.next)
         self.runs = RunsTable()
         self.runs.itemSelectionChanged.connect(self._run_chosen)
         self.resume = QPushButton(tr("Resume the chosen run"))
@@ -407,9 +417,35 @@ class TrainPage(Page):
         except DataError:
             return None
 
+    def train_on(self, run: RunFolder, iterations: int) -> None:
+        """Train a run further, to an iteration; it waits in the queue where another one runs."""
+        further = ["--max-batches", str(max(iterations, run.info.max_batches))]
+        further += self.setup.meanwhile.arguments()
+        running = self._running()
+        if running is not None and self.darknet is not None:
+            self.queue.add_resumed(run, further, str(self.darknet.path), running)
+        else:
+            self._launch(["resume", str(run.path), *further])
+
+    def _advise(self, path: Path) -> None:
+        """Say what to do after a training that has ended."""
+        try:
+            run = RunFolder.open(path)
+        except DataError:
+            return  # it was deleted meanwhile
+        self._advised_run = run
+        task = Task(lambda _: advice_after_training(run) if run.weights() else [], self)
+        task.succeeded.connect(lambda found: self._say_next(run, found))
+        self._advising = task.start()
+
+    def _say_next(self, run: RunFolder, advice: list[Advice]) -> None:
+        if run is self._advised_run and not self.live.is_busy:
+            self.next.show_advice(advice)
+
     def _launch(self, arguments: list[str]) -> None:
         if self.darknet is not None and not self.live.is_busy:
             self.setup.drawers.close_all()
+            self.next.show_advice(())
             self.live.launch([*arguments, "--darknet", str(self.darknet.path)])
 
     def _find_running(self) -> None:
@@ -430,6 +466,7 @@ class TrainPage(Page):
             messages.error(headline(self.model), "\n".join(self.model.notes))
         elif self.model.state is State.FINISHED:
             messages.info(tr("The training is finished. Its predictions are on the next page."))
+        self._advise(path)
         self.run_finished.emit(path)
 
     def is_training(self) -> bool:
@@ -449,6 +486,7 @@ class TrainPage(Page):
         """End what runs here before the window closes; a training goes on."""
         self.live.leave()
         self.queue.stop()
-        if self._search is not None:
-            self._search.wait()
+        for task in (self._search, self._advising):
+            if task is not None:
+                task.wait()
         self.setup.stop()
