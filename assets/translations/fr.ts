@@ -2820,6 +2820,10 @@ boîtes (images)</translation>
         <translation>Aucun des poids connus n’est choisi.</translation>
     </message>
     <message>
+        <source>None of the numbers is told apart from chance: any two trainings differ on single pictures, and these tell only where.</source>
+        <translation>Aucun des nombres ne se distingue du hasard : deux entraînements diffèrent toujours sur quelques images, et celles-ci disent seulement où.</translation>
+    </message>
+    <message>
         <source>None of the pictures could be looked at.</source>
         <translation>Aucune des images n’a pu être regardée.</translation>
     </message>
@@ -4408,6 +4412,10 @@ Mesurer aussi {chosen} sur le test ?</translation>
         <translation>Le réseau a regardé toutes les images de la liste</translation>
     </message>
     <message>
+        <source>The network has not looked at its training pictures yet. It knows them: what it still gets wrong with confidence is often a wrong label. Copies are left out.</source>
+        <translation>Le réseau n’a pas encore regardé ses images d’entraînement. Il les connaît : ce qu’il y prend encore avec assurance pour autre chose est souvent une étiquette fausse. Les copies sont laissées de côté.</translation>
+    </message>
+    <message>
         <source>The network is asked to be a little less sure than the labels</source>
         <translation>On demande au réseau d’être un peu moins sûr que les étiquettes</translation>
     </message>
@@ -4429,10 +4437,6 @@ Mesurer aussi {chosen} sur le test ?</translation>
             <numerusform>Le réseau regarde d’abord {n} image sans étiquettes</numerusform>
             <numerusform>Le réseau regarde d’abord {n} images sans étiquettes</numerusform>
         </translation>
-    </message>
-    <message>
-        <source>The network was not let look at its training pictures yet. It knows them: what it still gets wrong with confidence is often a wrong label. Copies are left out.</source>
-        <translation>Le réseau n’a pas encore regardé ses images d’entraînement. Il les connaît : ce qu’il y prend encore avec assurance pour autre chose est souvent une étiquette fausse. Les copies sont laissées de côté.</translation>
     </message>
     <message>
         <source>The network {name} was trained with other classes than this set has. Say which class each of them is here; what is left out is not shown.</source>
@@ -7858,13 +7862,6 @@ le plan</translation>
         </translation>
     </message>
     <message numerus="yes">
-        <source>{n} pictures better</source>
-        <translation>
-            <numerusform>{n} image meilleure</numerusform>
-            <numerusform>{n} images meilleures</numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
         <source>{n} pictures could not be read for the samples.</source>
         <translation>
             <numerusform>{n} image n’a pu être lue pour les exemples.</numerusform>
@@ -7953,17 +7950,24 @@ le plan</translation>
         </translation>
     </message>
     <message numerus="yes">
+        <source>{n} pictures with fewer mistakes</source>
+        <translation>
+            <numerusform>{n} image avec moins d’erreurs</numerusform>
+            <numerusform>{n} images avec moins d’erreurs</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{n} pictures with more mistakes</source>
+        <translation>
+            <numerusform>{n} image avec plus d’erreurs</numerusform>
+            <numerusform>{n} images avec plus d’erreurs</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>{n} pictures with unsaved changes</source>
         <translation>
             <numerusform>{n} image avec des modifications non enregistrées</numerusform>
             <numerusform>{n} images avec des modifications non enregistrées</numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
-        <source>{n} pictures worse</source>
-        <translation>
-            <numerusform>{n} image moins bonne</numerusform>
-            <numerusform>{n} images moins bonnes</numerusform>
         </translation>
     </message>
     <message numerus="yes">

@@ -45,6 +45,6 @@ class TrainingPictures(TaskRow):
     def why() -> str:
         """What it is good for, where nothing was found yet."""
         return tr(
-            "The network was not let look at its training pictures yet. It knows them: what it still gets "
+            "The network has not looked at its training pictures yet. It knows them: what it still gets "
             "wrong with confidence is often a wrong label. Copies are left out."
         )

@@ -202,6 +202,8 @@ class TwoRunsTab(QWidget):
                 found.pictures,
             )
         )
+        if found.differences and all(one.verdict == "not told apart" for one in found.differences):
+            self.text.setText(f"{self.text.text()} {_by_chance()}")
         self.evaluate.hide()
         run = self.evaluated.run
         if run is not None:
@@ -216,12 +218,18 @@ class TwoRunsTab(QWidget):
             (
                 self.better,
                 found.better_on,
-                tr_n("{n} picture better", "{n} pictures better", len(found.better_on)),
+                tr_n(
+                    "{n} picture with fewer mistakes",
+                    "{n} pictures with fewer mistakes",
+                    len(found.better_on),
+                ),
             ),
             (
                 self.worse,
                 found.worse_on,
-                tr_n("{n} picture worse", "{n} pictures worse", len(found.worse_on)),
+                tr_n(
+                    "{n} picture with more mistakes", "{n} pictures with more mistakes", len(found.worse_on)
+                ),
             ),
         ):
             button.setText(text)
@@ -239,6 +247,14 @@ class TwoRunsTab(QWidget):
             entries = self.comparison.better_on if better else self.comparison.worse_on
             button = self.better if better else self.worse
             self.pictures_wanted.emit(list(entries), button.text())
+
+
+def _by_chance() -> str:
+    """Why single pictures differ where no number does."""
+    return tr(
+        "None of the numbers is told apart from chance: any two trainings differ on single pictures, and "
+        "these tell only where."
+    )
 
 
 def _compared(first: RunFolder, second: RunFolder) -> RunComparison | list[RunFolder]:
