@@ -267,8 +267,9 @@ class CheckpointWatch:
         if there != self._snapshot:
             return one
         target = self._run.backup / f"{self._run.cfg.stem}_{one.iteration}.weights"
-        if target.exists():
-            return one
+        if target.exists():  # Darknet's own: it stays, while the file that was measured is written over
+            self._drop_kept()
+            return replace(one, checkpoint=replace(one.checkpoint, weights=target.name, kind="numbered"))
         try:
             there.replace(target)
         except OSError as error:

@@ -29,6 +29,7 @@ from annotator.darknet.events import (
     WeightsSaved,
 )
 from annotator.darknet.runs import RunFolder
+from annotator.darknet.spare_weights import thin_out
 from annotator.darknet.trainer import Start, Trainer
 from converters.model import Split
 
@@ -123,6 +124,24 @@ def test_a_better_one_replaces_the_copy_but_never_darknet_s_own(run: RunFolder) 
     best = max(read_measured(run), key=lambda one: (one.mean_ap, -one.iteration))
     assert best.checkpoint.path_in(run).is_file()
     assert sum(one.kept for one in read_measured(run)) <= 1
+
+
+def test_where_darknet_numbers_the_same_weights_these_are_the_best(run: RunFolder) -> None:
+    heard = Heard()
+    watch = CheckpointWatch(run, heard)
+    samples.add_weights(run, "net_100.weights", 100)
+    save(watch, run, "net.backup", 100)
+    heard.wait_for(1)
+    watch._not_before = 0.0
+    save(watch, run, "net.backup", 200, swapped=True)
+    heard.wait_for(2)
+    samples.add_weights(run, "net_300.weights", 300, swapped=True)
+    watch.finish(last=False)
+    best = max(read_measured(run), key=lambda one: one.mean_ap)
+    assert (best.iteration, best.checkpoint.weights, best.kept) == (100, "net_100.weights", False)
+    assert heard.measured()[0].weights == "net_100.weights"
+    thin_out(run)
+    assert (run.backup / "net_100.weights").is_file(), "net.backup holds later and worse ones by now"
 
 
 def test_the_evaluation_takes_up_what_was_measured(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
