@@ -1841,6 +1841,10 @@ Logiciel libre sous licence publique générale GNU, version 3 ou ultérieure; f
         <translation>Passe à la page Augmentation avec ce plan</translation>
     </message>
     <message>
+        <source>Going on with {run}: {what}</source>
+        <translation>Reprise de {run} : {what}</translation>
+    </message>
+    <message>
         <source>Ground truth (orange: missed)</source>
         <translation>Vérité terrain (orange : manquée)</translation>
     </message>

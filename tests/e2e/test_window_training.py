@@ -265,3 +265,33 @@ def test_a_queue_that_nobody_works_through_is_started_again(qtbot, window: MainW
     click(qtbot, train.go_through)
     qtbot.waitUntil(lambda: train.runs.item(0, 1).text() == "finished", timeout=LONG)
     qtbot.waitUntil(lambda: not train.go_through.isVisibleTo(train), timeout=LONG)
+
+
+def test_a_refused_resumption_shows_the_reason_with_its_button(qtbot, window: MainWindow, demo: Path):
+    train = small_training(qtbot, window, 100_000)
+    start(qtbot, train)
+    qtbot.waitUntil(lambda: train.model.iteration >= 1, timeout=LONG)
+    click(qtbot, train.stop_button)
+    qtbot.waitUntil(lambda: not train.model.is_busy and train.live.watcher is None, timeout=LONG)
+    (run,) = list_runs(demo.with_name("demo-work"))
+    picture = run.path / run.own_list(Split.TRAIN)[0]
+    kept = picture.read_bytes()
+    picture.unlink()
+    train.runs.selectRow(0)
+    click(qtbot, train.resume)
+    check = train.setup.check
+    qtbot.waitUntil(lambda: check.subject == run.path.name and check.errors > 0, timeout=LONG)
+    assert train.setup.drawers.open_part is check
+    assert train.model.state is State.FAILED
+    assert picture.name in train.headline.text()
+    assert "Going on with" in check.state.text()
+    # Nothing of that is about the new training that is set up, which can be started.
+    assert train.start.isEnabled()
+    picture.write_bytes(kept)
+    click(qtbot, check.again)
+    qtbot.waitUntil(lambda: check.result is not None and not check.errors, timeout=LONG)
+    click(qtbot, train.resume)
+    qtbot.waitUntil(lambda: train.model.iteration >= 1 and train.model.is_busy, timeout=LONG)
+    assert check.subject == ""
+    click(qtbot, train.stop_button)
+    qtbot.waitUntil(lambda: not train.model.is_busy and train.live.watcher is None, timeout=LONG)

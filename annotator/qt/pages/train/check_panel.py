@@ -35,6 +35,9 @@ _SOON = 700
 class CheckPanel(QWidget):
     """Runs the check as a process of its own, and lists what it found.
 
+    Attributes:
+        subject: The run that is gone on with, empty where it is a new training.
+
     Signals:
         checked: There is a new result.
         fix_wanted: A CheckFinding whose button was pressed.
@@ -58,6 +61,7 @@ class CheckPanel(QWidget):
         self.again = QPushButton(tr("Check again"))
         self.again.setToolTip(tr("Look at everything once more: files may have changed meanwhile"))
         self.again.clicked.connect(self.check_now)
+        self.subject = ""
         self.table = QTableWidget(0, 3)
         self.table.horizontalHeader().hide()
         self.table.verticalHeader().hide()
@@ -230,6 +234,8 @@ class CheckPanel(QWidget):
             warnings = tr_n("{n} warning", "{n} warnings", result.warnings)
             first = tr("It can be started.") if not result.errors else tr("It cannot be started like this.")
             self.state.setText(f"{errors}, {warnings}. {first}")
+        if self.subject:
+            self.state.setText(tr("Going on with {run}: {what}", run=self.subject, what=self.state.text()))
         self._fill(result)
 
     def _fill(self, result: CheckResult | None) -> None:

@@ -45,6 +45,8 @@ from converters.errors import DataError
 from converters.files import write_atomic
 
 LOG_LINES = 2000
+_REFUSED, _ERROR = "not started: ", "] error: "
+"""How ``train-cli`` says that its check has found errors, and each of them."""
 _DRAW_MS = 250
 """A small network does a hundred iterations a second; the curves are drawn so often at most."""
 _DRAW_SHARE = 20
@@ -59,6 +61,7 @@ class Live(QWidget):
         moved: The training has gone on.
         saved: Weights were saved.
         ended: The run folder of a training that is over.
+        refused: The check before the start has found errors.
         predictions_wanted: A run folder, and the iteration whose weights shall look at its pictures.
     """
 
@@ -66,6 +69,7 @@ class Live(QWidget):
     moved = pyqtSignal()
     saved = pyqtSignal()
     ended = pyqtSignal(object)
+    refused = pyqtSignal()
     predictions_wanted = pyqtSignal(object, int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -276,7 +280,12 @@ class Live(QWidget):
         self.process = None
         if self.watcher is None:
             words = outcome.last_words[-1] if outcome.last_words else str(outcome)
+            is_refused = words.startswith(_REFUSED)
+            if is_refused:  # its last words only count what it has said before
+                words = _first_error(outcome.last_words) or words
             self._give_up(words.removeprefix("error: "), "\n".join(outcome.last_words))
+            if is_refused:
+                self.refused.emit()
 
     def _give_up(self, why: str, details: str = "") -> None:
         self.model.ended_without_word(why)
@@ -526,3 +535,13 @@ class Live(QWidget):
         self._tasks.append(task)
         task.finished.connect(lambda: self._tasks.remove(task))
         task.start()
+
+
+def _first_error(lines: Sequence[str]) -> str:
+    """The first of what a check has found, with the name of the file that it is about."""
+    for line in lines:
+        before, found, text = line.partition(_ERROR)
+        if found:
+            place = before.rpartition(": [")[0]
+            return f"{known(text)} ({Path(place).name})" if place else known(text)
+    return ""

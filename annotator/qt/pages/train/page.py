@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PyQt5.QtCore import Qt, pyqtSignal
@@ -74,6 +74,7 @@ class TrainPage(Page):
         self._search: Task | None = None
         self._advising: Task | None = None
         self._advised_run: RunFolder | None = None
+        self._resumed: tuple[Path, list[str]] | None = None
         self._build_darknet()
         self._build_settings()
         self._build_live()
@@ -126,6 +127,7 @@ class TrainPage(Page):
         self.live.moved.connect(self._show_iteration)
         self.live.saved.connect(self._list_runs)
         self.live.ended.connect(self._ended)
+        self.live.refused.connect(self._refused)
         self.live.predictions_wanted.connect(self.predictions_wanted)
         self.column.addWidget(self.live)
         self.next = NextSteps()
@@ -408,6 +410,15 @@ class TrainPage(Page):
             else:
                 self._launch(["resume", str(run.path), *further])
 
+    def _refused(self) -> None:
+        """Why it did not start is shown by the check, with what can be done about it."""
+        if self._resumed is not None and self.darknet is not None:
+            run, further = self._resumed
+            self.setup.check_resumption(run, [*further, "--darknet", str(self.darknet.path)])
+        else:
+            self.setup.check.check_now()
+            self.setup.drawers.open(self.setup.check)
+
     def _running(self) -> RunFolder | None:
         """The training that is followed; None where there is none, or it was deleted under its feet."""
         if not self.live.is_busy or self.model.run is None:
@@ -444,6 +455,8 @@ class TrainPage(Page):
 
     def _launch(self, arguments: list[str]) -> None:
         if self.darknet is not None and not self.live.is_busy:
+            self._resumed = _resumption_of(arguments)
+            self.setup.check_the_plan()
             self.setup.drawers.close_all()
             self.next.show_advice(())
             self.live.launch([*arguments, "--darknet", str(self.darknet.path)])
@@ -490,3 +503,11 @@ class TrainPage(Page):
             if task is not None:
                 task.wait()
         self.setup.stop()
+
+
+def _resumption_of(arguments: Sequence[str]) -> tuple[Path, list[str]] | None:
+    """The run that a command goes on with, and what the check has to know of it; None: it is a new one."""
+    if arguments[0] != "resume":
+        return None
+    at = arguments.index("--max-batches") if "--max-batches" in arguments else len(arguments)
+    return Path(arguments[1]), list(arguments[at : at + 2])

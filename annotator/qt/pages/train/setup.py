@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from PyQt5.QtCore import QTimer, pyqtSignal
 from PyQt5.QtWidgets import QLabel, QVBoxLayout, QWidget
 
@@ -45,6 +48,7 @@ class Setup(QWidget):
         self.names: tuple[str, ...] = ()
         self.darknet: Darknet | None = None
         self._has_looked = False
+        self._resumption: list[str] = []
         self.problem = ""
         self.basic = BasicSettings()
         self.note = QLabel()
@@ -69,6 +73,7 @@ class Setup(QWidget):
         self._build()
         for part in (self.basic, self.options, self.anchors, self.weights, self.gpu):
             part.changed.connect(self._soon.start)
+            part.changed.connect(self.check_the_plan)
         self.drawers.opened.connect(self._opened)
         self.basic.study.clicked.connect(self.fill_in_study)
         self.basic.network.currentIndexChanged.connect(lambda _: self.show_plan())
@@ -219,11 +224,32 @@ class Setup(QWidget):
 
     def _to_check(self, plan: TrainingPlan) -> list[str]:
         """What the check is asked; nothing without a training set, or where the settings are wrong."""
+        if self._resumption:
+            return self._resumption
         only_weights = bool(plan.weights) and self.problem == self.weights.problem()
         if self.work is None or (self.problem and not only_weights) or not self._has_looked:
             return []
         which = ["--darknet", str(self.darknet.path)] if self.darknet is not None else []
         return [*plan.arguments(self.work.root)[1:], *which, *self.gpu.arguments()]
+
+    def check_resumption(self, run: Path, arguments: Sequence[str]) -> None:
+        """Show what stands in the way of going on with a run, until the settings are changed or it goes on.
+
+        Args:
+            run: Its folder.
+            arguments: What follows it in ``train-cli check``.
+        """
+        self._resumption = [str(run), *arguments]
+        self.check.subject = run.name
+        self.drawers.open(self.check)
+        self.show_plan()
+
+    def check_the_plan(self) -> None:
+        """Look at the new training again, and no longer at a run to go on with."""
+        if self._resumption:
+            self._resumption = []
+            self.check.subject = ""
+            self.show_plan()
 
     def _checked(self) -> None:
         self.drawers.title(self.check, self.check.title())
@@ -265,7 +291,8 @@ class Setup(QWidget):
     @property
     def is_possible(self) -> bool:
         """Whether a training can be started with this, as far as the settings tell."""
-        return self.darknet is not None and self.knows_network and not self.problem and not self.check.errors
+        has_errors = bool(self.check.errors) and not self._resumption
+        return self.darknet is not None and self.knows_network and not self.problem and not has_errors
 
     @property
     def knows_network(self) -> bool:

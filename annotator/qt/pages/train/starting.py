@@ -75,6 +75,7 @@ class Starting(QObject):
 
     def _go_on(self) -> None:
         page, check = self._page, self._page.setup.check
+        page.setup.check_the_plan()
         if check.errors:
             self._say_error()
         elif check.is_waiting:
