@@ -127,7 +127,7 @@ def _pooled(function: Callable[[T], R], tasks: Sequence[T], processes: int) -> G
     """The results from processes; where one died, a fresh pool does again what was not done yet.
 
     Nobody says whose process died. A task that always kills its own is among those in hand, and sooner or
-    later the first of them: so that one is blamed, but for the first time only where it is alone.
+    later the first of them: so that one is blamed, where it is alone, and the second time tried on its own.
     """
     from concurrent.futures.process import BrokenProcessPool
 
@@ -140,16 +140,31 @@ def _pooled(function: Callable[[T], R], tasks: Sequence[T], processes: int) -> G
             for results in _one_pool(function, tuple(waiting), processes):
                 waiting.popleft()
                 yield from results
-        except BrokenProcessPool as error:
+        except BrokenProcessPool:
             if waiting[0].blamed:
-                raise DataError(
-                    "a worker process ended before it was done, and so did another one that tried again; "
-                    "perhaps the memory was full. Nothing was changed.",
-                    code="worker-died",
-                    hint="Run it again with fewer of them (--jobs 1).",
-                ) from error
-            waiting[0].blamed = len(waiting[0].tasks) == 1
+                yield from _on_its_own(function, waiting.popleft())
+            else:
+                waiting[0].blamed = len(waiting[0].tasks) == 1
             waiting = deque(part for chunk in waiting for part in _singly(chunk))
+
+
+def _on_its_own(function: Callable[[T], R], chunk: _Chunk[T, R]) -> list[R]:
+    """The results of a chunk that was blamed twice: with no other beside it, it is known who dies.
+
+    Raises:
+        DataError: It died again.
+    """
+    from concurrent.futures.process import BrokenProcessPool
+
+    try:
+        return chunk.results or [one for results in _one_pool(function, (chunk,), 1) for one in results]
+    except BrokenProcessPool as error:
+        raise DataError(
+            "a worker process ended before it was done, and so did another one that tried again; "
+            "perhaps the memory was full. Nothing was changed.",
+            code="worker-died",
+            hint="Run it again with fewer of them (--jobs 1).",
+        ) from error
 
 
 def _singly(chunk: _Chunk[T, R]) -> list[_Chunk[T, R]]:

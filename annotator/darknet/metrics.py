@@ -384,22 +384,29 @@ def match_image(
 
 def iou_float32(first: Sequence[Box], second: Sequence[Box]) -> npt.NDArray[np.float32]:
     """IoU of every pair in float32, as Darknet computes it; shape (len(first), len(second))."""
-    a = np.array([box.xyxy for box in first], dtype=np.float32).reshape(-1, 1, 4)
-    b = np.array([box.xyxy for box in second], dtype=np.float32).reshape(1, -1, 4)
+    with np.errstate(over="ignore"):
+        a = np.array([box.xyxy for box in first], dtype=np.float32).reshape(-1, 1, 4)
+        b = np.array([box.xyxy for box in second], dtype=np.float32).reshape(1, -1, 4)
     return iou_of_edges(a, b)
 
 
 def iou_of_edges(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """IoU in float32 of edges of broadcastable shapes (..., 4), xyxy; 0 where nothing overlaps."""
-    width = np.minimum(a[..., 2], b[..., 2]) - np.maximum(a[..., 0], b[..., 0])
-    height = np.minimum(a[..., 3], b[..., 3]) - np.maximum(a[..., 1], b[..., 1])
-    overlap = np.where((width > 0) & (height > 0), width * height, np.float32(0))
-    union = (
-        (a[..., 2] - a[..., 0]) * (a[..., 3] - a[..., 1])
-        + (b[..., 2] - b[..., 0]) * (b[..., 3] - b[..., 1])
-        - overlap
-    )
-    result: npt.NDArray[np.float32] = np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0)
+    """IoU in float32 of edges of broadcastable shapes (..., 4), xyxy; 0 where nothing overlaps.
+
+    A network that has hardly learned finds boxes whose area is too large for float32: their IoU is 0, too.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        width = np.minimum(a[..., 2], b[..., 2]) - np.maximum(a[..., 0], b[..., 0])
+        height = np.minimum(a[..., 3], b[..., 3]) - np.maximum(a[..., 1], b[..., 1])
+        overlap = np.where((width > 0) & (height > 0), width * height, np.float32(0))
+        union = (
+            (a[..., 2] - a[..., 0]) * (a[..., 3] - a[..., 1])
+            + (b[..., 2] - b[..., 0]) * (b[..., 3] - b[..., 1])
+            - overlap
+        )
+        result: npt.NDArray[np.float32] = np.divide(
+            overlap, union, out=np.zeros_like(overlap), where=union > 0
+        )
     return result
 
 

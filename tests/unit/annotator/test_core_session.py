@@ -267,7 +267,10 @@ def test_project_takes_over_the_split_of_the_work_folder(small_demo: Path, tmp_p
     assert project.work is not None and project.work.root == target
     assert {session.image(key).split for key in session.keys} == set(Split)
     assert not project.work_is_stale()
-    os.utime(target / "split.csv", (1, 1))
+    label = session.image(session.keys[0]).annotation
+    assert label is not None
+    later = (target / "split.csv").stat().st_mtime + 10
+    os.utime(label, (later, later))
     assert project.work_is_stale()
     session.close()
 

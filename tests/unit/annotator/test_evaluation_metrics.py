@@ -10,6 +10,7 @@ from annotator.darknet.metrics import (
     average_precision,
     evaluate_detections,
     iou_float32,
+    iou_of_edges,
     match_image,
     wilson_interval,
 )
@@ -46,6 +47,12 @@ def test_iou_of_exactly_the_threshold_is_no_match() -> None:
     assert (half.tp, half.fp, half.classes[0].ap) == (0, 1, 0)
     more = measure([[truth(0)]], [[found(0, 0.9, width=5.01)]])
     assert (more.tp, more.fp, more.classes[0].ap) == (1, 0, 1)
+
+
+def test_boxes_too_large_for_float32_overlap_nothing() -> None:
+    edges = np.array([[-3e38, -3e38, 3e38, 3e38], [-np.inf, 0, np.inf, 5], [0, 0, 10, 10]], dtype=np.float32)
+    found = iou_of_edges(edges[:, None], edges[None])
+    assert found[2, 2] == 1 and found[:2].max() == 0 and np.isfinite(found).all()
 
 
 def test_second_detection_of_a_truth_is_false_even_beside_a_free_one() -> None:

@@ -39,12 +39,12 @@ def test_spare_weights_and_runs_are_deleted(qtbot, dialog: RunsDialog, monkeypat
     )
     assert "2 runs" in dialog.text.text() and "Spare weights: 2 files" in dialog.details.text()
     dialog.table.selectAll()
-    with qtbot.waitSignal(dialog.changed, timeout=10_000):
+    with qtbot.waitSignal(dialog.changed, timeout=60_000):
         qtbot.mouseClick(dialog.thin, Qt.LeftButton)
     qtbot.waitUntil(lambda: not dialog.work.is_running)
     assert asked == ["Delete 4 spare weights files?"] and not dialog.thin.isEnabled()
     dialog.table.selectRow(0)
-    with qtbot.waitSignal(dialog.changed, timeout=10_000):
+    with qtbot.waitSignal(dialog.changed, timeout=60_000):
         qtbot.keyClick(dialog, Qt.Key_Delete)
     qtbot.waitUntil(lambda: len(dialog.model.rows) == 1 and not dialog.work.is_running)
     assert asked[1] == "Delete 1 run with its weights?"
