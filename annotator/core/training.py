@@ -144,6 +144,8 @@ class TrainingModel:
                 self._turn(State.ENDING)
             case "measured":
                 self._take_measured(event)
+            case "moved":
+                self.run = Path(str(event.get("path", "")))
             case "paused":
                 self._paused_at = _number(event.get("time"))
                 self._turn(State.PAUSED)

@@ -105,6 +105,13 @@ class CheckpointWatch:
                     self._taken_at = iteration
                 self._news.notify()
 
+    def moved(self, path: Path) -> None:
+        """The run folder is somewhere else now; returns at once."""
+        with self._news:
+            self._pending = {path / "backup" / old.name: at for old, at in self._pending.items()}
+            self._run.path = path
+            self._snapshot = EvaluationFolder.of(self._run).path / self._snapshot.name
+
     def pause(self, on: bool) -> None:
         """While the training stands still nothing new is measured; returns at once."""
         self._paused = on

@@ -77,8 +77,11 @@ def _note(args: argparse.Namespace) -> int:
 def _follow(args: argparse.Namespace) -> int:
     run = RunFolder.open(args.run)
     lines, talk = EventLines(), Talk(run.info.max_batches)
+    last = ""
 
     def tell(said: dict[str, Any]) -> None:
+        nonlocal last
+        last = str(said.get("message") or last)
         if args.events:
             lines.print(said)
         elif (event := event_of(said)) is not None:
@@ -86,7 +89,7 @@ def _follow(args: argparse.Namespace) -> int:
 
     status = follow(args.run, tell)
     if not args.events:
-        say(RunFolder.open(args.run).info.message or status)
+        say(last or status)
     return how_it_went(status)
 
 

@@ -7,12 +7,14 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from annotator.darknet.events import Event, Finished, RunStarted
 from annotator.darknet.runs import RunFolder
-from converters.errors import UsageError, WriteError
+from annotator.darknet.whereabouts import Whereabouts
+from converters.errors import FormatError, UsageError, WriteError
 
 POLL_SECONDS = 0.2
 """How often a follower looks for news."""
@@ -69,6 +71,10 @@ class EventReader:
         self._path = path
         self._offset = 0
 
+    def moved(self, path: Path) -> None:
+        """The file is somewhere else now."""
+        self._path = path
+
     def read(self) -> list[dict[str, Any]]:
         """The whole lines that are new; those that are no event are left out."""
         try:
@@ -116,19 +122,34 @@ def follow(
     """
     reader = EventReader(RunFolder.open(path).events)
     last: dict[str, Any] = {}
-    while True:
-        # Asked before reading: what is said after the reading is read the next time.
-        goes_on = RunFolder.open(path).is_looked_after()
-        for said in reader.read():
-            last = said
-            tell(said)
-        if not goes_on:
-            break
-        wait(POLL_SECONDS)
+    with closing(Whereabouts(path)) as whereabouts:
+        while True:
+            if (place := whereabouts.moved_to()) is not None:
+                path = place
+                reader.moved(RunFolder.open(path).events)
+            elif whereabouts.is_gone:
+                raise _gone(path)
+            # Asked before reading: what is said after the reading is read the next time.
+            goes_on = RunFolder.open(path).is_looked_after()
+            for said in reader.read():
+                last = said
+                tell(said)
+            if not goes_on:
+                break
+            wait(POLL_SECONDS)
     if last.get("event") != Finished.kind:
         last = _end_of(RunFolder.open(path)).as_dict()
         tell(last)
     return str(last.get("status", ""))
+
+
+def _gone(path: Path) -> FormatError:
+    return FormatError(
+        "was deleted while it was trained, or moved to another disk.",
+        path=path,
+        code="run-gone",
+        hint="Where it was moved to, it can be resumed there.",
+    )
 
 
 def _end_of(run: RunFolder) -> Finished:

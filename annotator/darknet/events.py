@@ -231,6 +231,14 @@ class RunStarted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Moved(Event):
+    """The run folder was moved or renamed while it is trained; the training goes on in it."""
+
+    kind: ClassVar[str] = "moved"
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Paused(Event):
     """Darknet stands still, after this iteration."""
 
@@ -262,7 +270,7 @@ _KINDS: dict[str, type[Event]] = {
     kind.kind: kind
     for kind in (
         Iteration, WeightsSaved, Loaded, MapBlock, Measuring, DarknetEnded, CheckpointMeasured, Problem,
-        RunStarted, Paused, Continued, Finished,
+        RunStarted, Moved, Paused, Continued, Finished,
     )
 }  # fmt: skip
 

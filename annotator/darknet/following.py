@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import IO
 
 from annotator.darknet.blocks import parameter_count
-from annotator.darknet.events import Event, Iteration, Problem, RunStarted, WeightsSaved
+from annotator.darknet.events import Event, Iteration, Moved, Problem, RunStarted, WeightsSaved
 from annotator.darknet.outcome import CRASHES, FileMark, final_weights, mark_of
 from annotator.darknet.parser import OutputParser
 from annotator.darknet.room import fits, free_bytes, weights_size
 from annotator.darknet.runs import METRICS_COLUMNS, RunFolder, now, process_mark
 from annotator.darknet.safe_copies import SafeCopies, replace_by_copy
 from annotator.darknet.weights import read_weights_header
+from annotator.darknet.whereabouts import Whereabouts
 from converters.errors import FormatError, WriteError
 
 OnEvent = Callable[[Event], None]
@@ -85,6 +86,7 @@ class Follower:
         should_end: Everything is saved, or it crashed: the process has no reason to stay.
         seconds: How long the last iteration took.
         lost: Weights that were saved and came out short, until somebody takes them from here.
+        is_gone: The run folder was deleted: nothing can be saved any more.
     """
 
     def __init__(self, run: RunFolder, on_event: OnEvent, max_log_bytes: int) -> None:
@@ -94,6 +96,7 @@ class Follower:
         self.size = weights_size(self._parameters)
         self.seconds = 0.0
         self.lost: Path | None = None
+        self.is_gone = False
         self.problems: list[Problem] = []
         self.stopping = False
         self.should_end = False
@@ -106,7 +109,9 @@ class Follower:
         self._metrics: IO[str] | None = None
         self._copies: SafeCopies | None = None
         self._max_log_bytes = max_log_bytes
+        self._whereabouts: Whereabouts | None = None
         try:
+            self._whereabouts = Whereabouts(run.path)
             self._open()
         except OSError as error:
             self.close()
@@ -119,6 +124,22 @@ class Follower:
         self._metrics = self.run.metrics.open("a", encoding="utf-8", newline="")
         if _is_cut_short(self.run.metrics):
             self._metrics.write("\n")
+
+    def look_around(self) -> None:
+        """Go along where the run folder was moved or renamed."""
+        if self._whereabouts is None:
+            return
+        self.is_gone = self._whereabouts.is_gone
+        place = self._whereabouts.moved_to()
+        if place is None:
+            return
+        backup = place / self.run.backup.name
+        self._marks = {backup / path.name: mark for path, mark in self._marks.items()}
+        if self._saving is not None:
+            self._saving.path = backup / self._saving.path.name
+        self.run.path = place
+        self.tell(Moved(place))
+        self.complain(Problem(f"The run folder was moved or renamed: it is {place} now.", "moved"))
 
     def room_again(self) -> None:
         """There is room on the disk again: write what could not be written for a while."""
@@ -180,6 +201,7 @@ class Follower:
 
     def take(self, event: Event) -> None:
         """An event from a parser."""
+        self.look_around()
         if isinstance(event, Iteration):
             self.iteration, self.seconds = event.iteration, event.seconds
             self.is_saving()  # looks once more at what was just saved
@@ -254,6 +276,9 @@ class Follower:
         """Close the files."""
         if self._copies is not None:
             self._copies.close()
+        if self._whereabouts is not None:
+            self._whereabouts.close()
+            self._whereabouts = None
         self._close_files()
 
     def _close_files(self) -> None:

@@ -26,7 +26,7 @@ from annotator.darknet.outcome import Outcome, final_weights, judge, mark_of
 from annotator.darknet.parser import OutputParser
 from annotator.darknet.room import LOOK_SECONDS, RoomWatch
 from annotator.darknet.runs import RunFolder
-from converters.errors import DataError, UsageError
+from converters.errors import DataError, UsageError, WriteError
 from converters.model import Split
 
 STOP_SECONDS = 5.0
@@ -185,7 +185,7 @@ class Training:
         Raises:
             UsageError: This run is already being trained, or Darknet cannot be started.
             FormatError: The run's cfg cannot be read.
-            WriteError: The run folder cannot be written.
+            WriteError: The run folder cannot be written, or was deleted meanwhile.
         """
         lock = self.run_folder.lock()
         try:
@@ -199,6 +199,9 @@ class Training:
                     self._follow(process, streams, follower)
                 finally:
                     _end(process, streams, follower)
+                follower.look_around()
+                if follower.is_gone:
+                    raise _gone(self.run_folder)
                 follower.ended()
             finally:
                 follower.close()
@@ -284,7 +287,7 @@ class Training:
                         self._stopping = True
                 self._keep_pace(process.pid, follower, room)
                 if self._stopping and not ending:
-                    if not follower.is_saving():
+                    if follower.is_gone or not follower.is_saving():
                         ending, deadline = True, time.monotonic() + STOP_SECONDS
                         follower.stopping = True
                         _signal_group(process.pid, signal.SIGTERM)
@@ -302,6 +305,8 @@ class Training:
         if self._goes_on:
             self._goes_on = False
             room.go_on()
+        follower.look_around()
+        self._stopping |= follower.is_gone
         saving = follower.is_saving()
         room.look(follower.iteration, follower.seconds, follower.take_lost(), saving=saving)
         stands = self._wants_pause or bool(room.why)
@@ -328,6 +333,16 @@ class Training:
             self._wake = theirs
             yield ours
             self._wake = None
+
+
+def _gone(run: RunFolder) -> WriteError:
+    return WriteError(
+        "was deleted while it was trained, or moved to another disk; Darknet was stopped, as nothing "
+        "could be saved any more.",
+        path=run.path,
+        code="run-gone",
+        hint="Where it was moved to, go on there: train-cli resume FOLDER.",
+    )
 
 
 def _open_terminal() -> tuple[int, int]:

@@ -31,7 +31,7 @@ class SafeCopies:
     """
 
     def __init__(self, run: RunFolder) -> None:
-        self._previous = previous_weights(run)
+        self._run = run
         self._thread: threading.Thread | None = None
         with suppress(OSError):  # a full disk already: the training says so soon enough
             reserve_of(run).write_bytes(bytes(RESERVE_BYTES))
@@ -59,14 +59,15 @@ class SafeCopies:
             self._thread.join(_WAIT_SECONDS)
 
     def _keep(self, path: Path, mark: FileMark, is_rewritten: bool) -> None:
-        part = self._previous.with_suffix(".part")
+        previous = previous_weights(self._run)
+        part = previous.with_suffix(".part")
         with suppress(OSError):  # gone, or a full disk: then there is no second copy
             _flush(path)
             if is_rewritten and shutil.disk_usage(path.parent).free > 3 * path.stat().st_size:
                 shutil.copyfile(path, part)
                 _flush(part)
                 if mark_of(path) == mark:  # else Darknet has begun to write the next ones meanwhile
-                    part.replace(self._previous)
+                    part.replace(previous)
         with suppress(OSError):
             part.unlink(missing_ok=True)
 

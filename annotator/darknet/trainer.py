@@ -14,7 +14,16 @@ from annotator.darknet.checkpoints import read_measured
 from annotator.darknet.dialect import Darknet
 from annotator.darknet.early_stop import EarlyStop
 from annotator.darknet.event_log import EventLog, read_events
-from annotator.darknet.events import Continued, DarknetEnded, Event, Finished, Paused, Problem, WeightsSaved
+from annotator.darknet.events import (
+    Continued,
+    DarknetEnded,
+    Event,
+    Finished,
+    Moved,
+    Paused,
+    Problem,
+    WeightsSaved,
+)
 from annotator.darknet.following import OnEvent
 from annotator.darknet.gpu import Gpu
 from annotator.darknet.launcher import Training, default_threads
@@ -190,6 +199,8 @@ class Trainer:
         if self._watch is not None:
             if isinstance(event, WeightsSaved):
                 self._watch.saved(event)
+            elif isinstance(event, Moved):
+                self._watch.moved(event.path)
             elif isinstance(event, Paused | Continued):
                 self._watch.pause(isinstance(event, Paused))
 

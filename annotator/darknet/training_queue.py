@@ -241,7 +241,10 @@ class QueueRunner:
                     self._leave(entry)
                     result = result.with_one("failed", entry.name)
                     continue
-                status, message = self._train(run, entry)
+                try:
+                    status, message = self._train(run, entry)
+                except FormatError as error:  # its folder was moved away or deleted meanwhile
+                    status, message = "failed", str(error)
                 if self._asked.is_set():
                     break
                 self._say(f"{entry.name}: {message}")

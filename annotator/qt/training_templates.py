@@ -48,6 +48,11 @@ def _room() -> list[Pair]:
         said("There is room on the disk again: the training goes on."),
         said("{file} could not be saved: the disk was full."),
         said("{file} could not be saved: the disk was full. {other} is the same, and was copied."),
+        said("The run folder was moved or renamed: it is {folder} now."),
+        said(
+            "{path}: was deleted while it was trained, or moved to another disk. Where it was moved to, "
+            "it can be resumed there."
+        ),
         said("{run}: still has no room for its next weights. Free {size} on the disk of {run}."),
     ]
 

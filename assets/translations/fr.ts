@@ -4507,6 +4507,10 @@ Mesurer aussi {chosen} sur le test ?</translation>
         <translation>Le rapport est enregistré : {path}</translation>
     </message>
     <message>
+        <source>The run folder was moved or renamed: it is {folder} now.</source>
+        <translation>Le dossier de l’entraînement a été déplacé ou renommé : c’est maintenant {folder}.</translation>
+    </message>
+    <message>
         <source>The run that the chosen one is compared with</source>
         <translation>L’entraînement auquel celui qui est choisi est comparé</translation>
     </message>
@@ -8070,6 +8074,10 @@ le plan</translation>
     <message>
         <source>{path}: too large for this machine's memory.</source>
         <translation>{path} : trop grand pour la mémoire de cette machine.</translation>
+    </message>
+    <message>
+        <source>{path}: was deleted while it was trained, or moved to another disk. Where it was moved to, it can be resumed there.</source>
+        <translation>{path} : a été supprimé pendant l’entraînement, ou déplacé sur un autre disque. S’il a été déplacé, il peut être repris à son nouvel emplacement.</translation>
     </message>
     <message>
         <source>{path}: {darknet} has no layer [{layer}] and would end there. Use AlexeyAB's Darknet.</source>

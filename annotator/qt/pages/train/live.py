@@ -309,11 +309,13 @@ class Live(QWidget):
                 )
             elif kind == "measured":
                 self.log.appendPlainText(measured_text(self.model, int(event.get("iteration") or 0)))
+            elif kind == "moved" and self.watcher is not None and self.model.run is not None:
+                self.watcher.path = self.model.run
             elif kind == "warning":
                 self.log.appendPlainText(known(str(event.get("text", ""))))
         if stopping and self.model.is_busy:
             self.model.state = State.STOPPING
-        if any(event.get("event") in ("run", "saved") for event in events):
+        if any(event.get("event") in ("run", "saved", "moved") for event in events):
             self.saved.emit()
         if any(event.get("event") == "measured" for event in events):
             self.seen.look_again()
