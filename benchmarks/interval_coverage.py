@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from annotator.darknet.analysis import bootstrap_aps, percentiles
-from annotator.darknet.evaluation import ImageResult
+from annotator.darknet.evaluation.analysis import bootstrap_aps, percentiles
+from annotator.darknet.evaluation.stored import ImageResult
 from annotator.darknet.metrics import Interval, evaluate_detections, match_image, resample, wilson_interval
 from converters.model import Box
 

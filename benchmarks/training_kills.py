@@ -23,8 +23,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from annotator.darknet.dialect import require_darknet
-from annotator.darknet.runs import RunFolder, list_runs, read_metrics
+from annotator.darknet.program.dialect import require_darknet
+from annotator.darknet.run.folder import RunFolder, list_runs, read_metrics
 from converters.errors import UsageError
 
 NETWORK = ("--network", "yolov3-tiny", "--width", "32", "--height", "32", "--batch", "2")

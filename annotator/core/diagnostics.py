@@ -26,8 +26,8 @@ from typing import Any
 
 from annotator import settings
 from annotator.core.amounts import size_text
-from annotator.darknet.dialect import Darknet
-from annotator.darknet.runs import list_runs
+from annotator.darknet.program.dialect import Darknet
+from annotator.darknet.run.folder import list_runs
 from annotator.messages import Message
 from converters.files import write_atomic
 from converters.images import IMAGE_SUFFIXES

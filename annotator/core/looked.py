@@ -17,7 +17,7 @@ from converters.model import AnnotatedImage, Box, Dataset
 from converters.report import Report
 
 if TYPE_CHECKING:
-    from annotator.darknet.looking import Seen, Shown
+    from annotator.darknet.prediction.looking import Seen, Shown
 
 Tell = Callable[[int, int], None]
 Counts = npt.NDArray[np.intp]
@@ -111,7 +111,7 @@ class SaveRequest:
         folder: Where; a new folder, or one of earlier predictions.
         shown: Which predictions.
         drawn: Whether pictures with boxes are drawn.
-        formats: Of :data:`annotator.darknet.predict_outputs.FORMATS`, beside CSV and JSON.
+        formats: Of :data:`annotator.darknet.prediction.outputs.FORMATS`, beside CSV and JSON.
         weights: What the predictions were made with.
     """
 
@@ -139,8 +139,8 @@ def save_seen(looked: Looked, request: SaveRequest, tell: Tell) -> Report:
         UsageError: Something of the person's would be replaced.
         WriteError: It cannot be written.
     """
-    from annotator.darknet.looking import as_result, check_out, draw
-    from annotator.darknet.predict_outputs import write_predictions
+    from annotator.darknet.prediction.looking import as_result, check_out, draw
+    from annotator.darknet.prediction.outputs import write_predictions
     from converters.colours import class_colours
     from converters.images import load_rgb
 

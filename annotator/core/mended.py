@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from annotator.core.disagreement import with_labels_of
 from annotator.core.mistake_listing import place_of
 from annotator.core.run_predictions import work_key
-from annotator.darknet.confusion import Kind, Mistake
-from annotator.darknet.evaluation import IOU, ImageResult
+from annotator.darknet.evaluation.confusion import Kind, Mistake
+from annotator.darknet.evaluation.stored import IOU, ImageResult
 from annotator.darknet.metrics import iou_float32
 from converters.model import AnnotatedImage, Box, Split
 
 if TYPE_CHECKING:
-    from annotator.darknet.runs import RunFolder
+    from annotator.darknet.run.folder import RunFolder
 
 _COPIES = "augmented/"
 _ROUNDING = 1e-5
@@ -113,7 +113,7 @@ def relabelled_since(
 
 
 def _in_the_set(run: RunFolder, own: Sequence[str]) -> list[str]:
-    from annotator.darknet.run_data import in_the_set
+    from annotator.darknet.run.data import in_the_set
 
     return [in_the_set(entry) for entry in own]
 

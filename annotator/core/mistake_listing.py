@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from annotator.darknet.confusion import Kind, Mistake
+from annotator.darknet.evaluation.confusion import Kind, Mistake
 from annotator.darknet.metrics import iou_float32
 from converters.model import Box
 

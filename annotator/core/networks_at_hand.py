@@ -14,9 +14,9 @@ from converters.model import Box
 from converters.work import read_names
 
 if TYPE_CHECKING:
-    from annotator.darknet.engines import NetworkFiles
-    from annotator.darknet.predictor import Predictor
-    from annotator.darknet.runs import RunFolder
+    from annotator.darknet.prediction.engines import NetworkFiles
+    from annotator.darknet.prediction.predictor import Predictor
+    from annotator.darknet.run.folder import RunFolder
 
 LEAST = 0.05
 """Predictions below this confidence are never shown, and not kept."""
@@ -58,7 +58,7 @@ class Network:
             FormatError: Its cfg cannot be read.
             WeightsError: There are no weights yet.
         """
-        from annotator.darknet.evaluation import default_weights
+        from annotator.darknet.run.chosen import default_weights
 
         chosen = weights if weights is not None else default_weights(run)
         return cls(
@@ -92,7 +92,7 @@ class Network:
 
     def files(self) -> NetworkFiles:
         """Its files, for who looks at pictures."""
-        from annotator.darknet.engines import NetworkFiles
+        from annotator.darknet.prediction.engines import NetworkFiles
 
         return NetworkFiles(self.cfg, self.weights, self.class_names, self.letterbox, self.opencv_resize)
 
@@ -109,7 +109,7 @@ class Network:
         """What an evaluation with these very weights found, by keys of the Darknet data set."""
         if self.run is None:
             return {}
-        from annotator.darknet.evaluation import load_predictions, load_stored
+        from annotator.darknet.evaluation.stored import load_predictions, load_stored
 
         run = self.run
         try:
@@ -136,7 +136,7 @@ def networks_of(work: Path) -> list[Network]:
     Args:
         work: The Darknet data set.
     """
-    from annotator.darknet.runs import list_runs
+    from annotator.darknet.run.folder import list_runs
 
     found: list[tuple[tuple[bool, bool], Network]] = []
     for run in reversed(list_runs(work)):
@@ -148,7 +148,7 @@ def networks_of(work: Path) -> list[Network]:
 
 
 def _is_evaluated(run: RunFolder) -> bool:
-    from annotator.darknet.evaluation import load_stored
+    from annotator.darknet.evaluation.stored import load_stored
 
     try:
         return load_stored(run) is not None

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from annotator.core.amounts import freed_by, freed_by_folder, size_of_file
 from annotator.core.system_trash import move_to_trash
-from annotator.darknet.evaluation import load_stored
-from annotator.darknet.runs import RunFolder, list_runs
-from annotator.darknet.spare_weights import best_measured, sorted_out
+from annotator.darknet.evaluation.spare_weights import best_measured, sorted_out
+from annotator.darknet.evaluation.stored import load_stored
+from annotator.darknet.run.folder import RunFolder, list_runs
 from converters.errors import DataError, WriteError
 from converters.formats.base import ProgressCallback
 

@@ -13,7 +13,7 @@ from converters.errors import DataError
 from converters.model import Box
 
 if TYPE_CHECKING:
-    from annotator.darknet.runs import RunFolder
+    from annotator.darknet.run.folder import RunFolder
 
 Found = Mapping[str, tuple[Box, ...]]
 
@@ -51,7 +51,7 @@ def newest_predictions(work: Path) -> RunPredictions | None:
     Args:
         work: The Darknet data set.
     """
-    from annotator.darknet.runs import list_runs
+    from annotator.darknet.run.folder import list_runs
 
     for run in reversed(list_runs(work)):
         found = stored_predictions(run)
@@ -62,7 +62,7 @@ def newest_predictions(work: Path) -> RunPredictions | None:
 
 def stored_predictions(run: RunFolder) -> RunPredictions | None:
     """What the last evaluation of a run found on the test pictures; None where there was none."""
-    from annotator.darknet.evaluation import load_predictions, load_stored
+    from annotator.darknet.evaluation.stored import load_predictions, load_stored
 
     try:
         stored = load_stored(run)

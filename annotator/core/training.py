@@ -12,9 +12,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from annotator.darknet.event_log import read_events
-from annotator.darknet.events import CheckpointMeasured, event_of
-from annotator.darknet.runs import RunFolder, read_metrics
+from annotator.darknet.program.events import CheckpointMeasured, event_of
+from annotator.darknet.run.event_log import read_events
+from annotator.darknet.run.folder import RunFolder, read_metrics
 from converters.errors import DataError
 from converters.model import Split
 

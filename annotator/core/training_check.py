@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from annotator.darknet.sheet import Reading, State, part_of
+from annotator.darknet.preflight.sheet import Reading, State, part_of
 
 _SHOWN_OF_A_KIND = 3
 
@@ -22,9 +22,9 @@ class CheckFinding:
         text: The sentence, with what to do about it.
         image: The picture in the training set (``obj/a.png``), or empty.
         path: The file, or None.
-        fix: What a button beside it can do (see ``annotator.darknet.preflight.FIXES``), or empty.
+        fix: What a button beside it can do (see ``annotator.darknet.preflight.look.FIXES``), or empty.
         more: So many more of this kind are not shown.
-        part: What part of the training it is about (a key of ``annotator.darknet.sheet.PARTS``), or empty.
+        part: What part of the training it is about (a key of ``preflight.sheet.PARTS``), or empty.
         place: The file and line that ``text`` begins with, or empty.
         message: What is wrong.
         hint: What to do about it.

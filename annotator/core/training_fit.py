@@ -6,8 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from annotator.core.training_plan import TrainingPlan
-from annotator.darknet.dialect import Darknet
-from annotator.darknet.networks import (
+from annotator.darknet.network.presets import (
     NETWORKS,
     STUDY_BATCH,
     STUDY_ITERATIONS,
@@ -16,7 +15,8 @@ from annotator.darknet.networks import (
     STUDY_SUBDIVISIONS,
     suggested,
 )
-from annotator.darknet.training_time import NIGHT, Pace, training_time
+from annotator.darknet.program.dialect import Darknet
+from annotator.darknet.training.time_left import NIGHT, Pace, training_time
 from converters.errors import UsageError
 
 _SMALL = ("yolov4-tiny", "yolov3-tiny")

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from annotator.darknet.anchors import Anchors, Sizes, box_sizes, for_network, with_anchors
-from annotator.darknet.cfg import Cfg
-from annotator.darknet.dialect import Darknet
-from annotator.darknet.networks import NETWORKS, Dialect, build
-from annotator.darknet.options import OPTIONS, Option, check_options, hints, value_in, with_options
-from annotator.darknet.own_cfg import adapted, check_known, own_notes, read_own
+from annotator.darknet.network.anchors import Anchors, Sizes, box_sizes, for_network, with_anchors
+from annotator.darknet.network.cfg import Cfg
+from annotator.darknet.network.options import OPTIONS, Option, check_options, hints, value_in, with_options
+from annotator.darknet.network.own_cfg import adapted, check_known, own_notes, read_own
+from annotator.darknet.network.presets import NETWORKS, Dialect, build
+from annotator.darknet.program.dialect import Darknet
 from converters.errors import DataError, UsageError
 from converters.formats.base import LoadOptions
 from converters.model import Split

@@ -12,27 +12,27 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from annotator.darknet.check_cli import add_check_output, before_start, print_check, watching
-from annotator.darknet.control import GO_ON, PAUSE
-from annotator.darknet.control_cli import add_control, how_it_went
-from annotator.darknet.desktop import is_looked_at, notify
-from annotator.darknet.dialect import Darknet, recognise, require_darknet
-from annotator.darknet.event_log import start_detached
-from annotator.darknet.events import Finished, RunStarted
-from annotator.darknet.gpu import Gpu, choose_gpus, read_gpus
-from annotator.darknet.mend_cli import add_mend
-from annotator.darknet.network_cli import add_network_options, add_networks
-from annotator.darknet.networks import NETWORKS, STUDY_BATCH
-from annotator.darknet.outcome import Outcome
-from annotator.darknet.plans import Resumption, RunPlan, check_set, plan_run
-from annotator.darknet.preflight import Watch
-from annotator.darknet.queue_cli import add_queue
-from annotator.darknet.run_data import is_own
-from annotator.darknet.runs import RunFolder, data_hash
-from annotator.darknet.talk import EventLines, Talk
-from annotator.darknet.trainer import Start, Trainer, find_sound, newest_sound
-from annotator.darknet.training_time import pace_of, time_text, training_time
-from annotator.darknet.weights_cli import add_weights
+from annotator.darknet.commands.check import add_check_output, before_start, print_check, watching
+from annotator.darknet.commands.control import add_control, how_it_went
+from annotator.darknet.commands.mend import add_mend
+from annotator.darknet.commands.network import add_network_options, add_networks
+from annotator.darknet.commands.plans import Resumption, RunPlan, check_set, plan_run
+from annotator.darknet.commands.queue import add_queue
+from annotator.darknet.commands.talk import EventLines, Talk
+from annotator.darknet.commands.weights import add_weights
+from annotator.darknet.network.presets import NETWORKS, STUDY_BATCH
+from annotator.darknet.preflight.look import Watch
+from annotator.darknet.program.dialect import Darknet, recognise, require_darknet
+from annotator.darknet.program.events import Finished, RunStarted
+from annotator.darknet.program.gpu import Gpu, choose_gpus, read_gpus
+from annotator.darknet.run.data import is_own
+from annotator.darknet.run.event_log import start_detached
+from annotator.darknet.run.folder import RunFolder, data_hash
+from annotator.darknet.run.outcome import Outcome
+from annotator.darknet.training.control import GO_ON, PAUSE
+from annotator.darknet.training.desktop import is_looked_at, notify
+from annotator.darknet.training.time_left import pace_of, time_text, training_time
+from annotator.darknet.training.trainer import Start, Trainer, find_sound, newest_sound
 from converters.commands import ExitStatus, make_parser, print_json, run_command, say
 from converters.errors import DataError, UsageError
 from converters.files import make_folder
@@ -72,10 +72,10 @@ def _body(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from annotator.darknet.compare_cli import add_compare, add_speed
-    from annotator.darknet.evaluate_cli import add_evaluate
-    from annotator.darknet.predict_cli import add_predict
-    from annotator.darknet.report_cli import add_report
+    from annotator.darknet.commands.compare import add_compare, add_speed
+    from annotator.darknet.commands.evaluate import add_evaluate
+    from annotator.darknet.commands.predict import add_predict
+    from annotator.darknet.commands.report import add_report
 
     parser = make_parser("train-cli", "Train a Darknet network on a data set, and measure it.", _EXAMPLES)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

@@ -1,4 +1,4 @@
-"""Templates of what is advised after a training or an evaluation (:mod:`annotator.darknet.advice`)."""
+"""Templates of what is advised after a training or an evaluation (:mod:`…evaluation.advice`)."""
 
 from __future__ import annotations
 

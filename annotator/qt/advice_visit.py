@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from PyQt5.QtCore import QObject
 
 from annotator.core.training_plan import TrainingPlan
-from annotator.darknet.advice import Act, Advice
-from annotator.darknet.networks import NETWORKS
+from annotator.darknet.evaluation.advice import Act, Advice
+from annotator.darknet.network.presets import NETWORKS
 
 if TYPE_CHECKING:
-    from annotator.darknet.runs import RunFolder
+    from annotator.darknet.run.folder import RunFolder
     from annotator.qt.main_window import MainWindow
     from annotator.qt.pages.predict import PredictPage
     from annotator.qt.pages.train import TrainPage

@@ -31,7 +31,7 @@ def find(window: MainWindow) -> None:
 
 def _is_training(project: Project) -> bool:
     from annotator.core.training import running_run
-    from annotator.darknet.runs import list_runs
+    from annotator.darknet.run.folder import list_runs
 
     work = project.work
     return work is not None and running_run(list_runs(work.root)) is not None
@@ -39,7 +39,7 @@ def _is_training(project: Project) -> bool:
 
 def _has_stopped_queue(project: Project) -> bool:
     """Whether trainings wait although nobody trains: the machine was started anew meanwhile."""
-    from annotator.darknet.training_queue import TrainingQueue
+    from annotator.darknet.training.queue import TrainingQueue
 
     if project.work is None:
         return False

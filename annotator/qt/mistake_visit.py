@@ -15,8 +15,8 @@ from converters.model import Box, Split, Xyxy
 
 if TYPE_CHECKING:
     from annotator.core.project import Project
-    from annotator.darknet.confusion import Mistake
-    from annotator.darknet.evaluation import ImageResult
+    from annotator.darknet.evaluation.confusion import Mistake
+    from annotator.darknet.evaluation.stored import ImageResult
     from annotator.qt.main_window import MainWindow
     from annotator.qt.pages.predict import PredictPage
 

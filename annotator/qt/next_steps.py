@@ -8,7 +8,7 @@ from functools import partial
 from PyQt5.QtCore import Qt, pyqtSignal
 from PyQt5.QtWidgets import QGridLayout, QLabel, QPushButton, QWidget
 
-from annotator.darknet.advice import Act, Advice
+from annotator.darknet.evaluation.advice import Act, Advice
 from annotator.qt.said_below import known
 from annotator.qt.translation import tr
 

@@ -14,7 +14,7 @@ from converters.images import load_rgb
 from converters.model import Box
 
 if TYPE_CHECKING:
-    from annotator.darknet.predictor import Predictor
+    from annotator.darknet.prediction.predictor import Predictor
 
 Boxes = tuple[Box, ...]
 

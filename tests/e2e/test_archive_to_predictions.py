@@ -15,7 +15,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from annotator.darknet.dialect import find_darknet
+from annotator.darknet.program.dialect import find_darknet
 from annotator.loop import MODULES, go_through
 from assets import demo_path
 

@@ -9,10 +9,10 @@ from PyQt5.QtCore import Qt
 
 from annotator import messages
 from annotator.core.training import State
-from annotator.darknet.control import stop_run
-from annotator.darknet.dialect import find_darknet
-from annotator.darknet.runs import RunFolder, list_runs
-from annotator.darknet.training_queue import TrainingQueue
+from annotator.darknet.program.dialect import find_darknet
+from annotator.darknet.run.folder import RunFolder, list_runs
+from annotator.darknet.training.control import stop_run
+from annotator.darknet.training.queue import TrainingQueue
 from annotator.messages import Level
 from annotator.qt import left_training
 from annotator.qt.main_window import MainWindow

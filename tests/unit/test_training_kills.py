@@ -41,7 +41,7 @@ save("_final.weights")
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_training_survives_kills(tmp_path, seed):
-    from annotator.darknet.networks import build, parameter_count
+    from annotator.darknet.network.presets import build, parameter_count
 
     work = make_work(tmp_path / "work")
     cfg = build(

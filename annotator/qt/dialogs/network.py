@@ -22,7 +22,7 @@ from PyQt5.QtWidgets import (
 )
 
 from annotator.core.networks_at_hand import Network
-from annotator.darknet.runs import RunFolder, SavedWeights, list_runs
+from annotator.darknet.run.folder import RunFolder, SavedWeights, list_runs
 from annotator.qt.background import Task
 from annotator.qt.translation import tr
 from annotator.settings import Settings

@@ -12,7 +12,7 @@ from annotator import messages
 from annotator.core.amounts import size_text
 from annotator.core.run_listing import RunRow, delete_runs, delete_spare_weights, rows_of
 from annotator.core.system_trash import has_trash
-from annotator.darknet.run_notes import note_of, set_note
+from annotator.darknet.run.notes import note_of, set_note
 from annotator.qt.dialogs.rows import Column, RowsModel, RowsView
 from annotator.qt.dialogs.working import WorkDialog, wrapping
 from annotator.qt.said_below import known

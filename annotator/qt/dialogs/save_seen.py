@@ -19,7 +19,7 @@ from PyQt5.QtWidgets import (
 )
 
 from annotator.core.looked import SaveRequest
-from annotator.darknet.looking import Shown
+from annotator.darknet.prediction.looking import Shown
 from annotator.qt.translation import tr
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from annotator.darknet.dialect import find_darknet
+from annotator.darknet.program.dialect import find_darknet
 from converters.images import encode_png
 from converters.model import Split
 from converters.work import SplitRow, WorkFolder, write_lists, write_split

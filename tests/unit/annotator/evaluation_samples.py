@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from annotator.darknet.cfg import Cfg, section
-from annotator.darknet.dialect import Darknet
-from annotator.darknet.runs import RunFolder
+from annotator.darknet.network.cfg import Cfg, section
+from annotator.darknet.program.dialect import Darknet
+from annotator.darknet.run.folder import RunFolder
 from converters.images import RgbImage, encode_png
 from converters.model import Box, Split
 from converters.work import SplitRow, WorkFolder, write_lists, write_split

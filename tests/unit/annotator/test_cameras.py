@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from camera_samples import Camera
 
-from annotator.darknet.cameras import LiveFrames, named, read_source
-from annotator.darknet.video import FrameSource, VideoFile, source_stem
+from annotator.darknet.prediction.cameras import LiveFrames, named, read_source
+from annotator.darknet.prediction.video import FrameSource, VideoFile, source_stem
 from converters.errors import DataError
 
 

@@ -12,14 +12,13 @@ from pathlib import Path
 import evaluation_samples as samples
 import pytest
 
-from annotator.darknet import checkpoint_watch, evaluate
-from annotator.darknet.checkpoint_seen import forget_seen_after, read_seen
-from annotator.darknet.checkpoint_watch import CheckpointWatch, step_of
-from annotator.darknet.checkpoints import forget_after, read_measured, table_path
-from annotator.darknet.dialect import Darknet
-from annotator.darknet.early_stop import EarlyStop
-from annotator.darknet.evaluation import EvaluationFolder
-from annotator.darknet.events import (
+from annotator.darknet.evaluation.checkpoint_seen import forget_seen_after, read_seen
+from annotator.darknet.evaluation.checkpoints import forget_after, read_measured, table_path
+from annotator.darknet.evaluation.spare_weights import thin_out
+from annotator.darknet.evaluation.stored import EvaluationFolder
+from annotator.darknet.evaluation.stored import measure as evaluate
+from annotator.darknet.program.dialect import Darknet
+from annotator.darknet.program.events import (
     CheckpointMeasured,
     DarknetEnded,
     Finished,
@@ -28,9 +27,11 @@ from annotator.darknet.events import (
     Problem,
     WeightsSaved,
 )
-from annotator.darknet.runs import RunFolder
-from annotator.darknet.spare_weights import thin_out
-from annotator.darknet.trainer import Start, Trainer
+from annotator.darknet.run.folder import RunFolder
+from annotator.darknet.training import checkpoint_watch
+from annotator.darknet.training.checkpoint_watch import CheckpointWatch, step_of
+from annotator.darknet.training.early_stop import EarlyStop
+from annotator.darknet.training.trainer import Start, Trainer
 from converters.model import Split
 
 

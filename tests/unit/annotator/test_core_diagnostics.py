@@ -7,7 +7,7 @@ import pytest
 from annotator import settings
 from annotator.core.diagnostics import SetFacts, Sources, collect, packages, save, tail
 from annotator.core.session import Session
-from annotator.darknet.dialect import Darknet
+from annotator.darknet.program.dialect import Darknet
 from annotator.messages import Level, Message
 
 

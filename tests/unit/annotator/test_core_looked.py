@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from annotator.core.looked import Looked, LookedOrder, SaveRequest, make_set, save_seen
-from annotator.darknet.looking import Picture, Seen, Shown, collect
+from annotator.darknet.prediction.looking import Picture, Seen, Shown, collect
 from converters import registry
 from converters.errors import UsageError
 from converters.images import encode_png, load_rgb

@@ -1,5 +1,5 @@
 from annotator.core.mistake_listing import MistakeFilter, SortBy, mended, of_class, sorted_mistakes
-from annotator.darknet.confusion import Kind, Mistake
+from annotator.darknet.evaluation.confusion import Kind, Mistake
 from converters.model import Box
 
 MISSED = Mistake(Kind.MISSED, 0, 0, None, 0.1, 0.6, "mask", "")

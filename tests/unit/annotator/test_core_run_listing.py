@@ -9,14 +9,14 @@ from darknet_support import make_work, write_weights
 from annotator.core import system_trash
 from annotator.core.run_listing import delete_runs, delete_spare_weights, row_of, rows_of
 from annotator.core.system_trash import has_trash, move_to_trash
-from annotator.darknet.blocks import parameter_count
-from annotator.darknet.cfg import parse_cfg
-from annotator.darknet.checkpoints import MeasuredCheckpoint, add_measured
 from annotator.darknet.cli import main
-from annotator.darknet.dialect import Darknet
-from annotator.darknet.evaluation import EVALUATION_VERSION, Checkpoint
+from annotator.darknet.evaluation.checkpoints import MeasuredCheckpoint, add_measured
+from annotator.darknet.evaluation.stored import EVALUATION_VERSION, Checkpoint
 from annotator.darknet.metrics import Metrics
-from annotator.darknet.runs import RunFolder, process_mark
+from annotator.darknet.network.blocks import parameter_count
+from annotator.darknet.network.cfg import parse_cfg
+from annotator.darknet.program.dialect import Darknet
+from annotator.darknet.run.folder import RunFolder, process_mark
 from converters.errors import UsageError
 
 NET = parse_cfg(

@@ -9,11 +9,11 @@ import pytest
 from darknet_support import make_work
 
 from annotator.core.training_plan import TrainingPlan, anchors_of, choose_anchors, option_states
-from annotator.darknet.cfg import write_cfg
 from annotator.darknet.cli import _parser
-from annotator.darknet.dialect import Darknet
-from annotator.darknet.network_cli import make_network
-from annotator.darknet.options import value_in
+from annotator.darknet.commands.network import make_network
+from annotator.darknet.network.cfg import write_cfg
+from annotator.darknet.network.options import value_in
+from annotator.darknet.program.dialect import Darknet
 from converters.errors import DataError, UsageError
 
 PLAN = TrainingPlan("yolov4-tiny", 96, 64, 8, 2, 500)

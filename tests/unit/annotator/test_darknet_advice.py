@@ -10,15 +10,20 @@ import pytest
 from evaluation_samples import add_weights, label_text, make_run
 from PyQt5.QtCore import QCoreApplication
 
-from annotator.darknet.advice import Act, Advice, Course, Facts, advise, after_training
-from annotator.darknet.advice_facts import advice_of, command_for, course_of
-from annotator.darknet.analysis import analyse
 from annotator.darknet.cli import main
-from annotator.darknet.confusion import Kind
-from annotator.darknet.evaluate import evaluate_run
-from annotator.darknet.evaluation import ImageResult
+from annotator.darknet.evaluation.advice import Act, Advice, Course, Facts, advise, after_training
+from annotator.darknet.evaluation.advice_facts import advice_of, command_for, course_of
+from annotator.darknet.evaluation.analysis import analyse
+from annotator.darknet.evaluation.confusion import Kind
+from annotator.darknet.evaluation.measure import evaluate_run
+from annotator.darknet.evaluation.stored import ImageResult
+from annotator.darknet.evaluation.training_pictures import (
+    TrainingSample,
+    measure_training,
+    sample_of,
+    stored_sample,
+)
 from annotator.darknet.metrics import match_image
-from annotator.darknet.training_pictures import TrainingSample, measure_training, sample_of, stored_sample
 from annotator.qt.said_below import known
 from annotator.qt.translation import Translator, languages
 from converters.model import Box, Split

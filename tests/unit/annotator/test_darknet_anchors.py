@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from annotator.darknet.anchors import average_iou, box_sizes, fit_anchors, for_network, with_anchors
-from annotator.darknet.networks import build
+from annotator.darknet.network.anchors import average_iou, box_sizes, fit_anchors, for_network, with_anchors
+from annotator.darknet.network.presets import build
 from converters.errors import UsageError
 from converters.model import AnnotatedImage, Box
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotator.darknet.cfg import Cfg, Section, parse_cfg, read_cfg, section, write_cfg
+from annotator.darknet.network.cfg import Cfg, Section, parse_cfg, read_cfg, section, write_cfg
 from converters.errors import FormatError
 
 TEXT = """\

@@ -13,9 +13,9 @@ import sys
 import pytest
 from darknet_support import make_work, needs_darknet, write_program, write_weights
 
-from annotator.darknet.blocks import parameter_count
 from annotator.darknet.cli import main
-from annotator.darknet.runs import RunFolder, read_metrics
+from annotator.darknet.network.blocks import parameter_count
+from annotator.darknet.run.folder import RunFolder, read_metrics
 
 SMALLEST = ["--network", "yolov3-tiny", "--width", "32", "--height", "32", "--batch", "2"]
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from annotator.darknet.blocks import layers
-from annotator.darknet.cfg import parse_cfg
-from annotator.darknet.costs import (
+from annotator.darknet.network.blocks import layers
+from annotator.darknet.network.cfg import parse_cfg
+from annotator.darknet.network.costs import (
     CONTEXT_BYTES,
     DEVICES,
     fitting_subdivisions,
     training_memory,
     training_seconds,
 )
-from annotator.darknet.networks import build
+from annotator.darknet.network.presets import build
 
 SMALL = """[net]
 width=32

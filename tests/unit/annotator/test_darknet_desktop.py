@@ -10,8 +10,8 @@ import pytest
 from darknet_support import make_work, needs_darknet, write_program
 
 from annotator.darknet.cli import main
-from annotator.darknet.desktop import is_looked_at, looking_at, notify
-from annotator.darknet.event_log import follow
+from annotator.darknet.run.event_log import follow
+from annotator.darknet.training.desktop import is_looked_at, looking_at, notify
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_one_that_is_killed_looks_no_longer(tmp_path):
         assert is_looked_at(tmp_path)
     assert not is_looked_at(tmp_path)
     code = (
-        "import sys; from pathlib import Path; from annotator.darknet.desktop import looking_at\n"
+        "import sys; from pathlib import Path; from annotator.darknet.training.desktop import looking_at\n"
         f"with looking_at(Path({str(tmp_path)!r})): print(flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from darknet_support import LOGS, needs_darknet, needs_shared, write_program
 
-from annotator.darknet.dialect import Darknet, find_darknet, recognise, require_darknet
-from annotator.darknet.places import candidates
+from annotator.darknet.program.dialect import Darknet, find_darknet, recognise, require_darknet
+from annotator.darknet.program.places import candidates
 from converters.errors import UsageError
 
 HANK = (
@@ -198,7 +198,7 @@ def test_a_program_that_is_no_darknet_is_refused_with_its_reason(tmp_path, conte
 
 
 def test_a_program_that_never_answers(tmp_path, monkeypatch):
-    monkeypatch.setattr("annotator.darknet.dialect._TIMEOUT", 0.2)
+    monkeypatch.setattr("annotator.darknet.program.dialect._TIMEOUT", 0.2)
     made = write_program(tmp_path / "darknet", "import time; time.sleep(60)")
     with pytest.raises(UsageError) as caught:
         find_darknet(str(made))

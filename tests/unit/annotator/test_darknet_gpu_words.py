@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from annotator.darknet.parser import OutputParser
+from annotator.darknet.program.parser import OutputParser
 
 
 def alexeyab(sentence, function="cuda_make_array", hint=" Try to set subdivisions=64 in your cfg-file. \n"):

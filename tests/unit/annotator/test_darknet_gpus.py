@@ -8,12 +8,12 @@ import pytest
 from darknet_support import make_work, write_program
 
 from annotator.core.training import TrainingModel
-from annotator.darknet import answers, gpu
-from annotator.darknet.answers import ask
 from annotator.darknet.cli import main
-from annotator.darknet.dialect import find_darknet, recognise
-from annotator.darknet.gpu import choose_gpus, read_gpus, read_nvcc, with_chosen
-from annotator.darknet.launcher import darknet_environment
+from annotator.darknet.program import answers, gpu
+from annotator.darknet.program.answers import ask
+from annotator.darknet.program.dialect import find_darknet, recognise
+from annotator.darknet.program.environment import darknet_environment
+from annotator.darknet.program.gpu import choose_gpus, read_gpus, read_nvcc, with_chosen
 from converters.errors import UsageError
 
 TWO = (
@@ -193,7 +193,7 @@ def test_hank_s_without_a_gpu_that_hangs_afterwards(tmp_path, monkeypatch):
         "no CUDA-capable device is detected\n"
     )
     path = write_program(tmp_path / "darknet", f"import time\nprint({said!r}, flush=True)\ntime.sleep(60)\n")
-    monkeypatch.setattr("annotator.darknet.dialect._TIMEOUT", 1.0)
+    monkeypatch.setattr("annotator.darknet.program.dialect._TIMEOUT", 1.0)
     found = recognise(path)
     assert (found.dialect, found.version, found.gpu) == ("hank", "5.1-104-gf684e1d7", True)
     assert (found.gpu_error, found.cudnn) == ("no CUDA-capable device is detected", None)

@@ -13,15 +13,15 @@ from pathlib import Path
 import pytest
 from darknet_support import make_work, needs_darknet, write_program
 
-from annotator.darknet import launcher
-from annotator.darknet.blocks import parameter_count
-from annotator.darknet.cfg import parse_cfg
-from annotator.darknet.dialect import Darknet
-from annotator.darknet.events import Finished, Iteration, Problem, RunStarted, WeightsSaved
-from annotator.darknet.launcher import Training, train_command
-from annotator.darknet.memory_kills import MemoryKills
-from annotator.darknet.networks import build
-from annotator.darknet.runs import RunFolder, read_metrics
+from annotator.darknet.network.blocks import parameter_count
+from annotator.darknet.network.cfg import parse_cfg
+from annotator.darknet.network.presets import build
+from annotator.darknet.program.dialect import Darknet
+from annotator.darknet.program.events import Finished, Iteration, Problem, RunStarted, WeightsSaved
+from annotator.darknet.program.memory_kills import MemoryKills
+from annotator.darknet.run.folder import RunFolder, read_metrics
+from annotator.darknet.training import launcher
+from annotator.darknet.training.launcher import Training, train_command
 from converters.errors import UsageError
 from converters.model import Split
 

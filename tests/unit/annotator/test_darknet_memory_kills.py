@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from annotator.darknet.memory_kills import MemoryKills, count_memory_kills
+from annotator.darknet.program.memory_kills import MemoryKills, count_memory_kills
 
 
 def put(root: Path, name: str, text: str) -> None:

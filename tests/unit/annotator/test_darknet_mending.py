@@ -8,8 +8,8 @@ import stat
 import pytest
 
 from annotator.core.training_check import CheckFinding
-from annotator.darknet.mending import allow_writing
-from annotator.darknet.preflight import FIXES
+from annotator.darknet.preflight.look import FIXES
+from annotator.darknet.preflight.mending import allow_writing
 from annotator.qt.pages.train.check_panel import fix_text
 from converters.errors import WriteError
 

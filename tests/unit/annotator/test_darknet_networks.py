@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 from darknet_support import LOGS, SHARED, needs_shared
 
-from annotator.darknet.blocks import layers, parameter_count
-from annotator.darknet.cfg import parse_cfg
-from annotator.darknet.dialect import Darknet
-from annotator.darknet.networks import (
+from annotator.darknet.network.blocks import layers, parameter_count
+from annotator.darknet.network.cfg import parse_cfg
+from annotator.darknet.network.presets import (
     NETWORKS,
     build,
     burn_in_for,
@@ -18,6 +17,7 @@ from annotator.darknet.networks import (
     extended,
     steps_for,
 )
+from annotator.darknet.program.dialect import Darknet
 from converters.errors import FormatError, UsageError
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from darknet_support import make_work, needs_darknet
 
-from annotator.darknet.cfg import Cfg, parse_cfg, read_cfg
 from annotator.darknet.cli import main
-from annotator.darknet.dialect import Darknet
-from annotator.darknet.networks import NETWORKS, build
-from annotator.darknet.options import OPTIONS, check_options, hints, value_in, with_options
-from annotator.darknet.own_cfg import adapted, check_known, own_notes, read_own
+from annotator.darknet.network.cfg import Cfg, parse_cfg, read_cfg
+from annotator.darknet.network.options import OPTIONS, check_options, hints, value_in, with_options
+from annotator.darknet.network.own_cfg import adapted, check_known, own_notes, read_own
+from annotator.darknet.network.presets import NETWORKS, build
+from annotator.darknet.program.dialect import Darknet
 from converters.errors import FormatError, UsageError
 
 OWN = """# my network

@@ -11,9 +11,9 @@ from darknet_support import LOGS, needs_shared
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotator.darknet.events import Iteration, Loaded, MapBlock, Problem, WeightsSaved
-from annotator.darknet.following import Stream
-from annotator.darknet.parser import MAX_LINE, OutputParser, plain_text
+from annotator.darknet.program.events import Iteration, Loaded, MapBlock, Problem, WeightsSaved
+from annotator.darknet.program.parser import MAX_LINE, OutputParser, plain_text
+from annotator.darknet.training.following import Stream
 
 ALEXEYAB = (
     "Loaded: 0.000111 seconds\n\n (next mAP calculation at 300 iterations) \n"

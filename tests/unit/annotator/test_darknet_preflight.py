@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 from darknet_support import make_work, write_program, write_weights
 
-from annotator.darknet import preflight_pictures
-from annotator.darknet.blocks import layers, parameter_count
-from annotator.darknet.builds import loses_nan_checks
-from annotator.darknet.checked import Checked
 from annotator.darknet.cli import main
-from annotator.darknet.dialect import Darknet
-from annotator.darknet.gpu import Gpu, GpuState, read_gpus, read_nvcc
-from annotator.darknet.networks import build
-from annotator.darknet.preflight import FIXES, Watch, check_training, fix_of, kept_files
-from annotator.darknet.run_data import read_list
-from annotator.darknet.sheet import PARTS, part_of
+from annotator.darknet.network.blocks import layers, parameter_count
+from annotator.darknet.network.presets import build
+from annotator.darknet.preflight.checked import Checked
+from annotator.darknet.preflight.look import FIXES, Watch, check_training, fix_of, kept_files
+from annotator.darknet.preflight.look import pictures as preflight_pictures
+from annotator.darknet.preflight.sheet import PARTS, part_of
+from annotator.darknet.program.builds import loses_nan_checks
+from annotator.darknet.program.dialect import Darknet
+from annotator.darknet.program.gpu import Gpu, GpuState, read_gpus, read_nvcc
+from annotator.darknet.run.data import read_list
 from converters.model import Split
 
 DEBIAN = Darknet(Path("/usr/bin/darknet"), "pjreddie")
@@ -358,7 +358,7 @@ def on_path(tmp_path, monkeypatch):
 
 
 def test_nvidia_smi(on_path, monkeypatch):
-    monkeypatch.setattr("annotator.darknet.gpu._SMI_PLACES", ())
+    monkeypatch.setattr("annotator.darknet.program.gpu._SMI_PLACES", ())
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     assert read_gpus() == GpuState(asked=False)
     on_path(
@@ -380,7 +380,7 @@ def test_nvidia_smi(on_path, monkeypatch):
 
 
 def test_nvcc(on_path, monkeypatch):
-    monkeypatch.setattr("annotator.darknet.gpu._NVCC_PLACES", ())
+    monkeypatch.setattr("annotator.darknet.program.gpu._NVCC_PLACES", ())
     monkeypatch.delenv("CUDA_HOME", raising=False)
     monkeypatch.delenv("CUDA_PATH", raising=False)
     assert read_nvcc() is None
@@ -395,7 +395,7 @@ def test_nvcc(on_path, monkeypatch):
 
 @pytest.fixture
 def run(work):
-    from annotator.darknet.runs import RunFolder
+    from annotator.darknet.run.folder import RunFolder
 
     return RunFolder.create(work, network="yolov3-tiny", cfg=CFG, darknet=DEBIAN)
 
@@ -584,8 +584,9 @@ def test_a_check_of_a_run_leaves_unsound_weights_where_they_are(run, tmp_path, c
 
 def test_a_check_fetches_no_weights_and_says_what_would_be_fetched(work, tmp_path, capsys, monkeypatch):
     darknet = str(write_program(tmp_path / "darknet", OLD))
-    monkeypatch.setattr("annotator.darknet.weights_cli.weights_folder", lambda: tmp_path / "weights")
-    monkeypatch.setattr("annotator.darknet.pretrained._open", lambda *_: pytest.fail("the network was asked"))
+    monkeypatch.setattr("annotator.darknet.commands.weights.weights_folder", lambda: tmp_path / "weights")
+    asked = "annotator.darknet.network.pretrained._open"
+    monkeypatch.setattr(asked, lambda *_: pytest.fail("the network was asked"))
     wanted = [*SMALL, "--weights", "yolov3-tiny.weights", "--darknet", darknet, "--json"]
     assert main(["check", str(work.root), *wanted]) == 0
     said = json.loads(capsys.readouterr().out)

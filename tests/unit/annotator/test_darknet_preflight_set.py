@@ -12,9 +12,9 @@ import pytest
 from darknet_support import make_work, write_program
 
 from annotator.darknet.cli import main
-from annotator.darknet.preflight import Watch, check_training, fix_of
-from annotator.darknet.preflight_set import check_source
-from annotator.darknet.sheet import Sheet
+from annotator.darknet.preflight.data_set import check_source
+from annotator.darknet.preflight.look import Watch, check_training, fix_of
+from annotator.darknet.preflight.sheet import Sheet
 from converters.conversion import ConvertOptions
 from converters.convert import convert_to_work
 from converters.images import encode_png, load_rgb

@@ -14,9 +14,9 @@ from types import SimpleNamespace
 import pytest
 
 from annotator.darknet.cli import main
-from annotator.darknet.networks import NETWORKS
-from annotator.darknet.pretrained import Pretrained, download, known_weights
-from annotator.darknet.weights_cli import find_weights
+from annotator.darknet.commands.weights import find_weights
+from annotator.darknet.network.presets import NETWORKS
+from annotator.darknet.network.pretrained import Pretrained, download, known_weights
 from converters.errors import DataError, FormatError
 
 CONTENT = struct.pack("<iiiQ", 0, 2, 5, 0) + bytes(range(256)) * 1000

@@ -13,10 +13,10 @@ import pytest
 from darknet_support import make_work, write_program, write_weights
 from test_darknet_launcher import PRELUDE
 
-from annotator.darknet.blocks import parameter_count
 from annotator.darknet.cli import main
-from annotator.darknet.runs import RunFolder, process_mark
-from annotator.darknet.training_queue import TrainingQueue
+from annotator.darknet.network.blocks import parameter_count
+from annotator.darknet.run.folder import RunFolder, process_mark
+from annotator.darknet.training.queue import TrainingQueue
 from converters.errors import FormatError, UsageError
 
 OPTIONS = [

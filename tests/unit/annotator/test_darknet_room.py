@@ -9,16 +9,17 @@ from darknet_support import make_work, write_program
 from test_darknet_launcher import ALL, PRELUDE, SMALL, follow
 
 from annotator.core.training import State, TrainingModel
-from annotator.darknet import following, launcher, room
-from annotator.darknet.blocks import parameter_count
-from annotator.darknet.control import continue_run
-from annotator.darknet.dialect import Darknet
-from annotator.darknet.event_log import read_events
-from annotator.darknet.events import Continued, Paused, Problem
-from annotator.darknet.launcher import Training
-from annotator.darknet.room import bytes_wanted, fits, free_bytes, next_save, weights_size
-from annotator.darknet.runs import RunFolder, read_metrics
-from annotator.darknet.trainer import Start, Trainer
+from annotator.darknet.network.blocks import parameter_count
+from annotator.darknet.program.dialect import Darknet
+from annotator.darknet.program.events import Continued, Paused, Problem
+from annotator.darknet.run import room
+from annotator.darknet.run.event_log import read_events
+from annotator.darknet.run.folder import RunFolder, read_metrics
+from annotator.darknet.run.room import bytes_wanted, fits, free_bytes, next_save, weights_size
+from annotator.darknet.training import following, launcher
+from annotator.darknet.training.control import continue_run
+from annotator.darknet.training.launcher import Training
+from annotator.darknet.training.trainer import Start, Trainer
 from converters.errors import UsageError
 
 STEPS = "import time\nfor n in (1, 2):\n    line(n)\ntime.sleep(0.3)\nline(3)\nsave('final', 3)"

@@ -11,12 +11,12 @@ import pytest
 from darknet_support import make_work, needs_darknet, write_weights
 
 from annotator.core.run_listing import row_of
-from annotator.darknet.blocks import parameter_count
-from annotator.darknet.cfg import parse_cfg
 from annotator.darknet.cli import main
-from annotator.darknet.dialect import Darknet
-from annotator.darknet.run_data import in_the_set, is_own, read_list
-from annotator.darknet.runs import RunFolder
+from annotator.darknet.network.blocks import parameter_count
+from annotator.darknet.network.cfg import parse_cfg
+from annotator.darknet.program.dialect import Darknet
+from annotator.darknet.run.data import in_the_set, is_own, read_list
+from annotator.darknet.run.folder import RunFolder
 from converters.files import write_atomic
 from converters.model import Split
 from converters.work import SplitRow, write_lists, write_split

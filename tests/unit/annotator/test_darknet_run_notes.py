@@ -5,7 +5,7 @@ from PyQt5.QtWidgets import QInputDialog
 from test_darknet_run_data import make_run
 
 from annotator.darknet.cli import main
-from annotator.darknet.run_notes import note_of, set_note
+from annotator.darknet.run.notes import note_of, set_note
 from annotator.qt.dialogs.runs import RunsDialog
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from darknet_support import make_work, write_weights
 
-from annotator.darknet.blocks import parameter_count
-from annotator.darknet.cfg import Cfg, parse_cfg
-from annotator.darknet.dialect import Darknet
-from annotator.darknet.networks import build
-from annotator.darknet.run_data import read_list
-from annotator.darknet.runs import RunFolder, data_hash, list_runs, read_metrics
-from annotator.darknet.weights import all_finite, ends_in_nothing, read_weights_header
+from annotator.darknet.network.blocks import parameter_count
+from annotator.darknet.network.cfg import Cfg, parse_cfg
+from annotator.darknet.network.presets import build
+from annotator.darknet.network.weights import all_finite, ends_in_nothing, read_weights_header
+from annotator.darknet.program.dialect import Darknet
+from annotator.darknet.run.data import read_list
+from annotator.darknet.run.folder import RunFolder, data_hash, list_runs, read_metrics
 from converters.errors import FormatError, UsageError
 from converters.model import Split
 

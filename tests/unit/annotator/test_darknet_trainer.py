@@ -13,11 +13,8 @@ import pytest
 from darknet_support import make_work, write_program
 from test_darknet_launcher import ALL, PRELUDE, SMALL
 
-from annotator.darknet.control import continue_run, pause_run, stop_run
-from annotator.darknet.dialect import Darknet
-from annotator.darknet.early_stop import EarlyStop
-from annotator.darknet.event_log import EventLog, EventReader, follow, read_events
-from annotator.darknet.events import (
+from annotator.darknet.program.dialect import Darknet
+from annotator.darknet.program.events import (
     ClassAp,
     Continued,
     DarknetEnded,
@@ -32,8 +29,11 @@ from annotator.darknet.events import (
     WeightsSaved,
     event_of,
 )
-from annotator.darknet.runs import RunFolder, process_mark, read_metrics
-from annotator.darknet.trainer import Start, Trainer, more_subdivisions
+from annotator.darknet.run.event_log import EventLog, EventReader, follow, read_events
+from annotator.darknet.run.folder import RunFolder, process_mark, read_metrics
+from annotator.darknet.training.control import continue_run, pause_run, stop_run
+from annotator.darknet.training.early_stop import EarlyStop
+from annotator.darknet.training.trainer import Start, Trainer, more_subdivisions
 from converters.errors import UsageError, WriteError
 
 

@@ -12,12 +12,12 @@ from PyQt5.QtTest import QTest
 from annotator.core.training_fit import STUDY as STUDYS
 from annotator.core.training_fit import fitting, proposal
 from annotator.core.training_plan import TrainingPlan
-from annotator.darknet.blocks import layers
-from annotator.darknet.costs import total_bflops
-from annotator.darknet.dialect import Darknet
-from annotator.darknet.gpu import Gpu, GpuState
-from annotator.darknet.runs import RunFolder
-from annotator.darknet.training_time import NIGHT, Pace, pace_of, training_time
+from annotator.darknet.network.blocks import layers
+from annotator.darknet.network.costs import total_bflops
+from annotator.darknet.program.dialect import Darknet
+from annotator.darknet.program.gpu import Gpu, GpuState
+from annotator.darknet.run.folder import RunFolder
+from annotator.darknet.training.time_left import NIGHT, Pace, pace_of, training_time
 from annotator.qt.pages.train.setup import Setup
 from converters.errors import DataError
 from converters.work import open_work
@@ -114,7 +114,7 @@ def test_an_own_cfg_stays_what_it_is_and_gets_smaller(tmp_path: Path):
 
 @pytest.fixture
 def setup(qtbot, tmp_path: Path, monkeypatch):
-    monkeypatch.setattr("annotator.darknet.training_time.read_gpus", no_card)
+    monkeypatch.setattr("annotator.darknet.training.time_left.read_gpus", no_card)
     widget = Setup()
     qtbot.addWidget(widget)
     widget.check.check = lambda arguments: None

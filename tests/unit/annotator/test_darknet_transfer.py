@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from darknet_support import make_work, needs_darknet, write_weights
 
-from annotator.darknet.blocks import layers, parameter_count
-from annotator.darknet.cfg import write_cfg
 from annotator.darknet.cli import main
-from annotator.darknet.coco_names import COCO_NAMES
-from annotator.darknet.networks import build
-from annotator.darknet.runs import RunFolder
-from annotator.darknet.transfer import find_fit, names_beside, write_fitted
-from annotator.darknet.weights import read_weights_header
+from annotator.darknet.network.blocks import layers, parameter_count
+from annotator.darknet.network.cfg import write_cfg
+from annotator.darknet.network.coco_names import COCO_NAMES
+from annotator.darknet.network.presets import build
+from annotator.darknet.network.transfer import find_fit, names_beside, write_fitted
+from annotator.darknet.network.weights import read_weights_header
+from annotator.darknet.run.folder import RunFolder
 from converters.errors import FormatError, WriteError
 
 NAMES = ("mask", "no_mask", "chin_diaper")

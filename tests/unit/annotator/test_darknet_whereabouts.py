@@ -9,12 +9,12 @@ from darknet_support import make_work, write_program
 from test_darknet_launcher import PRELUDE, SMALL
 
 from annotator.core.training import State, TrainingModel
-from annotator.darknet.dialect import Darknet
-from annotator.darknet.event_log import follow, read_events
-from annotator.darknet.events import Iteration, Moved, Problem
-from annotator.darknet.runs import RunFolder, read_metrics
-from annotator.darknet.trainer import Start, Trainer
-from annotator.darknet.whereabouts import Whereabouts
+from annotator.darknet.program.dialect import Darknet
+from annotator.darknet.program.events import Iteration, Moved, Problem
+from annotator.darknet.run.event_log import follow, read_events
+from annotator.darknet.run.folder import RunFolder, read_metrics
+from annotator.darknet.run.whereabouts import Whereabouts
+from annotator.darknet.training.trainer import Start, Trainer
 from converters.errors import FormatError, WriteError
 
 # Waits after its first iteration until somebody lets it go on; it sees the file wherever its folder is.

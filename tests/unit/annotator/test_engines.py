@@ -11,10 +11,10 @@ import evaluation_samples as samples
 import numpy as np
 import pytest
 
-from annotator.darknet.asking import ask
-from annotator.darknet.dialect import Darknet, require_darknet
-from annotator.darknet.engines import DarknetEngine, NetworkFiles, open_engine
-from annotator.darknet.looking import collect, look_at
+from annotator.darknet.prediction.engines import DarknetEngine, NetworkFiles, open_engine
+from annotator.darknet.prediction.looking import collect, look_at
+from annotator.darknet.program.asking import ask
+from annotator.darknet.program.dialect import Darknet, require_darknet
 from converters.errors import DataError, FormatError, UsageError
 from converters.images import encode_png
 from converters.report import Report
@@ -102,8 +102,8 @@ json.dump(found, open("seen.json", "w"))
 def test_one_that_stops_at_a_picture_goes_on_with_the_next(
     network: NetworkFiles, tmp_path: Path, monkeypatch, spite: str, said: str
 ) -> None:
-    monkeypatch.setattr("annotator.darknet.engines._SHORTEST_PATIENCE", 1.0)
-    monkeypatch.setattr("annotator.darknet.engines._PATIENCE", 1.0)
+    monkeypatch.setattr("annotator.darknet.prediction.engines._SHORTEST_PATIENCE", 1.0)
+    monkeypatch.setattr("annotator.darknet.prediction.engines._PATIENCE", 1.0)
     engine = DarknetEngine(fake(tmp_path, SPITEFUL.format(spite=spite)), network, 0.1)
     folder = tmp_path / "photos"
     folder.mkdir()

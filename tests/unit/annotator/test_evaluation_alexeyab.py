@@ -10,11 +10,11 @@ import evaluation_samples as samples
 import numpy as np
 import pytest
 
-from annotator.darknet.dialect import recognise
-from annotator.darknet.events import MapBlock
 from annotator.darknet.metrics import evaluate_detections
-from annotator.darknet.parser import OutputParser
-from annotator.darknet.predictor import Predictor
+from annotator.darknet.prediction.predictor import Predictor
+from annotator.darknet.program.dialect import recognise
+from annotator.darknet.program.events import MapBlock
+from annotator.darknet.program.parser import OutputParser
 from converters.images import encode_png
 from converters.model import Box
 

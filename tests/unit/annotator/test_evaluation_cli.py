@@ -9,9 +9,9 @@ from pathlib import Path
 import evaluation_samples as samples
 import pytest
 
-from annotator.darknet.evaluate_cli import add_evaluate
-from annotator.darknet.predict_cli import add_predict
-from annotator.darknet.runs import RunFolder
+from annotator.darknet.commands.evaluate import add_evaluate
+from annotator.darknet.commands.predict import add_predict
+from annotator.darknet.run.folder import RunFolder
 from converters.commands import run_command
 from converters.images import encode_png, load_rgb
 

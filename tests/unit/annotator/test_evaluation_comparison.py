@@ -11,13 +11,10 @@ import evaluation_samples as samples
 import pytest
 
 from annotator.darknet import cli
-from annotator.darknet.cfg import parse_cfg
-from annotator.darknet.comparison import cfg_changes, compare_runs, not_evaluated
-from annotator.darknet.data_record import DataRecord, read_record, record_of, render_record
-from annotator.darknet.dialect import Darknet, recognise
-from annotator.darknet.evaluate import evaluate_run
-from annotator.darknet.runs import RunFolder
-from annotator.darknet.speed import (
+from annotator.darknet.evaluation.comparison import cfg_changes, compare_runs, not_evaluated
+from annotator.darknet.evaluation.measure import evaluate_run
+from annotator.darknet.network.cfg import parse_cfg
+from annotator.darknet.prediction.speed import (
     Speed,
     keep_speed,
     measure_darknet,
@@ -25,6 +22,9 @@ from annotator.darknet.speed import (
     read_times,
     stored_speeds,
 )
+from annotator.darknet.program.dialect import Darknet, recognise
+from annotator.darknet.run.data_record import DataRecord, read_record, record_of, render_record
+from annotator.darknet.run.folder import RunFolder
 from converters.errors import DataError
 from converters.model import Split
 from converters.work import SplitRow, WorkFolder, write_lists, write_split

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from plain_metrics import NAMES, coco_ap, darknet_ap, pictures, size
 
-from annotator.darknet.analysis import analyse, bootstrap_aps
-from annotator.darknet.coco_metrics import CocoMetrics, evaluate_coco
-from annotator.darknet.confusion import Kind, confusion_of, mistakes_of
-from annotator.darknet.curves import ap_by_size, precision_recall, reliability
-from annotator.darknet.evaluation import ImageResult
+from annotator.darknet.evaluation.analysis import analyse, bootstrap_aps
+from annotator.darknet.evaluation.coco_metrics import CocoMetrics, evaluate_coco
+from annotator.darknet.evaluation.confusion import Kind, confusion_of, mistakes_of
+from annotator.darknet.evaluation.curves import ap_by_size, precision_recall, reliability
+from annotator.darknet.evaluation.stored import ImageResult
 from annotator.darknet.metrics import evaluate_detections, match_image
 from converters.model import Box, Split
 

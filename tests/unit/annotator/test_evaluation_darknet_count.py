@@ -11,16 +11,16 @@ import evaluation_samples as samples
 import pytest
 
 from annotator.darknet.cli import main
-from annotator.darknet.darknet_count import (
+from annotator.darknet.evaluation.darknet_count import (
     count_file,
     count_with_darknet,
     darknet_for,
     stored_count,
     why_different,
 )
-from annotator.darknet.dialect import Darknet, recognise
-from annotator.darknet.evaluate import evaluate_run
-from annotator.darknet.runs import RunFolder
+from annotator.darknet.evaluation.measure import evaluate_run
+from annotator.darknet.program.dialect import Darknet, recognise
+from annotator.darknet.run.folder import RunFolder
 from converters.errors import DataError, UsageError
 from converters.model import Split
 

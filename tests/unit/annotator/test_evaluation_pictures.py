@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from annotator.darknet.metrics import match_image
-from annotator.darknet.pictures import (
+from annotator.darknet.prediction.drawn import (
     draw_ground_truth,
     draw_predictions,
     enlargement,

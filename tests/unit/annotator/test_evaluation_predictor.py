@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from darknet_support import write_weights
 
-from annotator.darknet.cfg import parse_cfg, write_cfg
-from annotator.darknet.networks import NETWORKS, build, parameter_count
-from annotator.darknet.predictor import (
+from annotator.darknet.network.cfg import parse_cfg, write_cfg
+from annotator.darknet.network.presets import NETWORKS, build, parameter_count
+from annotator.darknet.network.weights import WeightsError
+from annotator.darknet.prediction.predictor import (
     Predictor,
-    WeightsError,
     as_grey,
     darknet_resize,
     distance_exponent,
@@ -268,7 +268,7 @@ def random_weights(parameters: int, cfg_layers: list[tuple[int, int, bool]], see
 
 @pytest.mark.parametrize(("network", "size"), [(name, 64) for name in NETWORKS if NETWORKS[name].dialects])
 def test_networks_of_this_program_can_be_read(tmp_path: Path, network: str, size: int) -> None:
-    from annotator.darknet.blocks import layers, parameter_count
+    from annotator.darknet.network.blocks import layers, parameter_count
 
     cfg = build(
         network,

@@ -8,18 +8,19 @@ from pathlib import Path
 import evaluation_samples as samples
 import pytest
 
-from annotator.darknet.evaluate import evaluate_run, stored_evaluation
-from annotator.darknet.evaluation import EvaluationFolder, default_weights, load_stored
-from annotator.darknet.evaluation_report import (
+from annotator.darknet.evaluation.measure import evaluate_run, stored_evaluation
+from annotator.darknet.evaluation.report import (
     MISTAKES_SHOWN,
     metrics_csv,
     render_page,
     worst_first,
     write_report,
 )
-from annotator.darknet.predictor import WeightsError
-from annotator.darknet.printed import printed_maps
-from annotator.darknet.runs import RunFolder
+from annotator.darknet.evaluation.stored import EvaluationFolder, load_stored
+from annotator.darknet.network.weights import WeightsError
+from annotator.darknet.run.chosen import default_weights
+from annotator.darknet.run.folder import RunFolder
+from annotator.darknet.run.printed import printed_maps
 from converters.errors import DataError, FormatError
 from converters.images import load_rgb
 from converters.model import Split

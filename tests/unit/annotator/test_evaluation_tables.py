@@ -14,16 +14,16 @@ import evaluation_samples as samples
 import pytest
 from PIL import Image
 
-from annotator.darknet.analysis import analyse, analyses_of
 from annotator.darknet.cli import main
-from annotator.darknet.confusion import Kind
-from annotator.darknet.evaluate import evaluate_run
-from annotator.darknet.evaluation import Evaluation, EvaluationFolder, ImageResult
-from annotator.darknet.evaluation_report import write_report
-from annotator.darknet.evaluation_tables import tables_of
+from annotator.darknet.evaluation.analysis import analyse, analyses_of
+from annotator.darknet.evaluation.confusion import Kind
+from annotator.darknet.evaluation.measure import evaluate_run
+from annotator.darknet.evaluation.report import write_report
+from annotator.darknet.evaluation.stored import Evaluation, EvaluationFolder, ImageResult
+from annotator.darknet.evaluation.tables import tables_of
 from annotator.darknet.metrics import match_image
-from annotator.darknet.runs import RunFolder
-from annotator.darknet.speed import Speed, keep_speed
+from annotator.darknet.prediction.speed import Speed, keep_speed
+from annotator.darknet.run.folder import RunFolder
 from converters.model import Box, Split
 
 

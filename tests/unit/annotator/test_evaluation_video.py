@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from annotator.darknet import cli
-from annotator.darknet.engines import OpenCvEngine
-from annotator.darknet.predictor import open_run_predictor
-from annotator.darknet.runs import RunFolder
-from annotator.darknet.video import FrameSource, VideoFile, Watched, is_video, watch
+from annotator.darknet.prediction.engines import OpenCvEngine
+from annotator.darknet.prediction.predictor import open_run_predictor
+from annotator.darknet.prediction.video import FrameSource, VideoFile, Watched, is_video, watch
+from annotator.darknet.run.folder import RunFolder
 from converters.errors import DataError, FormatError, UsageError, WriteError
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import evaluation_samples as samples
 import pytest
 
-from annotator.darknet.blocks import layers
-from annotator.darknet.measured_speeds import measured_here
+from annotator.darknet.network.blocks import layers
+from annotator.darknet.prediction.measured_speeds import measured_here
 from annotator.qt.pages.train.network_panel import NetworkPanel
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import evaluation_samples as samples
 import pytest
 
-from annotator.darknet import evaluate
-from annotator.darknet.cfg import Cfg, parse_cfg, write_cfg
-from annotator.darknet.network_mark import network_mark
-from annotator.darknet.networks import build
-from annotator.darknet.trainer import more_subdivisions
+from annotator.darknet.evaluation.stored import measure as evaluate
+from annotator.darknet.network.cfg import Cfg, parse_cfg, write_cfg
+from annotator.darknet.network.mark import network_mark
+from annotator.darknet.network.presets import build
+from annotator.darknet.training.trainer import more_subdivisions
 
 
 def tiny() -> Cfg:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from annotator.darknet.blocks import layers
-from annotator.darknet.cfg import Section, read_cfg
-from annotator.darknet.networks import NETWORKS, build
-from annotator.darknet.own_cfg import adapted, read_own
+from annotator.darknet.network.blocks import layers
+from annotator.darknet.network.cfg import Section, read_cfg
+from annotator.darknet.network.own_cfg import adapted, read_own
+from annotator.darknet.network.presets import NETWORKS, build
 from converters.errors import FormatError
 
 FOLDERS = [Path(folder) for folder in os.environ.get("DARKNET_CFGS", "").split(":") if folder]

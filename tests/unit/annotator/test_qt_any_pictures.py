@@ -13,7 +13,7 @@ from PyQt5.QtWidgets import QApplication
 
 from annotator.core.looked import LookedOrder
 from annotator.core.networks_at_hand import Network
-from annotator.darknet.runs import RunFolder
+from annotator.darknet.run.folder import RunFolder
 from annotator.qt.dialogs.save_seen import SaveSeenDialog
 from annotator.qt.main_window import MainWindow
 from annotator.settings import Settings

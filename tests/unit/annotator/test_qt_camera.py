@@ -10,7 +10,7 @@ from camera_samples import Camera
 from PyQt5.QtCore import Qt
 
 from annotator.core.networks_at_hand import Network
-from annotator.darknet.video import FrameSource
+from annotator.darknet.prediction.video import FrameSource
 from annotator.qt.pages.predict.evaluated import Evaluated
 from annotator.qt.pages.predict.network_used import NetworkUsed
 from annotator.qt.pages.predict.video_tab import VideoTab

@@ -8,7 +8,7 @@ from PyQt5.QtGui import QColor
 from PyQt5.QtTest import QTest
 
 from annotator.core.training import TrainingModel
-from annotator.darknet.events import CheckpointMeasured, ClassMeasured
+from annotator.darknet.program.events import CheckpointMeasured, ClassMeasured
 from annotator.qt.chart_legend import CurveLegend, Entry
 from annotator.qt.pages.train.chart import AccuracyChart
 

@@ -15,7 +15,7 @@ from PyQt5.QtWidgets import QApplication, QMenu
 
 from annotator import messages
 from annotator.core.training_check import CheckFinding, CheckResult
-from annotator.darknet.preflight import FIXES
+from annotator.darknet.preflight.look import FIXES
 from annotator.qt.main_window import MainWindow
 from annotator.qt.pages.train.check_panel import fix_text
 from annotator.qt.pages.train.page import DARKNET_SETTING

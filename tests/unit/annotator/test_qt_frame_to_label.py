@@ -15,7 +15,7 @@ from annotator.core.class_answers import answers_for
 from annotator.core.networks_at_hand import Network
 from annotator.core.project import Project
 from annotator.core.session import Session
-from annotator.darknet.video import VideoFile
+from annotator.darknet.prediction.video import VideoFile
 from annotator.qt.dialogs.network_classes import NetworkClassesDialog
 from annotator.qt.pages.predict.evaluated import Evaluated
 from annotator.qt.pages.predict.network_used import NetworkUsed

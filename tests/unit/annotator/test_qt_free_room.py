@@ -9,9 +9,9 @@ from darknet_support import make_work, write_weights
 from PyQt5.QtWidgets import QMessageBox
 from test_darknet_launcher import SMALL
 
-from annotator.darknet.blocks import parameter_count
-from annotator.darknet.dialect import Darknet
-from annotator.darknet.runs import RunFolder
+from annotator.darknet.network.blocks import parameter_count
+from annotator.darknet.program.dialect import Darknet
+from annotator.darknet.run.folder import RunFolder
 from annotator.qt.pages.train.live import Live
 
 WAITS = (

@@ -8,9 +8,9 @@ import pytest
 from annotator.core.edits import relabel_boxes
 from annotator.core.gallery import Order
 from annotator.core.run_predictions import newest_predictions
-from annotator.darknet.evaluate import evaluate_run
-from annotator.darknet.evaluation import EvaluationFolder
-from annotator.darknet.runs import RunFolder
+from annotator.darknet.evaluation.measure import evaluate_run
+from annotator.darknet.evaluation.stored import EvaluationFolder
+from annotator.darknet.run.folder import RunFolder
 from annotator.qt.main_window import MainWindow
 from annotator.settings import Settings
 

@@ -6,10 +6,10 @@ import evaluation_samples as samples
 import pytest
 from PyQt5.QtCore import Qt
 
-from annotator.darknet.advice import Act, Advice
-from annotator.darknet.confusion import Kind
-from annotator.darknet.evaluate import evaluate_run
-from annotator.darknet.runs import RunFolder
+from annotator.darknet.evaluation.advice import Act, Advice
+from annotator.darknet.evaluation.confusion import Kind
+from annotator.darknet.evaluation.measure import evaluate_run
+from annotator.darknet.run.folder import RunFolder
 from annotator.qt.main_window import MainWindow
 from annotator.settings import Settings
 from converters.model import Split

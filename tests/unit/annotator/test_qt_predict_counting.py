@@ -9,8 +9,8 @@ from PyQt5.QtCore import QPointF, Qt
 from PyQt5.QtWidgets import QMessageBox
 from test_evaluation_darknet_count import BLOCK
 
-from annotator.darknet.evaluate import evaluate_run, stored_evaluation
-from annotator.darknet.runs import RunFolder
+from annotator.darknet.evaluation.measure import evaluate_run, stored_evaluation
+from annotator.darknet.run.folder import RunFolder
 from annotator.qt.pages.predict.evaluated import Evaluated, stored_results
 from annotator.qt.pages.predict.numbers import NumbersTab
 

@@ -9,12 +9,12 @@ import pytest
 from PyQt5.QtCore import Qt
 
 from annotator import messages
-from annotator.darknet.confusion import Kind
-from annotator.darknet.evaluate import evaluate_run
-from annotator.darknet.evaluation_report import write_report
-from annotator.darknet.runs import RunFolder
-from annotator.darknet.speed import Speed, keep_speed
-from annotator.darknet.video import FrameSource, VideoFile
+from annotator.darknet.evaluation.confusion import Kind
+from annotator.darknet.evaluation.measure import evaluate_run
+from annotator.darknet.evaluation.report import write_report
+from annotator.darknet.prediction.speed import Speed, keep_speed
+from annotator.darknet.prediction.video import FrameSource, VideoFile
+from annotator.darknet.run.folder import RunFolder
 from annotator.qt.main_window import MainWindow
 from annotator.settings import Settings
 from converters.model import Split
@@ -253,7 +253,7 @@ def test_the_report_is_saved_with_what_was_counted_since(qtbot, window, run, tmp
 
 
 def test_two_runs_are_compared(qtbot, window, run):
-    from annotator.darknet.dialect import Darknet
+    from annotator.darknet.program.dialect import Darknet
     from converters.work import WorkFolder
 
     page = window.predict

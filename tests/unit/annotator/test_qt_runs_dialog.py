@@ -5,10 +5,10 @@ from darknet_support import make_work, write_weights
 from PyQt5.QtCore import Qt
 from PyQt5.QtWidgets import QWidget
 
-from annotator.darknet.blocks import parameter_count
-from annotator.darknet.cfg import parse_cfg
-from annotator.darknet.dialect import Darknet
-from annotator.darknet.runs import RunFolder
+from annotator.darknet.network.blocks import parameter_count
+from annotator.darknet.network.cfg import parse_cfg
+from annotator.darknet.program.dialect import Darknet
+from annotator.darknet.run.folder import RunFolder
 from annotator.qt.dialogs.runs import RunsDialog, show_runs
 
 NET = parse_cfg(

@@ -7,8 +7,8 @@ from PyQt5.QtCore import QCoreApplication
 
 from annotator.core import class_edits, edits
 from annotator.core.box_edits import flag_boxes
-from annotator.darknet.networks import NETWORKS
-from annotator.darknet.options import OPTIONS
+from annotator.darknet.network.options import OPTIONS
+from annotator.darknet.network.presets import NETWORKS
 from annotator.qt.said_below import known, summary
 from annotator.qt.translation import Translator, languages
 from augment.operations import TRANSFORMS

@@ -10,10 +10,10 @@ from PyQt5.QtCore import QPoint, Qt
 from PyQt5.QtGui import QColor
 
 from annotator.core.colours import WRONG
-from annotator.darknet.checkpoint_seen import Seen, SeenPicture, add_seen, chosen, read_seen
-from annotator.darknet.evaluation import ImageResult
+from annotator.darknet.evaluation.checkpoint_seen import Seen, SeenPicture, add_seen, chosen, read_seen
+from annotator.darknet.evaluation.stored import ImageResult
 from annotator.darknet.metrics import match_image
-from annotator.darknet.runs import RunFolder
+from annotator.darknet.run.folder import RunFolder
 from annotator.qt.pages.train.live import Live
 from annotator.qt.pages.train.seen_pictures import SeenPictures
 from converters.model import Box

@@ -11,8 +11,8 @@ from PyQt5.QtWidgets import QMessageBox
 
 from annotator import messages
 from annotator.core.suggestions import Standing
-from annotator.darknet.evaluate import evaluate_run
-from annotator.darknet.runs import RunFolder
+from annotator.darknet.evaluation.measure import evaluate_run
+from annotator.darknet.run.folder import RunFolder
 from annotator.qt.context_menu import context_menu
 from annotator.qt.dialogs.network import NetworkDialog
 from annotator.qt.main_window import MainWindow

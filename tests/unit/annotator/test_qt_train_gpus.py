@@ -9,8 +9,8 @@ from darknet_support import write_program
 from PyQt5.QtCore import Qt
 from PyQt5.QtTest import QTest
 
-from annotator.darknet import gpu
-from annotator.darknet.dialect import Darknet
+from annotator.darknet.program import gpu
+from annotator.darknet.program.dialect import Darknet
 from annotator.qt.pages.train.gpu_choice import GpuChoice
 
 FOR_GPU = Darknet(Path("/x/darknet"), "alexeyab", gpu=True)

@@ -19,12 +19,12 @@ from PyQt5.QtGui import QImage
 from PyQt5.QtTest import QTest
 
 from annotator.core.training import State, TrainingModel, boxes_of, interval, model_of
-from annotator.darknet.blocks import parameter_count
-from annotator.darknet.dialect import Darknet
-from annotator.darknet.events import CheckpointMeasured, ClassMeasured
-from annotator.darknet.gpu import read_gpus_of
-from annotator.darknet.networks import build
-from annotator.darknet.runs import RunFolder
+from annotator.darknet.network.blocks import parameter_count
+from annotator.darknet.network.presets import build
+from annotator.darknet.program.dialect import Darknet
+from annotator.darknet.program.events import CheckpointMeasured, ClassMeasured
+from annotator.darknet.program.gpu import read_gpus_of
+from annotator.darknet.run.folder import RunFolder
 from annotator.qt.pages.train.chart import accuracy_text
 from annotator.qt.pages.train.gpu_watch import GpuWatch
 from annotator.qt.pages.train.live import Live

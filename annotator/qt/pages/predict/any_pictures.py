@@ -25,8 +25,8 @@ from PyQt5.QtWidgets import (
 from annotator import messages
 from annotator.core.looked import Looked, LookedOrder, SaveRequest, make_set, save_seen
 from annotator.core.networks_at_hand import LEAST
-from annotator.darknet.engines import Engine
-from annotator.darknet.looking import Seen, Shown
+from annotator.darknet.prediction.engines import Engine
+from annotator.darknet.prediction.looking import Seen, Shown
 from annotator.qt import painting
 from annotator.qt.elided import ElidedLabel
 from annotator.qt.loader import ImageLoader
@@ -451,7 +451,7 @@ class AnyPicturesTab(QWidget):
 
 def look(ask: _Ask, tell: Callable[[int, int], None], found: Callable[[int, list[Seen]], None]) -> Report:
     """The thread's work: look at everything, and tell of it every now and then."""
-    from annotator.darknet.looking import collect, look_at
+    from annotator.darknet.prediction.looking import collect, look_at
 
     report = Report()
     pictures = collect(ask.sources, report, tick=lambda: tell(0, 0))

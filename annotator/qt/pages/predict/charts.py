@@ -10,8 +10,8 @@ from PyQt5.QtCore import QEvent, QSize, Qt, pyqtSignal
 from PyQt5.QtGui import QColor, QMouseEvent, QPalette, QWheelEvent
 from PyQt5.QtWidgets import QFrame, QSizePolicy, QWidget
 
-from annotator.darknet.curves import Curve, Reliability, SizeAp
-from annotator.darknet.evaluation_charts import size_text
+from annotator.darknet.evaluation.charts import size_text
+from annotator.darknet.evaluation.curves import Curve, Reliability, SizeAp
 from annotator.qt.chart_legend import CurveLegend, Entry
 from annotator.qt.translation import tr, tr_n
 from converters.charts import toned

@@ -6,7 +6,7 @@ from PyQt5.QtCore import Qt
 from PyQt5.QtWidgets import QLabel, QMessageBox, QVBoxLayout, QWidget
 
 from annotator import messages
-from annotator.darknet.darknet_count import (
+from annotator.darknet.evaluation.darknet_count import (
     CountDifference,
     DarknetCount,
     count_with_darknet,
@@ -14,9 +14,9 @@ from annotator.darknet.darknet_count import (
     stored_count,
     why_different,
 )
-from annotator.darknet.evaluation import Measured
-from annotator.darknet.evaluation_notes import weights_on_test
-from annotator.darknet.runs import RunFolder
+from annotator.darknet.evaluation.notes import weights_on_test
+from annotator.darknet.evaluation.stored import Measured
+from annotator.darknet.run.folder import RunFolder
 from annotator.qt.pages.page import TaskRow
 from annotator.qt.pages.predict.evaluated import Results
 from annotator.qt.pages.predict.tables import NumberTable

@@ -9,16 +9,16 @@ from pathlib import Path
 
 from PyQt5.QtCore import QObject, pyqtSignal
 
-from annotator.darknet.advice import Advice
-from annotator.darknet.advice_facts import advice_of
-from annotator.darknet.analysis import Analysis, analyse, analyses_of
-from annotator.darknet.evaluate import evaluate_run, stored_evaluation
-from annotator.darknet.evaluation import Evaluation, ImageResult
-from annotator.darknet.evaluation_report import write_report
-from annotator.darknet.events import MapBlock
-from annotator.darknet.printed import printed_maps
-from annotator.darknet.runs import RunFolder
-from annotator.darknet.training_pictures import measure_training
+from annotator.darknet.evaluation.advice import Advice
+from annotator.darknet.evaluation.advice_facts import advice_of
+from annotator.darknet.evaluation.analysis import Analysis, analyse, analyses_of
+from annotator.darknet.evaluation.measure import evaluate_run, stored_evaluation
+from annotator.darknet.evaluation.report import write_report
+from annotator.darknet.evaluation.stored import Evaluation, ImageResult
+from annotator.darknet.evaluation.training_pictures import measure_training
+from annotator.darknet.program.events import MapBlock
+from annotator.darknet.run.folder import RunFolder
+from annotator.darknet.run.printed import printed_maps
 from annotator.qt.background import Task
 from converters.errors import DataError
 from converters.model import Split

@@ -8,7 +8,7 @@ from PyQt5.QtWidgets import QListWidget, QListWidgetItem, QWidget
 
 from annotator.core.colours import prediction_colour
 from annotator.core.looked import Counts, Looked, LookedOrder
-from annotator.darknet.looking import Seen, Shown
+from annotator.darknet.prediction.looking import Seen, Shown
 from annotator.qt.translation import numbers, tr, tr_n
 
 

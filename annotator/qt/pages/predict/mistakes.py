@@ -22,7 +22,7 @@ from PyQt5.QtWidgets import (
 )
 
 from annotator.core.mistake_listing import MistakeFilter, SortBy, of_class, sorted_mistakes
-from annotator.darknet.confusion import Kind, Mistake
+from annotator.darknet.evaluation.confusion import Kind, Mistake
 from annotator.qt.finding_crops import Crops
 from annotator.qt.pages.predict.evaluated import Evaluated, Results
 from annotator.qt.pages.predict.since import SinceRow

@@ -20,7 +20,7 @@ from converters.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from annotator.core.project import Project
-    from annotator.darknet.engines import Engine
+    from annotator.darknet.prediction.engines import Engine
     from annotator.settings import Settings
 
 
@@ -75,8 +75,8 @@ class NetworkUsed(QObject):
         Args:
             with_darknet: Whether Darknet looks; else OpenCV.
         """
-        from annotator.darknet.dialect import require_darknet
-        from annotator.darknet.engines import open_engine
+        from annotator.darknet.prediction.engines import open_engine
+        from annotator.darknet.program.dialect import require_darknet
 
         network = self.network
         project = self.project

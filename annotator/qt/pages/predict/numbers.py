@@ -14,13 +14,13 @@ from PyQt5.QtWidgets import (
 )
 
 from annotator import messages
-from annotator.darknet.advice import Advice
-from annotator.darknet.analysis import Analysis
-from annotator.darknet.curves import Curve
-from annotator.darknet.evaluation import Measured
-from annotator.darknet.evaluation_notes import measured_on_test
-from annotator.darknet.runs import RunFolder
-from annotator.darknet.speed import stored_speeds
+from annotator.darknet.evaluation.advice import Advice
+from annotator.darknet.evaluation.analysis import Analysis
+from annotator.darknet.evaluation.curves import Curve
+from annotator.darknet.evaluation.notes import measured_on_test
+from annotator.darknet.evaluation.stored import Measured
+from annotator.darknet.prediction.speed import stored_speeds
+from annotator.darknet.run.folder import RunFolder
 from annotator.qt.charts import Pair
 from annotator.qt.next_steps import NextSteps
 from annotator.qt.pages.page import TaskRow

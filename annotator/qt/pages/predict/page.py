@@ -24,8 +24,8 @@ from PyQt5.QtWidgets import (
 from annotator import messages
 from annotator.core.predictions import Comparison, compare
 from annotator.core.project import Project
-from annotator.darknet.predictor import open_run_predictor
-from annotator.darknet.runs import RunFolder, SavedWeights, list_runs
+from annotator.darknet.prediction.predictor import open_run_predictor
+from annotator.darknet.run.folder import RunFolder, SavedWeights, list_runs
 from annotator.qt import painting
 from annotator.qt.loader import ImageLoader
 from annotator.qt.pages.page import PlainPage, TaskRow

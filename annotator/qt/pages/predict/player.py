@@ -13,11 +13,11 @@ import numpy as np
 from PyQt5.QtCore import QObject, QThread, pyqtSignal
 from PyQt5.QtGui import QImage
 
-from annotator.darknet.cameras import LiveFrames, Source
-from annotator.darknet.engines import Engine
-from annotator.darknet.looking import Shown
-from annotator.darknet.pictures import draw_predictions
-from annotator.darknet.video import FrameSource, VideoFile
+from annotator.darknet.prediction.cameras import LiveFrames, Source
+from annotator.darknet.prediction.drawn import draw_predictions
+from annotator.darknet.prediction.engines import Engine
+from annotator.darknet.prediction.looking import Shown
+from annotator.darknet.prediction.video import FrameSource, VideoFile
 from annotator.qt.loader import to_qimage
 from converters.colours import class_colours
 from converters.errors import DataError

@@ -10,8 +10,8 @@ from PyQt5.QtGui import QDesktopServices
 from PyQt5.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
 
 from annotator import messages
-from annotator.darknet.evaluation import EvaluationFolder
-from annotator.darknet.evaluation_report import copy_report, write_report
+from annotator.darknet.evaluation.report import copy_report, write_report
+from annotator.darknet.evaluation.stored import EvaluationFolder
 from annotator.qt.background import Task
 from annotator.qt.pages.predict.evaluated import Evaluated, Results
 from annotator.qt.said_below import known

@@ -12,9 +12,9 @@ from PyQt5.QtWidgets import QLabel, QListWidget, QListWidgetItem, QSplitter, QVB
 
 from annotator.core.class_colours import ClassColours
 from annotator.core.predictions import Comparison, compare
-from annotator.darknet.comparison import RunComparison
-from annotator.darknet.evaluation import ImageResult
-from annotator.darknet.runs import RunFolder
+from annotator.darknet.evaluation.comparison import RunComparison
+from annotator.darknet.evaluation.stored import ImageResult
+from annotator.darknet.run.folder import RunFolder
 from annotator.qt import painting
 from annotator.qt.elided import ElidedLabel
 from annotator.qt.loader import ImageLoader

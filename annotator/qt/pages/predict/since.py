@@ -7,7 +7,7 @@ from PyQt5.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 
 from annotator.core.mended import relabelled_since
 from annotator.core.project import Project
-from annotator.darknet.runs import RunFolder
+from annotator.darknet.run.folder import RunFolder
 from annotator.qt.background import Task
 from annotator.qt.translation import tr, tr_n
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PyQt5.QtWidgets import QTabWidget
 
-from annotator.darknet.video import is_video
+from annotator.darknet.prediction.video import is_video
 from annotator.qt.pages.predict.any_pictures import AnyPicturesTab
 from annotator.qt.pages.predict.video_tab import VideoTab
 

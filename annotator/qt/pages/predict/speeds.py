@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from annotator.darknet.dialect import find_darknet
-from annotator.darknet.runs import RunFolder
-from annotator.darknet.speed import keep_speed, measure_darknet, measure_opencv
+from annotator.darknet.prediction.speed import keep_speed, measure_darknet, measure_opencv
+from annotator.darknet.program.dialect import find_darknet
+from annotator.darknet.run.folder import RunFolder
 from annotator.qt.translation import tr
 from converters.errors import DataError
 

@@ -8,13 +8,13 @@ from PyQt5.QtCore import QEvent, Qt, pyqtSignal
 from PyQt5.QtGui import QColor, QFont, QPalette
 from PyQt5.QtWidgets import QAbstractItemView, QTableWidget, QTableWidgetItem, QWidget
 
-from annotator.darknet.analysis import Analysis
-from annotator.darknet.confusion import Confusion
-from annotator.darknet.evaluation import Checkpoint, Evaluation, Measured
-from annotator.darknet.evaluation_report import best_of_columns, interval_text, study_row
-from annotator.darknet.events import MapBlock
+from annotator.darknet.evaluation.analysis import Analysis
+from annotator.darknet.evaluation.confusion import Confusion
+from annotator.darknet.evaluation.report import best_of_columns, interval_text, study_row
+from annotator.darknet.evaluation.stored import Checkpoint, Evaluation, Measured
 from annotator.darknet.metrics import ClassMetrics, Metrics
-from annotator.darknet.printed import printed_at
+from annotator.darknet.program.events import MapBlock
+from annotator.darknet.run.printed import printed_at
 from annotator.qt.charts import tip
 from annotator.qt.said_below import known
 from annotator.qt.translation import numbers, tr

@@ -19,8 +19,8 @@ from PyQt5.QtWidgets import (
 
 from annotator import messages
 from annotator.core.class_colours import ClassColours
-from annotator.darknet.comparison import Difference, RunComparison, compare_runs, not_evaluated
-from annotator.darknet.runs import RunFolder
+from annotator.darknet.evaluation.comparison import Difference, RunComparison, compare_runs, not_evaluated
+from annotator.darknet.run.folder import RunFolder
 from annotator.qt.background import Task
 from annotator.qt.loader import ImageLoader
 from annotator.qt.pages.page import TaskRow

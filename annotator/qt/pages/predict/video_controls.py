@@ -18,9 +18,9 @@ from PyQt5.QtWidgets import (
 )
 
 from annotator.core.networks_at_hand import LEAST
-from annotator.darknet.cameras import cameras
-from annotator.darknet.encoders import encoder_for
-from annotator.darknet.video import TARGETS
+from annotator.darknet.prediction.cameras import cameras
+from annotator.darknet.prediction.encoders import encoder_for
+from annotator.darknet.prediction.video import TARGETS
 from annotator.qt.elided import ElidedLabel
 from annotator.qt.pages.page import TaskRow
 from annotator.qt.pages.predict.looked_list import ClassTicks

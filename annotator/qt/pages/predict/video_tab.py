@@ -13,9 +13,9 @@ from PyQt5.QtWidgets import QAbstractButton, QComboBox, QFileDialog, QLineEdit, 
 
 from annotator import messages
 from annotator.core.suggestions import mapped
-from annotator.darknet.cameras import Source, read_source
-from annotator.darknet.looking import Shown
-from annotator.darknet.video import SUFFIXES, TARGETS, FrameSource, Watched, source_stem, watch
+from annotator.darknet.prediction.cameras import Source, read_source
+from annotator.darknet.prediction.looking import Shown
+from annotator.darknet.prediction.video import SUFFIXES, TARGETS, FrameSource, Watched, source_stem, watch
 from annotator.qt import painting
 from annotator.qt.background import CancelledError, Task
 from annotator.qt.pages.predict.network_used import Mapping, NetworkUsed

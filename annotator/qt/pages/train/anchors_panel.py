@@ -10,7 +10,7 @@ from PyQt5.QtGui import QPalette
 from PyQt5.QtWidgets import QCheckBox, QGraphicsRectItem, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from annotator.core.training_plan import AnchorChoice, TrainingPlan, choose_anchors
-from annotator.darknet.dialect import Darknet
+from annotator.darknet.program.dialect import Darknet
 from annotator.qt.pages.page import TaskRow
 from annotator.qt.said_below import known
 from annotator.qt.translation import tr, tr_n

@@ -22,7 +22,7 @@ from PyQt5.QtWidgets import (
 
 from annotator import messages
 from annotator.core.training_check import CheckFinding, CheckResult, read_check
-from annotator.darknet.sheet import Reading, State
+from annotator.darknet.preflight.sheet import Reading, State
 from annotator.qt.dialogs.working import WorkRow
 from annotator.qt.process import Process, ProcessOutcome
 from annotator.qt.said_below import known

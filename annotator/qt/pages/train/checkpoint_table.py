@@ -8,7 +8,7 @@ from PyQt5.QtCore import Qt, pyqtSignal
 from PyQt5.QtGui import QFont
 from PyQt5.QtWidgets import QAbstractItemView, QTableWidget, QTableWidgetItem, QWidget
 
-from annotator.darknet.events import CheckpointMeasured, ClassMeasured
+from annotator.darknet.program.events import CheckpointMeasured, ClassMeasured
 from annotator.qt.translation import tr, tr_n
 
 

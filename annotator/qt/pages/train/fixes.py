@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from annotator import messages
 from annotator.core.training_check import CheckFinding
-from annotator.darknet.mending import (
+from annotator.darknet.network.presets import suggested
+from annotator.darknet.preflight.mending import (
     Brought,
     allow_writing,
     bring_labels,
     delete_leaking_copies,
     put_alike_together,
 )
-from annotator.darknet.networks import suggested
 from annotator.qt.background import Work
 from annotator.qt.said_below import known
 from annotator.qt.translation import tr, tr_n

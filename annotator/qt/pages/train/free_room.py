@@ -8,8 +8,8 @@ from PyQt5.QtWidgets import QMessageBox, QPushButton, QWidget
 
 from annotator import messages
 from annotator.core.amounts import freed_by, size_text
-from annotator.darknet.runs import RunFolder
-from annotator.darknet.spare_weights import sorted_out, thin_out
+from annotator.darknet.evaluation.spare_weights import sorted_out, thin_out
+from annotator.darknet.run.folder import RunFolder
 from annotator.qt.background import Task
 from annotator.qt.said_below import known
 from annotator.qt.translation import tr, tr_n

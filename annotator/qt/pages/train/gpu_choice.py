@@ -5,8 +5,8 @@ from __future__ import annotations
 from PyQt5.QtCore import pyqtSignal
 from PyQt5.QtWidgets import QComboBox, QHBoxLayout, QLabel, QWidget
 
-from annotator.darknet.dialect import Darknet
-from annotator.darknet.gpu import Gpu, GpuState, find_nvidia_smi, read_gpus
+from annotator.darknet.program.dialect import Darknet
+from annotator.darknet.program.gpu import Gpu, GpuState, find_nvidia_smi, read_gpus
 from annotator.qt.background import Task
 from annotator.qt.translation import tr, tr_n
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from PyQt5.QtCore import QObject, QTimer
 
-from annotator.darknet.gpu import GpuState, find_nvidia_smi, read_gpus_of
-from annotator.darknet.runs import RunFolder
+from annotator.darknet.program.gpu import GpuState, find_nvidia_smi, read_gpus_of
+from annotator.darknet.run.folder import RunFolder
 from annotator.qt.background import Task
 from annotator.qt.translation import tr
 from converters.errors import DataError

@@ -27,9 +27,9 @@ from PyQt5.QtWidgets import (
 
 from annotator import messages
 from annotator.core.training import State, TrainingModel, boxes_of, model_of
-from annotator.darknet.checkpoints import table_csv
-from annotator.darknet.control import continue_run, pause_run, stop_run
-from annotator.darknet.runs import RunFolder
+from annotator.darknet.evaluation.checkpoints import table_csv
+from annotator.darknet.run.folder import RunFolder
+from annotator.darknet.training.control import continue_run, pause_run, stop_run
 from annotator.qt.background import Task
 from annotator.qt.pages.train.chart import AccuracyChart, LossChart, accuracy_text, measured_text
 from annotator.qt.pages.train.checkpoint_table import CheckpointTable

@@ -18,9 +18,9 @@ from PyQt5.QtWidgets import (
 )
 
 from annotator.core.amounts import seconds_text
-from annotator.darknet.blocks import Layer, layers
-from annotator.darknet.cfg import Cfg
-from annotator.darknet.costs import (
+from annotator.darknet.network.blocks import Layer, layers
+from annotator.darknet.network.cfg import Cfg
+from annotator.darknet.network.costs import (
     DEVICES,
     MORE_CONTEXT_BYTES,
     TRAINING_PASSES,
@@ -32,7 +32,7 @@ from annotator.darknet.costs import (
     training_memory,
     training_seconds,
 )
-from annotator.darknet.measured_speeds import MeasuredHere, measured_here
+from annotator.darknet.prediction.measured_speeds import MeasuredHere, measured_here
 from annotator.qt.background import Task
 from annotator.qt.dialogs.rows import Column, RowsModel, RowsView
 from annotator.qt.said_below import known

@@ -10,7 +10,7 @@ from PyQt5.QtGui import QWheelEvent
 from PyQt5.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QLineEdit, QPushButton, QWidget
 
 from annotator.core.training_plan import OptionState
-from annotator.darknet.options import OPTIONS, Option
+from annotator.darknet.network.options import OPTIONS, Option
 from annotator.qt.said_below import known
 from annotator.qt.translation import tr
 

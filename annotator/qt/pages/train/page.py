@@ -20,12 +20,12 @@ from PyQt5.QtWidgets import (
 
 from annotator import messages
 from annotator.core.training import State, running_run
-from annotator.darknet.advice import Advice
-from annotator.darknet.advice_facts import advice_after_training
-from annotator.darknet.dialect import Darknet, find_darknet
-from annotator.darknet.networks import default_max_batches, suggested
-from annotator.darknet.places import candidates
-from annotator.darknet.runs import RunFolder, list_runs
+from annotator.darknet.evaluation.advice import Advice
+from annotator.darknet.evaluation.advice_facts import advice_after_training
+from annotator.darknet.network.presets import default_max_batches, suggested
+from annotator.darknet.program.dialect import Darknet, find_darknet
+from annotator.darknet.program.places import candidates
+from annotator.darknet.run.folder import RunFolder, list_runs
 from annotator.qt.background import Task
 from annotator.qt.next_steps import NextSteps
 from annotator.qt.notification import notify

@@ -10,8 +10,8 @@ from PyQt5.QtCore import QObject, QTimer, pyqtSignal
 
 from annotator import messages
 from annotator.core.training import running_run
-from annotator.darknet.runs import RunFolder, list_runs
-from annotator.darknet.training_queue import TrainingQueue
+from annotator.darknet.run.folder import RunFolder, list_runs
+from annotator.darknet.training.queue import TrainingQueue
 from annotator.qt.process import Process, ProcessOutcome
 from annotator.qt.said_below import known
 from annotator.qt.translation import tr

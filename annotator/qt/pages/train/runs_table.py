@@ -8,8 +8,8 @@ from pathlib import Path
 from PyQt5.QtCore import Qt
 from PyQt5.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
-from annotator.darknet.run_notes import note_of
-from annotator.darknet.runs import RunFolder
+from annotator.darknet.run.folder import RunFolder
+from annotator.darknet.run.notes import note_of
 from annotator.qt.run_texts import status_text
 from annotator.qt.said_below import known
 from annotator.qt.translation import tr

@@ -9,7 +9,7 @@ from PyQt5.QtGui import QImage, QKeyEvent
 from PyQt5.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QSlider, QVBoxLayout, QWidget
 
 from annotator.core.predictions import compare
-from annotator.darknet.evaluation_notes import CONF_THRESHOLD
+from annotator.darknet.evaluation.notes import CONF_THRESHOLD
 from annotator.qt.loader import ImageLoader
 from annotator.qt.pages.predict.page import PredictionView, TruthView
 from annotator.qt.pages.train.seen_pictures import SeenPictures

@@ -11,9 +11,9 @@ from PyQt5.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QTool
 
 from annotator.core.predictions import Comparison, compare
 from annotator.core.viewport import Viewport
-from annotator.darknet.checkpoint_seen import Seen, SeenPicture, read_seen
-from annotator.darknet.evaluation_notes import CONF_THRESHOLD
-from annotator.darknet.runs import RunFolder
+from annotator.darknet.evaluation.checkpoint_seen import Seen, SeenPicture, read_seen
+from annotator.darknet.evaluation.notes import CONF_THRESHOLD
+from annotator.darknet.run.folder import RunFolder
 from annotator.qt import painting
 from annotator.qt.background import Task
 from annotator.qt.painting import PaintContext

@@ -20,15 +20,15 @@ from PyQt5.QtWidgets import (
 
 from annotator import messages
 from annotator.core.training_plan import TrainingPlan
-from annotator.darknet.cfg import Cfg
-from annotator.darknet.networks import (
+from annotator.darknet.network.cfg import Cfg
+from annotator.darknet.network.own_cfg import read_own
+from annotator.darknet.network.presets import (
     NETWORKS,
     STUDY_BATCH,
     STUDY_ITERATIONS,
     STUDY_SIZE,
     STUDY_SUBDIVISIONS,
 )
-from annotator.darknet.own_cfg import read_own
 from annotator.qt.translation import tr
 from converters.errors import DataError
 

@@ -10,8 +10,8 @@ from PyQt5.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from annotator.core.training_fit import proposal
 from annotator.core.training_plan import TrainingPlan, option_states, other_hints, steps_of
-from annotator.darknet.dialect import Darknet
-from annotator.darknet.networks import NETWORKS, STUDY_STEPS
+from annotator.darknet.network.presets import NETWORKS, STUDY_STEPS
+from annotator.darknet.program.dialect import Darknet
 from annotator.qt.pages.train.anchors_panel import AnchorsPanel
 from annotator.qt.pages.train.check_panel import CheckPanel
 from annotator.qt.pages.train.drawers import Drawers

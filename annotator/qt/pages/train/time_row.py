@@ -9,9 +9,9 @@ from annotator import messages
 from annotator.core.amounts import seconds_text
 from annotator.core.training_fit import STUDY, fitting
 from annotator.core.training_plan import TrainingPlan
-from annotator.darknet.cfg import Cfg
-from annotator.darknet.dialect import Darknet
-from annotator.darknet.training_time import NIGHT, Pace, pace_of, training_time
+from annotator.darknet.network.cfg import Cfg
+from annotator.darknet.program.dialect import Darknet
+from annotator.darknet.training.time_left import NIGHT, Pace, pace_of, training_time
 from annotator.qt.background import Task
 from annotator.qt.said_below import known
 from annotator.qt.translation import tr, tr_n

@@ -8,8 +8,8 @@ from typing import Any
 
 from PyQt5.QtCore import QObject, QThread, pyqtSignal
 
-from annotator.darknet.desktop import looking_at
-from annotator.darknet.event_log import follow
+from annotator.darknet.run.event_log import follow
+from annotator.darknet.training.desktop import looking_at
 from converters.errors import DataError
 
 _AT_ONCE = 2000

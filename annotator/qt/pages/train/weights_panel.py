@@ -19,10 +19,10 @@ from PyQt5.QtWidgets import (
 )
 
 from annotator.core.amounts import size_text
-from annotator.darknet.cfg import Cfg
-from annotator.darknet.pretrained import Pretrained, begin_own_table, download, known_weights
-from annotator.darknet.weights_about import WeightsAbout, about_weights, proposed
-from annotator.darknet.weights_cli import own_table, weights_folder
+from annotator.darknet.commands.weights import own_table, weights_folder
+from annotator.darknet.network.cfg import Cfg
+from annotator.darknet.network.pretrained import Pretrained, begin_own_table, download, known_weights
+from annotator.darknet.network.weights_about import WeightsAbout, about_weights, proposed
 from annotator.qt.background import Task
 from annotator.qt.dialogs.rows import Column, RowsModel, RowsView
 from annotator.qt.dialogs.working import WorkRow, wrapping

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from annotator.core.amounts import size_text
-from annotator.darknet.pretrained import Pretrained
-from annotator.darknet.weights_about import WeightsAbout, free_bytes
+from annotator.darknet.network.pretrained import Pretrained
+from annotator.darknet.network.weights_about import WeightsAbout, free_bytes
 from annotator.qt.translation import numbers, tr, tr_n
 
 _SHOWN = 4

@@ -1,0 +1,1 @@
+"""``train-cli``: one module for each of its commands."""

@@ -1,0 +1,1 @@
+"""Networks: cfg text, the layers it stands for, what they cost, anchors, options and weights."""

@@ -1,0 +1,1 @@
+"""Looking at everything before a training starts."""

@@ -1,0 +1,1 @@
+"""The Darknet program and the GPU: where they are, what they can do, what they complain of."""
