@@ -317,7 +317,8 @@ def _sheet() -> list[Pair]:
         said("{darknet}, for the GPU, {path}"),
         said("{gpus} (not used)"),
         said(
-            "{size}, {weights} weights, batch {batch} in {parts} parts, {count} iterations, {classes} classes"
+            "{size}, {weights} weights, batch {batch}, subdivisions {parts}, {count} iterations, "
+            "{classes} classes"
         ),
         said("{train} train, {val} val, {test} test"),
         said("{free} GB free, up to {needed} GB needed"),

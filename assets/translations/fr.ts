@@ -8203,8 +8203,8 @@ le plan</translation>
         <translation>{size} ont été libérés.</translation>
     </message>
     <message>
-        <source>{size}, {weights} weights, batch {batch} in {parts} parts, {count} iterations, {classes} classes</source>
-        <translation>{size}, {weights} poids, lot de {batch} en {parts} parties, {count} itérations, {classes} classes</translation>
+        <source>{size}, {weights} weights, batch {batch}, subdivisions {parts}, {count} iterations, {classes} classes</source>
+        <translation>{size}, {weights} poids, lot (batch) de {batch}, subdivisions {parts}, {count} itérations, {classes} classes</translation>
     </message>
     <message>
         <source>{size}. In the system's trash they still take that room until it is emptied; deleting for good frees it now and cannot be undone.</source>

@@ -265,7 +265,7 @@ def _say_network(sheet: Sheet, cfg: Cfg, class_names: Sequence[str]) -> None:
     sheet.say(
         "network",
         f"{net.get_int('width')} × {net.get_int('height')}, {parameter_count(cfg):,} weights, "
-        f"batch {net.get_int('batch', 1)} in {net.get_int('subdivisions', 1)} parts, "
+        f"batch {net.get_int('batch', 1)}, subdivisions {net.get_int('subdivisions', 1)}, "
         f"{net.get_int('max_batches', 1):,} iterations, {counted(len(class_names), 'class', 'classes')}",
     )
 
