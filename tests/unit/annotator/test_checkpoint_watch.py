@@ -12,11 +12,11 @@ from pathlib import Path
 import evaluation_samples as samples
 import pytest
 
+from annotator.darknet.evaluation import measure as evaluate
 from annotator.darknet.evaluation.checkpoint_seen import forget_seen_after, read_seen
 from annotator.darknet.evaluation.checkpoints import forget_after, read_measured, table_path
 from annotator.darknet.evaluation.spare_weights import thin_out
 from annotator.darknet.evaluation.stored import EvaluationFolder
-from annotator.darknet.evaluation.stored import measure as evaluate
 from annotator.darknet.program.dialect import Darknet
 from annotator.darknet.program.events import (
     CheckpointMeasured,

@@ -13,9 +13,9 @@ from darknet_support import make_work, write_program, write_weights
 from annotator.darknet.cli import main
 from annotator.darknet.network.blocks import layers, parameter_count
 from annotator.darknet.network.presets import build
+from annotator.darknet.preflight import pictures as preflight_pictures
 from annotator.darknet.preflight.checked import Checked
 from annotator.darknet.preflight.look import FIXES, Watch, check_training, fix_of, kept_files
-from annotator.darknet.preflight.look import pictures as preflight_pictures
 from annotator.darknet.preflight.sheet import PARTS, part_of
 from annotator.darknet.program.builds import loses_nan_checks
 from annotator.darknet.program.dialect import Darknet

@@ -7,7 +7,7 @@ from pathlib import Path
 import evaluation_samples as samples
 import pytest
 
-from annotator.darknet.evaluation.stored import measure as evaluate
+from annotator.darknet.evaluation import measure as evaluate
 from annotator.darknet.network.cfg import Cfg, parse_cfg, write_cfg
 from annotator.darknet.network.mark import network_mark
 from annotator.darknet.network.presets import build
