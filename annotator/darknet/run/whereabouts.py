@@ -13,7 +13,7 @@ _DELETED = " (deleted)"  # said by Linux behind a path
 
 
 class Whereabouts:
-    """Follows a folder.
+    """Follows a folder, where the system says of a descriptor what it stands for (without /proc none moves).
 
     Args:
         path: Where it is now.
@@ -24,6 +24,7 @@ class Whereabouts:
 
     def __init__(self, path: Path) -> None:
         self._fd = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._seen = str(path)
         self._seen = self._now()
 
     def _now(self) -> str:

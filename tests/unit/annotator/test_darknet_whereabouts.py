@@ -115,3 +115,13 @@ def test_a_folder_is_followed(tmp_path):
     (tmp_path / "b").rmdir()
     assert follower.is_gone
     follower.close()
+
+
+def test_where_the_system_does_not_tell_a_folder_stays_where_it_was(tmp_path, monkeypatch):
+    def no_proc(path):
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr("pathlib.Path.readlink", no_proc)
+    whereabouts = Whereabouts(tmp_path)
+    assert whereabouts.moved_to() is None and not whereabouts.is_gone
+    whereabouts.close()
