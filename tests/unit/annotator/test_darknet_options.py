@@ -166,7 +166,7 @@ def test_networks_are_listed_with_their_costs(capsys):
 
 @pytest.mark.darknet
 def test_an_own_cfg_is_trained_by_a_real_darknet(tmp_path, capsys):
-    needs_darknet()
+    darknet = needs_darknet()
     work = make_work(tmp_path / "work", pictures=12)
     own = tmp_path / "mine.cfg"
     text = build(
@@ -189,8 +189,9 @@ def test_an_own_cfg_is_trained_by_a_real_darknet(tmp_path, capsys):
     cfg = read_cfg(work.runs / run.rpartition("/")[2] / "net.cfg")
     assert cfg.source.startswith("# mine\n")
     assert cfg.net.get("hue") == "0.05" and cfg.detectors[0].get_int("classes") == 2
-    assert main(["run", str(work.root), "--cfg", str(own), "--set", "mosaic=1"]) == 2
-    assert "does not know mosaic" in capsys.readouterr().err
+    if darknet.dialect == "pjreddie":
+        assert main(["run", str(work.root), "--cfg", str(own), "--set", "mosaic=1"]) == 2
+        assert "does not know mosaic" in capsys.readouterr().err
 
 
 HANK = Darknet(Path("darknet"), "hank")
