@@ -8,18 +8,7 @@ is. A test compares these with the code below.
 from __future__ import annotations
 
 from annotator.qt import advice_templates, evaluation_templates, gpu_templates, training_templates
-
-Pair = tuple[str, str]
-
-
-def said(text: str) -> Pair:
-    """A sentence, as a literal: the catalogue is collected from these."""
-    return text, ""
-
-
-def said_n(one: str, many: str) -> Pair:
-    """A sentence about a number, as literals for one and for many."""
-    return many, one
+from annotator.qt.training_templates import Pair, said, said_n
 
 
 def templates() -> list[Pair]:

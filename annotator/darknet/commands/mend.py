@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from annotator.darknet.preflight.sheet import counted
 from converters.commands import Bar, ExitStatus, say
+from converters.words import counted
 from converters.work import WorkFolder, open_work
 
 

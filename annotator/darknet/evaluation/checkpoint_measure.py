@@ -50,7 +50,7 @@ def _measure(args: argparse.Namespace) -> Iterator[str]:
 
     from annotator.darknet.evaluation.checkpoint_seen import seen_by
     from annotator.darknet.evaluation.checkpoints import MeasuredCheckpoint
-    from annotator.darknet.evaluation.measure import measure_on_validation
+    from annotator.darknet.evaluation.measure import hash_file, measure_on_validation
     from annotator.darknet.evaluation.stored import Checkpoint, save_predictions
     from annotator.darknet.network.weights import read_weights_header
     from annotator.darknet.run.folder import RunFolder
@@ -62,7 +62,7 @@ def _measure(args: argparse.Namespace) -> Iterator[str]:
     started = time.monotonic()
     run = RunFolder.open(args.run.resolve())
     iteration = read_weights_header(args.weights).iteration(run.info.batch)
-    one = Checkpoint(args.name, _hash(args.weights), iteration, args.kind)
+    one = Checkpoint(args.name, hash_file(args.weights), iteration, args.kind)
     measured, results = measure_on_validation(
         run, one, args.weights, report=Report(), on_progress=_Progress()
     )
@@ -88,18 +88,6 @@ class _Progress:
         if now >= self._next:
             self._next = now + _TELL_SECONDS
             print(json.dumps({"done": done, "images": total}), flush=True)
-
-
-def _hash(path: Path) -> str:
-    import hashlib
-
-    from converters.errors import FormatError
-
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise FormatError(f"cannot be read: {error.strerror or error}.", path=path) from error
 
 
 if __name__ == "__main__":

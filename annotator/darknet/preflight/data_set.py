@@ -7,13 +7,14 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from annotator.darknet.preflight.sheet import Sheet, counted
+from annotator.darknet.preflight.sheet import Sheet
 from converters.checks_work import sources_in_manifest, stem_of_source
 from converters.errors import DataError
 from converters.fingerprint import Fingerprint, Pair, pairs
 from converters.made import Drift, compare, may_have_changed, source_of_work
 from converters.model import Split
 from converters.report import Report
+from converters.words import counted
 from converters.work import WorkFolder, read_split
 
 _COPIES = "augmented/"

@@ -21,12 +21,13 @@ from annotator.darknet.preflight.machine import (
     kept_files,
 )
 from annotator.darknet.preflight.pictures import check_class_counts, check_lists, check_pictures
-from annotator.darknet.preflight.sheet import Sheet, counted, plain
+from annotator.darknet.preflight.sheet import Sheet, plain
 from annotator.darknet.program.dialect import Darknet
 from annotator.darknet.program.gpu import GpuState, Version, read_gpus, read_nvcc, with_chosen
 from converters.errors import FormatError, UsageError
 from converters.model import Split
 from converters.report import Issue, Report
+from converters.words import counted
 from converters.work import WorkFolder
 
 __all__ = ["FIXES", "Watch", "check_training", "fix_of", "kept_files"]

@@ -11,13 +11,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from annotator.darknet.preflight.checked import Checked
-from annotator.darknet.preflight.sheet import counted
 from annotator.darknet.program.dialect import Darknet
 from annotator.darknet.run.data import is_safe_entry
 from converters.errors import DataError, FormatError
 from converters.images import DARKNET_SUFFIXES, read_header
 from converters.model import Split
 from converters.report import Report
+from converters.words import counted
 
 # pjreddie's replaces the first of each of these wherever it stands in a path, to get from picture to label.
 _PJREDDIE_REPLACES = ("images", "JPEGImages", "raw")

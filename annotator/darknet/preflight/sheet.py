@@ -147,11 +147,6 @@ def first_of_each_kind(report: Report) -> tuple[list[Issue], Mapping[str, int]]:
     return shown, counts
 
 
-def counted(number: int, one: str, many: str) -> str:
-    """``1 box``, ``4,072 boxes``."""
-    return f"{number:,} {one if number == 1 else many}"
-
-
 def plain(value: Any) -> str:
     """A value in a line of the sheet: no line breaks."""
     return " ".join(str(value).split())
